@@ -1,0 +1,180 @@
+//! The command line as it is typed: clap types, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Real-time web services in Rust.
+#[derive(Debug, Parser)]
+#[command(name = "nova", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  nova new myapp                     a new application in ./myapp
+  nova gen ws-handler chat           a WebSocket handler, with its route
+  nova gen controller posts index    a controller with one action, with its route
+  nova serve                         run it, and run it again on every change")]
+pub(crate) struct Cli {
+    /// Run as if started in this directory.
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// When to colour what is printed.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a new application.
+    New(New),
+    /// Generate a piece of the application, and wire it in.
+    #[command(visible_alias = "g", alias = "generate")]
+    Gen(Gen),
+    /// Build and run the application, and do it again on every change.
+    #[command(visible_alias = "s")]
+    Serve(Serve),
+    /// List the application's routes.
+    Routes(Routes),
+}
+
+/// `nova new`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova new myapp
+  nova new services/chat --name live-chat")]
+pub(crate) struct New {
+    /// Where to create it; the last part is the application's name.
+    pub(crate) path: PathBuf,
+
+    /// The application's name, when it is not the directory's.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Depend on the runtime crate in this directory.
+    #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
+    pub(crate) nova_path: Option<PathBuf>,
+
+    /// Do not initialise a git repository.
+    #[arg(long)]
+    pub(crate) no_git: bool,
+
+    /// Show what would be written, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `nova gen`
+#[derive(Debug, Args)]
+pub(crate) struct Gen {
+    #[command(subcommand)]
+    pub(crate) kind: Kind,
+}
+
+/// What can be generated.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kind {
+    /// A controller: one function for each action, a view for each, and the routes.
+    #[command(after_help = "\
+Examples:
+  nova gen controller posts                  one action, index, at /posts
+  nova gen controller posts index show       also show, at /posts/{id}
+
+Files:
+  src/controllers/posts.rs   created
+  src/controllers/mod.rs     pub mod posts;
+  src/routes.rs              one route for each action
+  views/posts/index.hbs      created, one for each action")]
+    Controller(GenController),
+    /// A WebSocket handler with its route: a chat room, to be changed into what you need.
+    #[command(after_help = "\
+Example:
+  nova gen ws-handler chat                   at /chat/{room}; open /chat/lobby in two tabs
+
+Files:
+  src/ws/chat.rs    created
+  src/ws/mod.rs     pub mod chat;
+  src/lib.rs        pub mod ws;
+  src/routes.rs     the route")]
+    WsHandler(GenWsHandler),
+}
+
+/// `nova gen controller`
+#[derive(Debug, Args)]
+pub(crate) struct GenController {
+    /// The controller's name.
+    pub(crate) name: String,
+
+    /// Its actions [default: index].
+    #[arg(value_name = "ACTION")]
+    pub(crate) actions: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) write: Write,
+}
+
+/// `nova gen ws-handler`
+#[derive(Debug, Args)]
+pub(crate) struct GenWsHandler {
+    /// The handler's name.
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) write: Write,
+}
+
+/// How a generator writes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Write {
+    /// Show what would be written, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `nova serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova serve
+  nova serve --port 3000
+  nova serve --release -- --verbose          what follows -- goes to the application")]
+pub(crate) struct Serve {
+    /// The port to listen on; 0 takes any free one [default: server.port in nova.toml, or 8080].
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+
+    /// The address to listen on [default: server.host in nova.toml, or 127.0.0.1].
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+
+    /// Build with the release profile.
+    #[arg(long)]
+    pub(crate) release: bool,
+
+    /// Arguments for the application.
+    #[arg(last = true)]
+    pub(crate) args: Vec<String>,
+}
+
+/// `nova routes`
+#[derive(Debug, Args)]
+pub(crate) struct Routes {
+    /// One JSON object on a line for each route.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
