@@ -1,0 +1,329 @@
+//! Assembly: an application put together from its parts, and run.
+
+mod describe;
+mod supervised;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::response::IntoResponse;
+use axum::routing::Route;
+use tokio::net::TcpListener;
+use tower::{Layer, Service};
+
+use crate::config::Config;
+use crate::dev;
+use crate::dispatch::Dispatcher;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::fallback::{Fallback, Invalid};
+use crate::lifecycle::{Ended, Lifecycle};
+use crate::pubsub::PubSub;
+use crate::registry::{Registry, Replying, RequestContext, builtin};
+use crate::reply::Kind;
+use crate::router::{self, AppLayer, AppService, Assembly};
+use crate::routes::Routes;
+use crate::scope::{Scope, Values};
+use crate::server::{self, ServerOptions};
+use crate::telemetry;
+use crate::unwind;
+use crate::view::{ViewOptions, Views};
+use crate::websocket::{Settings, WebSocketOptions};
+
+/// The sections of `nova.toml` that the framework reads, and the application's own.
+const SECTIONS: [&str; 5] = ["server", "log", "views", "websocket", "app"];
+
+/// An application.
+///
+/// ```no_run
+/// # use nova::prelude::*;
+/// # fn routes() -> Routes { Routes::new() }
+/// fn main() -> nova::Result<()> {
+///     nova::App::new(routes).run()
+/// }
+/// ```
+///
+/// With state, which controllers extract with `State`:
+///
+/// ```no_run
+/// # use nova::prelude::*;
+/// #[derive(Clone)]
+/// struct Shop { name: &'static str }
+///
+/// async fn name(State(shop): State<Shop>) -> &'static str { shop.name }
+///
+/// fn routes() -> Routes<Shop> {
+///     Routes::new().group(Group::new("/").get("/name", name))
+/// }
+///
+/// fn main() -> nova::Result<()> {
+///     nova::App::new(routes).state(Shop { name: "tea" }).run()
+/// }
+/// ```
+#[must_use]
+pub struct App<S = (), Given = ()> {
+    routes: GiveRoutes<S>,
+    state: Given,
+    config: Option<Config>,
+    fallback: Option<Fallback>,
+    layers: Vec<AppLayer>,
+    reply_handlers: Vec<RegisterHandlers>,
+}
+
+type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S>>;
+type RegisterHandlers = Box<dyn FnOnce(&mut Registry) -> Result<()>>;
+
+/// A function that gives the route table: of nothing, or of the environment.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` gives no route table",
+    note = "it is a function `fn() -> Routes<S>` or `fn(&Environment) -> Routes<S>`"
+)]
+pub trait RouteTable<S, Arguments>: 'static {
+    /// Gives the table.
+    fn table(self, environment: &Environment) -> Routes<S>;
+}
+
+impl<S, F: FnOnce() -> Routes<S> + 'static> RouteTable<S, ()> for F {
+    fn table(self, _environment: &Environment) -> Routes<S> {
+        self()
+    }
+}
+
+impl<S, F: FnOnce(&Environment) -> Routes<S> + 'static> RouteTable<S, (Environment,)> for F {
+    fn table(self, environment: &Environment) -> Routes<S> {
+        self(environment)
+    }
+}
+
+/// An application put together: what a server serves.
+pub(crate) struct Assembled {
+    pub(crate) service: AppService,
+    pub(crate) options: ServerOptions,
+    pub(crate) pubsub: PubSub,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) ended: Ended,
+}
+
+impl<S: Clone + Send + Sync + 'static> App<S> {
+    /// An application with these routes: a function `fn() -> Routes<S>`, or `fn(&Environment) -> Routes<S>` where an
+    /// environment has routes that another lacks.
+    pub fn new<A>(routes: impl RouteTable<S, A>) -> Self {
+        Self {
+            routes: Box::new(|environment| routes.table(environment)),
+            state: (),
+            config: None,
+            fallback: None,
+            layers: Vec::new(),
+            reply_handlers: Vec::new(),
+        }
+    }
+
+    /// Gives the state that controllers extract with `State`.
+    pub fn state(self, state: S) -> App<S, S> {
+        App {
+            routes: self.routes,
+            state,
+            config: self.config,
+            fallback: self.fallback,
+            layers: self.layers,
+            reply_handlers: self.reply_handlers,
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
+    /// Uses these settings in place of those that [`Config::load`] finds.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Adds a handler for a kind of reply: see [`Registry::register`]. That a kind is taken is an error at start.
+    pub fn reply_handler<P, F, Fut>(self, kind: impl Into<Kind<P>>, handler: F) -> Self
+    where
+        P: Send + 'static,
+        F: Fn(Replying<P>, RequestContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        let kind = kind.into();
+        self.reply_handlers(move |registry| Ok(registry.register(kind, handler)?))
+    }
+
+    /// Changes the registry, which has the built-in kinds: to replace or remove a handler.
+    ///
+    /// An error here is an error at start.
+    pub fn reply_handlers(mut self, change: impl FnOnce(&mut Registry) -> Result<()> + 'static) -> Self {
+        self.reply_handlers.push(Box::new(change));
+        self
+    }
+
+    /// Names the fallback controller for groups that have none of their own: see [`Group::fallback`](crate::Group::fallback).
+    pub fn fallback<F, Fut>(mut self, resolve: F) -> Self
+    where
+        F: Fn(RequestContext, Invalid) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.fallback = Some(Fallback::new(resolve));
+        self
+    }
+
+    /// Puts a middleware around the whole application, misses included: any tower layer that axum takes. The first that
+    /// is added is the outermost.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.layers
+            .push(Box::new(move |router: Router| router.layer(layer.clone())));
+        self
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> App<S, S> {
+    /// Runs the application until it is told to end by SIGTERM, SIGINT or ctrl-c.
+    ///
+    /// It listens where `server.host` and `server.port` say (127.0.0.1:8080), or on the socket that it was started with
+    /// (`LISTEN_FDS`), logs as `log.level` says, and says when it is ready (`NOTIFY_SOCKET`). At the end it stops
+    /// accepting, finishes what runs, closes WebSockets with 1001, and returns within `server.shutdown_timeout`
+    /// (30 s). A second signal ends the process at once.
+    ///
+    /// # Errors
+    /// When the application can't start: a setting, a route or a template is wrong, or the address is taken.
+    ///
+    /// # Panics
+    /// When it is called inside an async runtime: use [`serve`](Self::serve) there.
+    pub fn run(mut self) -> Result<()> {
+        if supervised::describes_routes() {
+            let environment = Environment::current();
+            return describe::print(&(self.routes)(&environment));
+        }
+        let config = self.take_config()?;
+        telemetry::start(&config.section("log")?, config.environment())?;
+        unwind::install_hook();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let result = runtime.block_on(async {
+            let options: ServerOptions = config.section("server")?;
+            let app = self.config(config).assemble()?;
+            let listener = listen(&options).await?;
+            supervised::end_with_signals(app.lifecycle.clone())?;
+            supervised::end_with_supervisor(app.lifecycle.clone());
+            announce(&listener)?;
+            supervised::notify("READY=1");
+            app.serve(listener).await;
+            Ok(())
+        });
+        // What blocking work is left is not waited for: its deadline has passed.
+        runtime.shutdown_background();
+        result
+    }
+
+    /// Serves the application on a listener, inside a runtime of the caller's, until the future is dropped.
+    ///
+    /// It takes no signals and starts no log.
+    ///
+    /// # Errors
+    /// When the application can't start: a setting, a route or a template is wrong.
+    pub async fn serve(mut self, listener: TcpListener) -> Result<()> {
+        let config = self.take_config()?;
+        unwind::install_hook();
+        self.config(config).assemble()?.serve(listener).await;
+        Ok(())
+    }
+
+    pub(crate) fn has_config(&self) -> bool {
+        self.config.is_some()
+    }
+
+    fn take_config(&mut self) -> Result<Config> {
+        match self.config.take() {
+            Some(config) => Ok(config),
+            None => Ok(Config::load(Environment::current())?),
+        }
+    }
+
+    /// Puts everything together, checking all that can be checked before the first request.
+    pub(crate) fn assemble(mut self) -> Result<Assembled> {
+        let config = self.take_config()?;
+        config.expect_sections(&SECTIONS)?;
+        let environment = config.environment().clone();
+        if environment.is_dev() {
+            Error::record_backtraces();
+        }
+        let options: ServerOptions = config.section("server")?;
+        let websocket: WebSocketOptions = config.section("websocket")?;
+        let views: ViewOptions = config.section("views")?;
+        let views = Views::load(config.root().join(views.dir()), environment.is_dev())?;
+
+        let mut registry = builtin::registry(&views, config.root());
+        for change in self.reply_handlers {
+            change(&mut registry)?;
+        }
+        let mut routes = (self.routes)(&environment);
+        let dispatcher = Dispatcher {
+            registry,
+            pages: router::pages(&mut routes, &self.state)?,
+            fallback: self.fallback,
+            error_page: environment.is_dev().then_some(dev::error_page),
+        };
+
+        let (lifecycle, ended) = Lifecycle::new();
+        let pubsub = PubSub::new();
+        let settings = Settings {
+            options: websocket,
+            pubsub: pubsub.clone(),
+            lifecycle: lifecycle.clone(),
+            console: environment.is_dev().then_some(dev::console),
+        };
+        let mut layers = self.layers;
+        let body_limit = DefaultBodyLimit::max(options.body_limit);
+        layers.insert(0, Box::new(move |router: Router| router.layer(body_limit)));
+        let assembly = Assembly {
+            dispatcher: Arc::new(dispatcher),
+            state: self.state,
+            scope: Scope(Arc::new(Values {
+                config,
+                pubsub: pubsub.clone(),
+            })),
+            settings: Arc::new(settings),
+            layers,
+        };
+        Ok(Assembled {
+            service: router::build(&routes, &assembly)?,
+            options,
+            pubsub,
+            lifecycle,
+            ended,
+        })
+    }
+}
+
+impl Assembled {
+    async fn serve(self, listener: TcpListener) {
+        server::serve(listener, self.service, &self.options, self.lifecycle, self.ended).await;
+    }
+}
+
+/// The socket that the process was started with, or one of its own.
+async fn listen(options: &ServerOptions) -> Result<TcpListener> {
+    if let Some(listener) = supervised::inherited_listener()? {
+        return Ok(listener);
+    }
+    let address = (options.host.as_str(), options.port);
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::new(format!("can't listen on {}:{}: {error}", options.host, options.port)))
+}
+
+fn announce(listener: &TcpListener) -> Result<()> {
+    let address: SocketAddr = listener.local_addr()?;
+    if !supervised::is_supervised() {
+        tracing::info!("listening on http://{address}");
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Which form of an answer a client prefers, by its `Accept` header (RFC 9110 §12.5.1).
+
+use http::{HeaderMap, header};
+
+/// The forms in which the framework's own pages exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Html,
+    Json,
+    Text,
+}
+
+/// In this order where a client likes several the same: a client that takes anything is no browser.
+const FORMS: [(Form, &str, &str); 4] = [
+    (Form::Text, "text", "plain"),
+    (Form::Json, "application", "json"),
+    (Form::Json, "application", "problem+json"),
+    (Form::Html, "text", "html"),
+];
+
+/// The form that `Accept` prefers; plain text where it says nothing or likes none of them.
+pub(crate) fn form(headers: &HeaderMap) -> Form {
+    let mut best = (0, 0, Form::Text);
+    for (form, kind, subtype) in FORMS {
+        let mut quality = (0, 0);
+        for range in headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+        {
+            for range in range.split(',') {
+                // The most specific range that matches decides the quality of a form.
+                if let Some(found) = range_quality(range, kind, subtype)
+                    && found.0 >= quality.0
+                {
+                    quality = found;
+                }
+            }
+        }
+        let (specificity, quality) = quality;
+        if quality > 0 && (quality, specificity) > (best.0, best.1) {
+            best = (quality, specificity, form);
+        }
+    }
+    best.2
+}
+
+/// How specifically a media range names a type (1 to 3), with its weight in thousandths. `None` where it does not match.
+fn range_quality(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
+    let mut parts = range.split(';').map(str::trim);
+    let (range_kind, range_subtype) = parts.next()?.split_once('/')?;
+    let specificity = match (range_kind, range_subtype) {
+        ("*", "*") => 1,
+        (range_kind, "*") if range_kind.eq_ignore_ascii_case(kind) => 2,
+        (range_kind, range_subtype)
+            if range_kind.eq_ignore_ascii_case(kind) && range_subtype.eq_ignore_ascii_case(subtype) =>
+        {
+            3
+        }
+        _ => return None,
+    };
+    let weight = parts
+        .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+        .map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok())?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=1000"
+    )]
+    let weight = (weight.clamp(0.0, 1.0) * 1000.0) as u16;
+    Some((specificity, weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preferred(accept: &str) -> Form {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        form(&headers)
+    }
+
+    #[test]
+    fn browsers_get_html_clients_json_and_others_text() {
+        let chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+        assert_eq!(preferred(chromium), Form::Html);
+        assert_eq!(preferred("application/json"), Form::Json);
+        assert_eq!(preferred("application/json, text/html;q=0.5"), Form::Json);
+        assert_eq!(preferred("text/html;q=0.1, application/problem+json"), Form::Json);
+        assert_eq!(preferred("*/*"), Form::Text);
+        assert_eq!(preferred("text/*"), Form::Text);
+        assert_eq!(preferred("image/png"), Form::Text);
+        assert_eq!(preferred("text/html;q=0, */*"), Form::Text);
+        assert_eq!(preferred("nonsense;;q=,"), Form::Text);
+        assert_eq!(form(&HeaderMap::new()), Form::Text);
+    }
+}

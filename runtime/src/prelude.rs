@@ -1,0 +1,10 @@
+//! What an application's code uses everywhere: `use nova::prelude::*;`.
+
+pub use axum::Json;
+pub use axum::extract::{Form, Path, Query, State};
+pub use serde_json::json;
+
+pub use crate::{
+    Access, AuthData, Commands, Environment, Frame, Group, Info, Message, PubSub, Reason, Rejection, Reply, Routes,
+    SendFile, Socket, WebSocketHandler,
+};

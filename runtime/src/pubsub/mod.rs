@@ -1,0 +1,266 @@
+//! Pub/sub: channels that connections and tasks join, and messages to all who are in one.
+//!
+//! A channel is a string. It is made by the first to join it and gone with the last member. A message reaches every
+//! member at the time of the broadcast, the sender included, in the order in which one sender sent to one channel.
+//!
+//! Within one process no configuration is needed, and a broadcast is delivered to all members before it returns.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::wire::Text;
+
+mod member;
+mod message;
+mod subscription;
+
+pub(crate) use member::{Deliver, Membership};
+pub use message::{Message, Payload};
+pub use subscription::{Received, Subscription};
+
+/// Publishes to channels and subscribes to them. Cheap to clone; also an extractor for controllers and `init`.
+///
+/// ```
+/// # nova::testing::run(async {
+/// use nova::{PubSub, Received};
+///
+/// let pubsub = PubSub::new();
+/// let mut news = pubsub.subscribe("news");
+/// pubsub.broadcast("news", "headline", "it works");
+/// let Received::Message(message) = news.recv().await else { panic!() };
+/// assert_eq!((&*message.event, message.payload.as_text()), ("headline", Some("it works")));
+/// # });
+/// ```
+#[derive(Clone, Default)]
+pub struct PubSub(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    last_id: AtomicU64,
+    /// Held for reading while a message is put into its members' queues, and for writing by joins and leaves. Nothing
+    /// waits under it: a full queue refuses.
+    channels: RwLock<HashMap<Text, Members>>,
+}
+
+type Members = HashMap<SubscriberId, Arc<dyn Deliver>>;
+
+/// Names a subscriber: a connection or a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriberId(u64);
+
+/// What became of a broadcast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// How many members on this node have it in their queues.
+    pub local: usize,
+    /// Whether it left the node.
+    pub cluster: Cluster,
+}
+
+/// Whether a broadcast left the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cluster {
+    /// There are no other nodes to reach, or it was not meant for them.
+    Local,
+}
+
+impl PubSub {
+    /// A pub/sub of its own, apart from that of any application.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Subscribes the calling task to a channel. The membership ends when the subscription is dropped.
+    ///
+    /// The subscription's queue holds 1,024 messages. When it is full a new message is dropped and counted, and
+    /// [`recv`](Subscription::recv) reports how many were.
+    pub fn subscribe(&self, channel: impl Into<Text>) -> Subscription {
+        let subscription = Subscription::new(self);
+        subscription.join(channel);
+        subscription
+    }
+
+    /// Sends to every member of a channel, on every node.
+    pub fn broadcast(&self, channel: impl Into<Text>, event: impl Into<Text>, payload: impl Into<Payload>) -> Outcome {
+        self.local_broadcast(channel, event, payload)
+    }
+
+    /// Sends to every member of a channel but one, on every node.
+    pub fn broadcast_from(
+        &self,
+        sender: SubscriberId,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        self.local_broadcast_from(sender, channel, event, payload)
+    }
+
+    /// Sends to the members of a channel on this node.
+    pub fn local_broadcast(
+        &self,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        self.deliver(Message::new(channel, None, event, payload), None)
+    }
+
+    /// Sends to the members of a channel on this node, but one.
+    pub fn local_broadcast_from(
+        &self,
+        sender: SubscriberId,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        self.deliver(Message::new(channel, Some(sender), event, payload), Some(sender))
+    }
+
+    /// The members of a channel, on every node. Empty for a channel that nobody has joined.
+    pub fn members(&self, channel: &str) -> Vec<SubscriberId> {
+        self.local_members(channel)
+    }
+
+    /// The members of a channel on this node.
+    pub fn local_members(&self, channel: &str) -> Vec<SubscriberId> {
+        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels
+            .get(channel)
+            .map_or_else(Vec::new, |members| members.keys().copied().collect())
+    }
+
+    /// Delivers to all members on this node but `except`.
+    pub(crate) fn deliver(&self, message: Message, except: Option<SubscriberId>) -> Outcome {
+        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let mut local = 0;
+        if let Some(members) = channels.get(&*message.channel) {
+            let message = Arc::new(message);
+            for (id, member) in members {
+                if Some(*id) != except && member.deliver(&message) {
+                    local += 1;
+                }
+            }
+        }
+        Outcome {
+            local,
+            cluster: Cluster::Local,
+        }
+    }
+
+    fn next_id(&self) -> SubscriberId {
+        SubscriberId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Says whether it was not a member before.
+    fn add(&self, channel: Text, id: SubscriberId, member: Arc<dyn Deliver>) -> bool {
+        let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
+        channels.entry(channel).or_default().insert(id, member).is_none()
+    }
+
+    /// Says whether it was a member.
+    fn remove(&self, channel: &str, id: SubscriberId) -> bool {
+        let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(members) = channels.get_mut(channel) else {
+            return false;
+        };
+        let was_member = members.remove(&id).is_some();
+        if members.is_empty() {
+            channels.remove(channel);
+        }
+        was_member
+    }
+}
+
+impl fmt::Debug for PubSub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("PubSub")
+            .field("channels", &channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_come_with_the_first_member_and_go_with_the_last() {
+        let pubsub = PubSub::new();
+        assert!(pubsub.members("a").is_empty());
+        let first = pubsub.subscribe("a");
+        let second = pubsub.subscribe("a");
+        assert_eq!(pubsub.members("a").len(), 2);
+        assert!(!first.join("a"), "joining twice is one membership");
+        assert!(first.leave("a"));
+        assert!(!first.leave("a"), "leave says whether it was a member");
+        drop(second);
+        assert!(pubsub.members("a").is_empty());
+        assert!(pubsub.0.channels.read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_broadcast_reaches_members_and_counts_them() {
+        let pubsub = PubSub::new();
+        let mut one = pubsub.subscribe("a");
+        let mut other = pubsub.subscribe("b");
+        let outcome = pubsub.broadcast("a", "event", "payload");
+        assert_eq!((outcome.local, outcome.cluster), (1, Cluster::Local));
+        assert!(
+            matches!(one.try_recv(), Some(Received::Message(message)) if message.payload.as_text() == Some("payload"))
+        );
+        assert!(other.try_recv().is_none());
+        assert_eq!(pubsub.broadcast("nobody", "event", "payload").local, 0);
+    }
+
+    #[test]
+    fn broadcast_from_leaves_the_sender_out() {
+        let pubsub = PubSub::new();
+        let mut sender = pubsub.subscribe("a");
+        let mut other = pubsub.subscribe("a");
+        assert_eq!(pubsub.broadcast_from(sender.id(), "a", "e", "p").local, 1);
+        assert!(sender.try_recv().is_none());
+        assert!(matches!(other.try_recv(), Some(Received::Message(message)) if message.sender == Some(sender.id())));
+    }
+
+    #[test]
+    fn one_senders_messages_keep_their_order() {
+        let pubsub = PubSub::new();
+        let mut member = pubsub.subscribe("a");
+        for number in 0..100 {
+            pubsub.broadcast("a", "n", number.to_string());
+        }
+        for number in 0..100 {
+            assert!(
+                matches!(member.try_recv(), Some(Received::Message(m)) if m.payload.as_text() == Some(&number.to_string()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_queue_drops_counts_and_reports() {
+        let pubsub = PubSub::new();
+        let mut member = pubsub.subscribe("a");
+        for number in 0..1030 {
+            pubsub.broadcast("a", "n", number.to_string());
+        }
+        for _ in 0..1024 {
+            assert!(matches!(member.try_recv(), Some(Received::Message(_))));
+        }
+        assert!(matches!(member.try_recv(), Some(Received::Missed(6))));
+        assert!(member.try_recv().is_none());
+        pubsub.broadcast("a", "n", "again");
+        assert!(matches!(member.try_recv(), Some(Received::Message(_))));
+    }
+}

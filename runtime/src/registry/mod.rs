@@ -1,0 +1,200 @@
+//! The handler registry: which function turns replies of which kind into responses.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+use crate::reply::Kind;
+
+pub(crate) mod builtin;
+
+/// The request that a reply answers, as reply handlers and fallback controllers see it. The body is the controller's.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RequestContext {
+    /// The method.
+    pub method: Method,
+    /// The target, as received.
+    pub uri: Uri,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The controller's name without that of its crate, as `controllers::posts::show`. `None` for a closure.
+    pub controller: Option<&'static str>,
+}
+
+/// A reply as its handler receives it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Replying<P> {
+    /// The status that the controller has set. It wins over the response's without the handler's doing.
+    pub status: Option<StatusCode>,
+    /// The headers that the controller has set. They win likewise.
+    pub headers: HeaderMap,
+    /// What the controller has replied.
+    pub payload: P,
+}
+
+/// A response, now or later.
+pub(crate) enum Handling {
+    Done(Response),
+    Pending(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+/// The payload is not of the type that the handler takes.
+#[derive(Debug)]
+pub(crate) struct Mismatch {
+    /// The type that the handler takes.
+    pub(crate) expected: &'static str,
+}
+
+/// A reply with its payload's type forgotten.
+type AnyReply = Replying<Box<dyn Any + Send>>;
+type Handler = Arc<dyn Fn(AnyReply, &RequestContext) -> Result<Handling, Mismatch> + Send + Sync>;
+
+/// The reply handlers, by kind.
+///
+/// That of an application holds the built-in kinds `json`, `ok`, `view`, `status`, `redirect` and `sendfile` from the
+/// start ([`App::reply_handlers`](crate::App::reply_handlers) gives access). It is complete when the application starts,
+/// and is not changed after.
+#[derive(Clone, Default)]
+pub struct Registry {
+    handlers: BTreeMap<Cow<'static, str>, Handler>,
+}
+
+/// Why a handler was not registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The kind has a handler already, which stays.
+    Taken {
+        /// The kind.
+        kind: String,
+    },
+}
+
+impl Registry {
+    /// A registry without handlers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a handler for a kind of reply.
+    ///
+    /// The handler is an async function of the reply and of the request's context. What it returns is anything that axum
+    /// can respond with. An `Err` with a [`nova::Error`](crate::Error) is told to the fallback.
+    ///
+    /// ```
+    /// use nova::{Registry, Replying, RequestContext};
+    ///
+    /// async fn csv(reply: Replying<Vec<[u32; 2]>>, _request: RequestContext) -> ([(&'static str, &'static str); 1], String) {
+    ///     let lines: String = reply.payload.iter().map(|[a, b]| format!("{a},{b}\n")).collect();
+    ///     ([("content-type", "text/csv")], lines)
+    /// }
+    ///
+    /// let mut registry = Registry::new();
+    /// registry.register("csv", csv)?;
+    /// assert!(registry.register("csv", csv).is_err());
+    /// # Ok::<(), nova::RegistryError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the kind has a handler already. That one stays.
+    pub fn register<P, F, Fut>(&mut self, kind: impl Into<Kind<P>>, handler: F) -> Result<(), RegistryError>
+    where
+        P: Send + 'static,
+        F: Fn(Replying<P>, RequestContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        let kind = kind.into();
+        if self.handlers.contains_key(kind.name()) {
+            return Err(RegistryError::Taken {
+                kind: kind.name().to_owned(),
+            });
+        }
+        self.replace(kind, handler);
+        Ok(())
+    }
+
+    /// Sets the handler for a kind of reply, whether it had one or not. Built-in kinds can be replaced too, by a handler
+    /// for payloads of the application's own.
+    pub fn replace<P, F, Fut>(&mut self, kind: impl Into<Kind<P>>, handler: F)
+    where
+        P: Send + 'static,
+        F: Fn(Replying<P>, RequestContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.set(kind.into(), move |reply, context| {
+            let response = handler(reply, context.clone());
+            Handling::Pending(Box::pin(async move { response.await.into_response() }))
+        });
+    }
+
+    /// Removes the handler for a kind, and says whether there was one.
+    pub fn unregister(&mut self, kind: &str) -> bool {
+        self.handlers.remove(kind).is_some()
+    }
+
+    /// Whether a kind has a handler.
+    pub fn contains(&self, kind: &str) -> bool {
+        self.handlers.contains_key(kind)
+    }
+
+    /// The kinds that have a handler, in alphabetical order.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.handlers.keys().map(|kind| &**kind)
+    }
+
+    pub(crate) fn set<P: Send + 'static>(
+        &mut self,
+        kind: Kind<P>,
+        handler: impl Fn(Replying<P>, &RequestContext) -> Handling + Send + Sync + 'static,
+    ) {
+        let handler = move |reply: AnyReply, context: &RequestContext| {
+            let payload = reply.payload.downcast::<P>().map_err(|_| Mismatch {
+                expected: std::any::type_name::<P>(),
+            })?;
+            let reply = Replying {
+                status: reply.status,
+                headers: reply.headers,
+                payload: *payload,
+            };
+            Ok(handler(reply, context))
+        };
+        self.handlers.insert(Cow::Borrowed(kind.name()), Arc::new(handler));
+    }
+
+    /// Finds the handler of a kind and calls it. `None` without one.
+    pub(crate) fn handle(
+        &self,
+        kind: &str,
+        reply: AnyReply,
+        context: &RequestContext,
+    ) -> Option<Result<Handling, Mismatch>> {
+        self.handlers.get(kind).map(|handler| handler(reply, context))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.kinds()).finish()
+    }
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken { kind } => write!(
+                f,
+                "replies of kind `{kind}` have a handler already: use `replace` to set another knowingly"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RegistryError {}

@@ -1,0 +1,54 @@
+//! A reply on its way from the controller to its dispatch.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use super::Reply;
+use crate::error::Error;
+
+/// What a controller has returned and nothing has dispatched yet. It passes through axum in a response's extensions, so
+/// that controllers are ordinary axum handlers and every extractor and layer works.
+#[derive(Debug)]
+pub(crate) enum Undispatched {
+    Reply(Reply),
+    Error(Error),
+}
+
+/// Extensions are cloned and shared; what is in this one is taken once.
+#[derive(Clone)]
+struct Carrier(Arc<Mutex<Option<Undispatched>>>);
+
+impl Undispatched {
+    /// Takes it out of a response. The response keeps what the controller's own `IntoResponse` values set around it.
+    pub(crate) fn take_from(response: &mut Response) -> Option<Self> {
+        let carrier = response.extensions_mut().remove::<Carrier>()?;
+        carrier.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The status of the response that carries it. It is seen only where nothing dispatches: loudly wrong rather than
+    /// empty and 200.
+    pub(crate) const STATUS: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+    fn into_response(self) -> Response {
+        let mut response = (Self::STATUS, "a reply that no Nova route dispatched").into_response();
+        response.headers_mut().clear();
+        response
+            .extensions_mut()
+            .insert(Carrier(Arc::new(Mutex::new(Some(self)))));
+        response
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        Undispatched::Reply(self).into_response()
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Undispatched::Error(self).into_response()
+    }
+}

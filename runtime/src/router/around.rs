@@ -1,0 +1,149 @@
+//! What goes around every controller: security before it, dispatch after it, and its panics caught. The order of the
+//! onion is here: the group's middleware is outside, in its declared order.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use tower::{Layer, Service};
+
+use crate::dispatch::Dispatcher;
+use crate::error::Error;
+use crate::fallback::Fallback;
+use crate::registry::RequestContext;
+use crate::routes::Guard;
+use crate::scope::Scope;
+use crate::security::Decision;
+use crate::unwind::caught;
+
+/// The innermost layer of a route.
+pub(super) struct Around<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    dispatcher: Arc<Dispatcher>,
+    scope: Scope,
+    state: S,
+    controller: Option<&'static str>,
+    fallback: Option<Fallback>,
+    guard: Option<Guard<S>>,
+}
+
+impl<S> Around<S> {
+    pub(super) fn new(
+        dispatcher: Arc<Dispatcher>,
+        scope: Scope,
+        state: S,
+        controller: Option<&'static str>,
+        fallback: Option<Fallback>,
+        guard: Option<Guard<S>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            dispatcher,
+            scope,
+            state,
+            controller,
+            fallback,
+            guard,
+        }))
+    }
+}
+
+impl<S> Clone for Around<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S, T> Layer<T> for Around<S> {
+    type Service = AroundService<S, T>;
+
+    fn layer(&self, controller: T) -> Self::Service {
+        AroundService {
+            around: self.clone(),
+            controller,
+        }
+    }
+}
+
+pub(super) struct AroundService<S, T> {
+    around: Around<S>,
+    controller: T,
+}
+
+impl<S, T: Clone> Clone for AroundService<S, T> {
+    fn clone(&self) -> Self {
+        Self {
+            around: self.around.clone(),
+            controller: self.controller.clone(),
+        }
+    }
+}
+
+impl<S, T> Service<Request> for AroundService<S, T>
+where
+    S: Send + Sync + 'static,
+    T: Service<Request, Error = Infallible, Response: IntoResponse, Future: Send> + Clone + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.controller.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let inner = Arc::clone(&self.around.0);
+        // What was polled ready is called; the clone takes its place.
+        let clone = self.controller.clone();
+        let mut controller = std::mem::replace(&mut self.controller, clone);
+        Box::pin(async move {
+            let context = RequestContext {
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                headers: request.headers().clone(),
+                controller: inner.controller,
+            };
+            request.extensions_mut().insert(inner.scope.clone());
+            let answered = caught(async {
+                let request = match inner.secure(request).await {
+                    Ok(request) => request,
+                    Err(denial) => return denial,
+                };
+                let Ok(response) = controller.call(request).await;
+                response.into_response()
+            });
+            Ok(match answered.await {
+                Ok(response) => {
+                    inner
+                        .dispatcher
+                        .dispatch(&context, inner.fallback.as_ref(), response)
+                        .await
+                }
+                Err(panic) => inner.dispatcher.fail(&context, &Error::from(panic)).await,
+            })
+        })
+    }
+}
+
+impl<S: Sync> Inner<S> {
+    /// Asks the security function. Gives the request back with what it handed over, or the denial.
+    async fn secure(&self, request: Request) -> Result<Request, Response> {
+        let Some(guard) = &self.guard else {
+            return Ok(request);
+        };
+        let (mut parts, body) = request.into_parts();
+        match guard.check(&mut parts, &self.state).await {
+            Decision::Deny(response) => Err(response),
+            Decision::Allow(grant) => {
+                if let Some(grant) = grant {
+                    grant(&mut parts.extensions);
+                }
+                Ok(Request::from_parts(parts, body))
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Groups of routes.
+
+use std::convert::Infallible;
+use std::panic::Location;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, Route as AxumRoute, on};
+use http::Method;
+use tower::{Layer, Service};
+
+use super::endpoint::{Endpoint, Guard, Route};
+use super::name;
+use crate::fallback::{Fallback, Invalid};
+use crate::parts_handler::PartsHandler;
+use crate::registry::RequestContext;
+use crate::security::Access;
+use crate::websocket::{IntoAccept, WebSocketHandler, upgrade};
+
+/// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
+///
+/// Paths are those of axum 0.8: `/users/{id}` and `/files/{*path}`. A literal part is preferred to a parameter, and a
+/// parameter to a wildcard, whatever the order of declaration. The parameters are percent-decoded.
+#[must_use]
+pub struct Group<S = ()> {
+    pub(crate) prefix: String,
+    pub(crate) host: Option<String>,
+    pub(crate) guard: Option<Guard<S>>,
+    pub(crate) layers: Vec<ApplyLayer<S>>,
+    pub(crate) fallback: Option<Fallback>,
+    pub(crate) routes: Vec<Route<S>>,
+}
+
+/// Puts a middleware around a route.
+pub(crate) type ApplyLayer<S> = Arc<dyn Fn(MethodRouter<S>) -> MethodRouter<S> + Send + Sync>;
+
+macro_rules! verbs {
+    ($($(#[$documentation:meta])* $verb:ident => $method:ident;)*) => {$(
+        $(#[$documentation])*
+        #[track_caller]
+        pub fn $verb<H, T>(self, path: &str, controller: H) -> Self
+        where
+            H: Handler<T, S>,
+            T: 'static,
+        {
+            self.on(MethodFilter::$method, path, controller)
+        }
+    )*};
+}
+
+impl<S: Clone + Send + Sync + 'static> Group<S> {
+    /// A group whose paths begin with `prefix`; `/` is none.
+    pub fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            host: None,
+            guard: None,
+            layers: Vec::new(),
+            fallback: None,
+            routes: Vec::new(),
+        }
+    }
+
+    verbs! {
+        /// Answers GET, and HEAD likewise without the body.
+        get => GET;
+        /// Answers POST.
+        post => POST;
+        /// Answers PUT.
+        put => PUT;
+        /// Answers PATCH.
+        patch => PATCH;
+        /// Answers DELETE.
+        delete => DELETE;
+        /// Answers HEAD, where that is not what GET gives.
+        head => HEAD;
+        /// Answers OPTIONS, where that is not the list of methods.
+        options => OPTIONS;
+    }
+
+    /// Answers several methods with one controller: `MethodFilter::PUT.or(MethodFilter::PATCH)`.
+    #[track_caller]
+    pub fn on<H, T>(mut self, methods: MethodFilter, path: &str, controller: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.routes.push(Route {
+            path: path.to_owned(),
+            name: name::of::<H>(),
+            endpoint: Endpoint::Http {
+                methods: listed(methods),
+                router: Box::new(on(methods, controller)),
+            },
+            place: Location::caller(),
+        });
+        self
+    }
+
+    /// Accepts WebSocket connections, with a handler that `init` gives: an async function of extractors, which may also
+    /// refuse. See [`WebSocketHandler`].
+    #[track_caller]
+    pub fn ws<F, T, H, M, How>(mut self, path: &str, init: F) -> Self
+    where
+        F: PartsHandler<T, S>,
+        F::Output: IntoAccept<H, M, How> + Send,
+        H: WebSocketHandler<M>,
+        M: Send + 'static,
+        T: 'static,
+        How: 'static,
+    {
+        self.routes.push(Route {
+            path: path.to_owned(),
+            name: name::of::<F>(),
+            endpoint: Endpoint::WebSocket(Arc::new(move |parts, state, settings| {
+                let init = init.clone();
+                Box::pin(async move { upgrade(&init, parts, &state, &settings).await })
+            })),
+            place: Location::caller(),
+        });
+        self
+    }
+
+    /// Serves the files of a directory below a path, or one file at a path. A relative directory is below the project's.
+    ///
+    /// Nothing outside it is ever served, whether by `..`, by encoding or by a symbolic link.
+    #[track_caller]
+    pub fn assets(mut self, path: &str, directory: impl Into<PathBuf>) -> Self {
+        self.routes.push(Route {
+            path: path.to_owned(),
+            name: None,
+            endpoint: Endpoint::Assets(directory.into()),
+            place: Location::caller(),
+        });
+        self
+    }
+
+    /// Answers only requests to this host (without a port). A group without one answers every host.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_ascii_lowercase());
+        self
+    }
+
+    /// Asks this function before every route of the group, WebSockets included. See [`Access`].
+    pub fn security<F, T>(mut self, function: F) -> Self
+    where
+        F: PartsHandler<T, S>,
+        F::Output: Into<Access>,
+        T: 'static,
+    {
+        self.guard = Some(Guard::new(function));
+        self
+    }
+
+    /// Puts a middleware around every route of the group: any tower layer that axum takes. The first that is declared is
+    /// the outermost; all are outside the security function.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<AxumRoute> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.layers.push(Arc::new(move |router| router.layer(layer.clone())));
+        self
+    }
+
+    /// Names the group's fallback controller: it is told of every `Err` that a controller of the group returns, and of
+    /// every reply that can't be dispatched, and replies in its place.
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    /// use nova::{Invalid, RequestContext};
+    ///
+    /// async fn resolve(_request: RequestContext, invalid: Invalid) -> Reply {
+    ///     match invalid {
+    ///         Invalid::Error(error) if error.downcast_ref::<std::num::ParseIntError>().is_some() => Reply::status(404),
+    ///         other => Reply::json(json!({ "error": other.to_string() })).with_status(500),
+    ///     }
+    /// }
+    ///
+    /// let group: Group = Group::new("/api").fallback(resolve);
+    /// ```
+    pub fn fallback<F, Fut>(mut self, resolve: F) -> Self
+    where
+        F: Fn(RequestContext, Invalid) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.fallback = Some(Fallback::new(resolve));
+        self
+    }
+
+    pub(super) fn below(mut self, prefix: &str) -> Self {
+        self.prefix = format!("{}{}", prefix.trim_end_matches('/'), self.prefix);
+        self
+    }
+
+    /// A route's whole path.
+    pub(crate) fn path_of(&self, route: &Route<S>) -> String {
+        match (self.prefix.as_str(), route.path.as_str()) {
+            ("", path) => path.to_owned(),
+            (prefix, "/" | "") => prefix.to_owned(),
+            (prefix, path) => format!("{prefix}{path}"),
+        }
+    }
+}
+
+/// The methods of a filter, by name.
+fn listed(filter: MethodFilter) -> Vec<Method> {
+    let all = [
+        (MethodFilter::GET, Method::GET),
+        (MethodFilter::POST, Method::POST),
+        (MethodFilter::PUT, Method::PUT),
+        (MethodFilter::PATCH, Method::PATCH),
+        (MethodFilter::DELETE, Method::DELETE),
+        (MethodFilter::HEAD, Method::HEAD),
+        (MethodFilter::OPTIONS, Method::OPTIONS),
+        (MethodFilter::CONNECT, Method::CONNECT),
+        (MethodFilter::TRACE, Method::TRACE),
+    ];
+    all.into_iter()
+        .filter(|(one, _)| filter.or(*one) == filter)
+        .map(|(_, method)| method)
+        .collect()
+}

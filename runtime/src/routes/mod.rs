@@ -1,0 +1,118 @@
+//! The route table: data, until the application starts.
+
+mod endpoint;
+mod group;
+mod name;
+
+use std::panic::Location;
+
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, any};
+use http::StatusCode;
+
+pub(crate) use endpoint::{Endpoint, Guard, Route};
+pub use group::Group;
+
+/// What an application answers: groups of routes, and pages for statuses.
+///
+/// `S` is the application's state, which its controllers extract with `State`.
+///
+/// ```
+/// use nova::prelude::*;
+///
+/// mod controllers {
+///     pub mod pages {
+///         use nova::prelude::*;
+///
+///         pub async fn about() -> Reply { Reply::view(json!({})) }
+///         pub async fn not_found() -> Reply { Reply::view_named("not_found", json!({})) }
+///     }
+/// }
+/// use controllers::pages;
+///
+/// pub fn routes(environment: &Environment) -> Routes {
+///     let routes = Routes::new()
+///         .group(Group::new("/").get("/about", pages::about))
+///         .status(404, pages::not_found);
+///     if environment.is_dev() {
+///         routes.group(Group::new("/dev").get("/ping", async || "pong"))
+///     } else {
+///         routes
+///     }
+/// }
+/// ```
+#[must_use]
+pub struct Routes<S = ()> {
+    pub(crate) groups: Vec<Group<S>>,
+    pub(crate) pages: Vec<StatusPage<S>>,
+}
+
+/// A controller for a status.
+pub(crate) struct StatusPage<S> {
+    pub(crate) code: u16,
+    pub(crate) controller: Option<&'static str>,
+    pub(crate) handler: MethodRouter<S>,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self {
+            groups: Vec::new(),
+            pages: Vec::new(),
+        }
+    }
+
+    /// Adds a group.
+    pub fn group(mut self, group: Group<S>) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// Adds another table below a prefix: a part of the application that is written on its own. Its status pages are
+    /// used where this table has none for a code.
+    pub fn mount(mut self, prefix: &str, routes: Self) -> Self {
+        self.groups
+            .extend(routes.groups.into_iter().map(|group| group.below(prefix)));
+        for page in routes.pages {
+            if !self.pages.iter().any(|known| known.code == page.code) {
+                self.pages.push(page);
+            }
+        }
+        self
+    }
+
+    /// Declares the page for a status: a controller that is called wherever a response has that status and no body, be
+    /// it a path that does not exist, a denial, or a controller's `Reply::status`. What it replies is sent with that
+    /// status, unless it sets another.
+    #[track_caller]
+    pub fn status<H, T>(mut self, code: u16, controller: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.pages.push(StatusPage {
+            code,
+            controller: name::of::<H>(),
+            handler: any(controller),
+            place: Location::caller(),
+        });
+        self
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> StatusPage<S> {
+    /// The code, when it is one that a page can have.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.code)
+            .ok()
+            .filter(|status| status.as_u16() >= 400)
+    }
+}

@@ -1,0 +1,128 @@
+//! Security functions: who may go on, decided before the controller and before a WebSocket's `init`.
+
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{Extensions, StatusCode};
+
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// What a security function decides.
+///
+/// A security function is an async function of extractors, one for each group of routes. It may also return a `bool`
+/// (`false` is [`deny`](Self::deny)), or a `Result` whose error is a [`nova::Error`](crate::Error): an error or a panic
+/// is a 500, never "allowed".
+///
+/// ```
+/// use nova::prelude::*;
+/// use http::HeaderMap;
+///
+/// #[derive(Clone)]
+/// struct User { name: String }
+///
+/// async fn bearer(headers: HeaderMap) -> Access {
+///     match headers.get("authorization").and_then(|value| value.to_str().ok()) {
+///         Some("Bearer opensesame") => Access::allow_with(User { name: "ali".into() }),
+///         _ => Access::deny(),
+///     }
+/// }
+///
+/// async fn greet(AuthData(user): AuthData<User>) -> String {
+///     format!("hello {}", user.name)
+/// }
+///
+/// let routes: Routes = Routes::new().group(Group::new("/").security(bearer).get("/", greet));
+/// ```
+pub struct Access(Decision);
+
+pub(crate) enum Decision {
+    Allow(Option<Grant>),
+    Deny(Response),
+}
+
+/// Puts data where [`AuthData`] finds it.
+type Grant = Box<dyn FnOnce(&mut Extensions) + Send>;
+
+/// What the security function handed over with [`Access::allow_with`]: an extractor for controllers and `init`.
+///
+/// Where no security function has handed over a `T`, it is a 500: a route was declared outside its group.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthData<T>(pub T);
+
+#[derive(Clone)]
+struct Granted<T>(T);
+
+impl Access {
+    /// Goes on.
+    pub fn allow() -> Self {
+        Self(Decision::Allow(None))
+    }
+
+    /// Goes on, with data for controllers and `init`.
+    pub fn allow_with<T: Clone + Send + Sync + 'static>(data: T) -> Self {
+        Self(Decision::Allow(Some(Box::new(move |extensions| {
+            extensions.insert(Granted(data));
+        }))))
+    }
+
+    /// 401, with its status page.
+    pub fn deny() -> Self {
+        Self::deny_with(Reply::status(StatusCode::UNAUTHORIZED))
+    }
+
+    /// This response: a reply, such as `Reply::status(403)`, or anything that axum can respond with.
+    pub fn deny_with(response: impl IntoResponse) -> Self {
+        Self(Decision::Deny(response.into_response()))
+    }
+
+    /// Redirects with 302 Found.
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::deny_with(Reply::redirect(location))
+    }
+
+    pub(crate) fn into_decision(self) -> Decision {
+        self.0
+    }
+}
+
+impl From<bool> for Access {
+    fn from(allowed: bool) -> Self {
+        if allowed { Self::allow() } else { Self::deny() }
+    }
+}
+
+impl<A: Into<Self>> From<Result<A, Error>> for Access {
+    fn from(result: Result<A, Error>) -> Self {
+        match result {
+            Ok(access) => access.into(),
+            Err(error) => Self::deny_with(error),
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthData<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        let granted = parts.extensions.get::<Granted<T>>();
+        granted.map(|granted| Self(granted.0.clone())).ok_or_else(|| {
+            Error::new(format!(
+                "no security function of this route has handed over a `{}` with `Access::allow_with`",
+                std::any::type_name::<T>()
+            ))
+        })
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Decision::Allow(None) => f.write_str("Allow"),
+            Decision::Allow(Some(_)) => f.write_str("Allow with data"),
+            Decision::Deny(response) => f.debug_tuple("Deny").field(&response.status()).finish(),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Accepts connections and serves a tower service on them, until it is told to end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
+use tokio::io::AsyncWrite as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::{Service, ServiceExt as _};
+
+use crate::lifecycle::{Ended, Lifecycle};
+use crate::transport::{Connection, Transport};
+
+/// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection may still bring a request after the drain has begun. It was accepted: closing it at once would
+/// cut a client that is about to ask.
+const LAST_REQUEST: Duration = Duration::from_millis(500);
+
+/// The section `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerOptions {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The most connections at a time. Others wait to be accepted.
+    max_connections: u32,
+    /// How long a request's head may take to come, in seconds.
+    header_timeout: u64,
+    /// How long the end may take, in seconds.
+    shutdown_timeout: u64,
+    /// The most bytes that a request's body may have for an extractor.
+    pub(crate) body_limit: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            max_connections: 100_000,
+            header_timeout: 10,
+            shutdown_timeout: 30,
+            body_limit: 2 * 1024 * 1024,
+        }
+    }
+}
+
+/// Serves until the drain has begun and everything has ended, or the deadline for that has come.
+pub(crate) async fn serve<T>(
+    listener: TcpListener,
+    service: T,
+    options: &ServerOptions,
+    lifecycle: Lifecycle,
+    mut ended: Ended,
+) where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
+{
+    let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(options.max_connections as usize));
+    let header_timeout = Duration::from_secs(options.header_timeout);
+    loop {
+        let (stream, peer, place) = tokio::select! {
+            accepted = accept(&listener, &places) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!("can't accept a connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+            () = lifecycle.draining() => break,
+        };
+        // Small messages are the rule here, and each is written whole.
+        let _ = stream.set_nodelay(true);
+        let transport = Transport::new(stream, place, lifecycle.alive());
+        connections.spawn(serve_connection(
+            transport,
+            peer,
+            service.clone(),
+            header_timeout,
+            lifecycle.clone(),
+        ));
+    }
+    drop(listener);
+    let deadline = Duration::from_secs(options.shutdown_timeout);
+    let all_ended = async {
+        while connections.join_next().await.is_some() {}
+        ended.wait().await;
+    };
+    if timeout(deadline, all_ended).await.is_err() {
+        tracing::warn!(
+            "{} connections did not end within {deadline:?}, and are cut",
+            connections.len()
+        );
+    }
+    connections.shutdown().await;
+}
+
+/// Waits for a place among the connections, then for a connection. Cancel safe.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+/// One connection: HTTP, and then what a request may have handed it over to.
+async fn serve_connection<T>(
+    transport: Transport,
+    peer: SocketAddr,
+    service: T,
+    header_timeout: Duration,
+    lifecycle: Lifecycle,
+) where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
+{
+    let connection = Connection::default();
+    // Boxed, so that what follows HTTP does not carry HTTP's state along.
+    let http = Box::pin(serve_http(
+        transport,
+        peer,
+        connection.clone(),
+        service,
+        header_timeout,
+        lifecycle,
+    ));
+    match http.await {
+        Ok((mut transport, read_ahead)) => match connection.take_successor() {
+            Some(successor) => {
+                drop(connection);
+                successor(transport, read_ahead).await;
+            }
+            // Whether it succeeds or not, the connection is at its end.
+            None => drop(poll_fn(|context| Pin::new(&mut transport).poll_shutdown(context)).await),
+        },
+        Err(error) => tracing::debug!("a connection from {peer} ended: {error}"),
+    }
+}
+
+async fn serve_http<T>(
+    transport: Transport,
+    peer: SocketAddr,
+    connection: Connection,
+    service: T,
+    header_timeout: Duration,
+    lifecycle: Lifecycle,
+) -> hyper::Result<(Transport, bytes::Bytes)>
+where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
+{
+    let phase = lifecycle.clone();
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connection.clone());
+        let response = service.clone().oneshot(request);
+        let phase = phase.clone();
+        Box::pin(async move {
+            let mut response = response.await?;
+            if phase.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response
+                    .headers_mut()
+                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        })
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    let mut http = builder.serve_connection(TokioIo::new(transport), service);
+    let last_request = async {
+        lifecycle.draining().await;
+        sleep(LAST_REQUEST).await;
+    };
+    tokio::select! {
+        served = poll_fn(|context| http.poll_without_shutdown(context)) => served?,
+        () = last_request => {
+            Pin::new(&mut http).graceful_shutdown();
+            poll_fn(|context| http.poll_without_shutdown(context)).await?;
+        }
+    }
+    let parts = http.into_parts();
+    Ok((parts.io.into_inner(), parts.read_buf))
+}

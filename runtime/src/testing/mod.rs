@@ -1,0 +1,31 @@
+//! Tests of an application without a port: requests to the whole of it, and handlers called directly.
+//!
+//! ```
+//! use nova::prelude::*;
+//! use nova::testing;
+//!
+//! fn routes() -> Routes {
+//!     Routes::new().group(Group::new("/").get("/", async || Reply::json(json!({ "ok": true }))))
+//! }
+//!
+//! testing::run(async {
+//!     let response = testing::app(routes).get("/").await;
+//!     assert_eq!(response.status(), 200);
+//!     assert_eq!(response.text(), r#"{"ok":true}"#);
+//! });
+//! ```
+
+mod application;
+mod mailbox;
+
+pub use application::{TestApp, TestResponse, app};
+pub use mailbox::{Mailbox, socket, socket_of};
+
+/// Runs a test's future to its end, on a runtime of its own.
+///
+/// # Panics
+/// When the runtime can't be started.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime for the test").block_on(test)
+}

@@ -1,0 +1,84 @@
+//! Panics of the application's code, caught where they can harm only what caused them.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Once;
+
+/// What a panic said, and where.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    /// `file:line` of the panic; unknown when the hook is not installed.
+    pub(crate) place: Option<String>,
+}
+
+thread_local! {
+    /// Whether the code that runs on this thread now is inside [`caught`].
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a future to its end, or to its panic.
+///
+/// Cancel safe as far as `future` is.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
+    let mut future = pin!(future);
+    // A future that panicked is dropped and never polled again, and the state it borrowed is only used to end its owner.
+    poll_fn(|context| {
+        caught_now(|| future.as_mut().poll(context)).map_or_else(|panic| Err(panic).into(), |poll| poll.map(Ok))
+    })
+    .await
+}
+
+/// Runs a function to its end, or to its panic.
+pub(crate) fn caught_now<T>(function: impl FnOnce() -> T) -> Result<T, Panic> {
+    let outer = CATCHING.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(function));
+    CATCHING.set(outer);
+    result.map_err(|payload| Panic {
+        message: message(&*payload),
+        place: PLACE.take(),
+    })
+}
+
+/// Lets caught panics be reported by who caught them, in one line, in place of the standard report. Others are reported
+/// as before.
+pub(crate) fn install_hook() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let standard = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if CATCHING.get() {
+                PLACE.set(
+                    panic
+                        .location()
+                        .map(|place| format!("{}:{}", place.file(), place.line())),
+                );
+            } else {
+                standard(panic);
+            }
+        }));
+    });
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+        .to_owned()
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "panicked at {place}: {}", self.message),
+            None => write!(f, "panicked: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for Panic {}

@@ -1,0 +1,291 @@
+//! Views: Handlebars templates, found by name, inside a layout.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use handlebars::{Context, Handlebars};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The ending of a template's file name.
+const EXTENSION: &str = "hbs";
+/// The view that other views are put into.
+const LAYOUT: &str = "layout";
+/// The variable by which the layout has the view.
+const CONTENT: &str = "content";
+
+/// The section `[views]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ViewOptions {
+    /// The directory, below the project's.
+    dir: PathBuf,
+}
+
+impl ViewOptions {
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Default for ViewOptions {
+    fn default() -> Self {
+        Self { dir: "views".into() }
+    }
+}
+
+/// The templates of one directory, by their paths without the ending: `views/posts/show.hbs` is `posts/show`.
+///
+/// Each is also a partial of that name. `layout.hbs` at the top, where it exists, goes around every view.
+#[derive(Clone)]
+pub(crate) struct Views(Arc<Inner>);
+
+struct Inner {
+    directory: PathBuf,
+    /// Whether changed templates are read again.
+    watched: bool,
+    /// Held for the time of a rendering, which does not wait for anything.
+    compiled: RwLock<Compiled>,
+}
+
+#[derive(Default)]
+struct Compiled {
+    templates: Handlebars<'static>,
+    /// The files that the templates were read from.
+    files: Files,
+}
+
+/// Each file's stamp, by which a change is noticed.
+type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+/// Why a view could not be rendered or compiled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// There is no template of this name.
+    Missing {
+        /// The view's name.
+        name: String,
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The controller has no name that a view could have, as a closure; the reply must name its view.
+    Nameless,
+    /// A template can't be compiled.
+    Template(Box<handlebars::TemplateError>),
+    /// A template can't be rendered with these variables.
+    Render(Box<handlebars::RenderError>),
+    /// The variables can't be serialised.
+    Variables(serde_json::Error),
+    /// A file can't be read.
+    Read(PathBuf, std::io::Error),
+}
+
+impl Views {
+    /// Compiles the templates of `directory`. A missing directory has none.
+    pub(crate) fn load(directory: PathBuf, watched: bool) -> Result<Self, ViewError> {
+        let compiled = Compiled::read(&directory)?;
+        Ok(Self(Arc::new(Inner {
+            directory,
+            watched,
+            compiled: RwLock::new(compiled),
+        })))
+    }
+
+    /// Renders a view inside the layout. The variables are visible in both.
+    pub(crate) async fn render(&self, name: &str, variables: Value) -> Result<String, ViewError> {
+        if self.0.watched {
+            let views = self.clone();
+            // It fails only when the runtime shuts down.
+            if let Ok(read) = tokio::task::spawn_blocking(move || views.reload()).await {
+                read?;
+            }
+        }
+        self.render_now(name, variables)
+    }
+
+    fn render_now(&self, name: &str, mut variables: Value) -> Result<String, ViewError> {
+        let compiled = self.0.compiled.read().unwrap_or_else(PoisonError::into_inner);
+        let templates = &compiled.templates;
+        if !templates.has_template(name) {
+            return Err(ViewError::Missing {
+                name: name.to_owned(),
+                path: self.0.directory.join(format!("{name}.{EXTENSION}")),
+            });
+        }
+        let render = |name: &str, context: &Context| {
+            let rendered = templates.render_with_context(name, context);
+            rendered.map_err(|error| ViewError::Render(Box::new(error)))
+        };
+        if !templates.has_template(LAYOUT) {
+            return render(name, &Context::from(variables));
+        }
+        let context = Context::from(variables);
+        let content = render(name, &context)?;
+        variables = context.data().clone();
+        if !variables.is_object() {
+            variables = Value::Object(serde_json::Map::new());
+        }
+        variables[CONTENT] = Value::String(content);
+        render(LAYOUT, &Context::from(variables))
+    }
+
+    /// Reads the templates again when one has changed. What can't be compiled leaves the old ones.
+    fn reload(&self) -> Result<(), ViewError> {
+        let files = list(&self.0.directory)?;
+        let is_current = |compiled: &Compiled| compiled.files == files;
+        if is_current(&self.0.compiled.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        let compiled = Compiled::read(&self.0.directory)?;
+        *self.0.compiled.write().unwrap_or_else(PoisonError::into_inner) = compiled;
+        Ok(())
+    }
+}
+
+impl Compiled {
+    fn read(directory: &Path) -> Result<Self, ViewError> {
+        let files = list(directory)?;
+        let mut templates = Handlebars::new();
+        for path in files.keys() {
+            let text = std::fs::read_to_string(path).map_err(|error| ViewError::Read(path.clone(), error))?;
+            let name = template_name(directory, path);
+            templates
+                .register_template_string(&name, text)
+                .map_err(|error| ViewError::Template(Box::new(error)))?;
+        }
+        Ok(Self { templates, files })
+    }
+}
+
+/// The templates below `directory`, whatever its depth.
+fn list(directory: &Path) -> Result<Files, ViewError> {
+    let mut files = Files::new();
+    let mut directories = vec![directory.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        let failed = |error| ViewError::Read(directory.clone(), error);
+        let entries = match std::fs::read_dir(&directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            // A file may be gone between the listing and here, as when an editor saves.
+            let Ok(metadata) = path.metadata() else { continue };
+            if metadata.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
+                files.insert(path, (metadata.modified().ok(), metadata.len()));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn template_name(directory: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(directory).unwrap_or(path).with_extension("");
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// The view of a controller: `controllers::admin::users::show` has `admin/users/show`.
+pub(crate) fn default_name(controller: Option<&str>) -> Result<String, ViewError> {
+    let controller = controller.ok_or(ViewError::Nameless)?;
+    let path = controller.strip_prefix("controllers::").unwrap_or(controller);
+    Ok(path.replace("::", "/"))
+}
+
+impl fmt::Debug for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Views").field(&self.0.directory).finish()
+    }
+}
+
+impl fmt::Display for ViewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, path } => write!(f, "there is no view `{name}`: {} does not exist", path.display()),
+            Self::Nameless => f.write_str("a closure has no view of its own: use `Reply::view_named`"),
+            Self::Template(error) => write!(f, "a view can't be compiled: {error}"),
+            Self::Render(error) => write!(f, "a view can't be rendered: {error}"),
+            Self::Variables(error) => write!(f, "the variables of a view can't be serialised: {error}"),
+            Self::Read(path, error) => write!(f, "can't read {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ViewError {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn views(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Views, ViewError>) {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let views = Views::load(directory.path().to_path_buf(), true);
+        (directory, views)
+    }
+
+    #[test]
+    fn a_view_is_rendered_in_the_layout_with_partials_and_escapes() {
+        let (_directory, views) = views(&[
+            ("layout.hbs", "<title>{{title}}</title>{{{content}}}"),
+            ("posts/show.hbs", "<p>{{title}}</p>{{> posts/note}}"),
+            ("posts/note.hbs", "<i>{{note}}</i>"),
+        ]);
+        let rendered = views
+            .unwrap()
+            .render_now("posts/show", json!({ "title": "<b>", "note": "n" }));
+        assert_eq!(rendered.unwrap(), "<title>&lt;b&gt;</title><p>&lt;b&gt;</p><i>n</i>");
+    }
+
+    #[test]
+    fn without_a_layout_a_view_stands_alone() {
+        let (_directory, views) = views(&[("a.hbs", "{{x}}")]);
+        assert_eq!(views.unwrap().render_now("a", json!({ "x": 1 })).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_change_is_noticed_and_a_broken_one_keeps_the_old() {
+        let (directory, views) = views(&[("a.hbs", "one")]);
+        let views = views.unwrap();
+        std::fs::write(directory.path().join("a.hbs"), "second").unwrap();
+        views.reload().unwrap();
+        assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+        std::fs::write(directory.path().join("a.hbs"), "{{#if}").unwrap();
+        assert!(matches!(views.reload(), Err(ViewError::Template(_))));
+        assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_path() {
+        let (directory, views) = views(&[]);
+        let error = views.unwrap().render_now("a/b", json!({})).unwrap_err().to_string();
+        let path = directory.path().join("a/b.hbs");
+        assert_eq!(
+            error,
+            format!("there is no view `a/b`: {} does not exist", path.display())
+        );
+    }
+
+    #[test]
+    fn a_controller_names_its_view() {
+        assert_eq!(default_name(Some("controllers::posts::show")).unwrap(), "posts/show");
+        assert_eq!(
+            default_name(Some("controllers::admin::users::show")).unwrap(),
+            "admin/users/show"
+        );
+        assert_eq!(default_name(Some("pages::about")).unwrap(), "pages/about");
+        assert!(matches!(default_name(None), Err(ViewError::Nameless)));
+    }
+}

@@ -1,0 +1,299 @@
+//! The opening handshake (RFC 6455 §4.2): from a request to a connection, or to a response that refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{Html, IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use serde::Deserialize;
+
+use super::connection::{Connection, Limits};
+use super::init::Terms;
+use super::{IntoAccept, Socket, WebSocketHandler};
+use crate::error::Error;
+use crate::lifecycle::Lifecycle;
+use crate::negotiate::{Form, form};
+use crate::parts_handler::PartsHandler;
+use crate::pubsub::PubSub;
+use crate::reply::Reply;
+use crate::transport;
+
+/// What RFC 6455 §1.3 has the server append to the key.
+const ACCEPT_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const VERSION: HeaderValue = HeaderValue::from_static("13");
+
+/// The section `[websocket]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WebSocketOptions {
+    /// Origins besides the server's own whose pages may connect, as `https://app.example.com`; `*` is any.
+    allowed_origins: Vec<String>,
+    /// In seconds.
+    idle_timeout: u64,
+    /// In bytes.
+    max_message_size: usize,
+    /// How many frames one message may come in.
+    max_fragments: usize,
+    /// How long the peer may take to read what is written, in seconds.
+    write_timeout: u64,
+}
+
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self {
+            allowed_origins: Vec::new(),
+            idle_timeout: 60,
+            max_message_size: 1_000_000,
+            max_fragments: 1024,
+            write_timeout: 30,
+        }
+    }
+}
+
+/// What every WebSocket route of an application shares.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) options: WebSocketOptions,
+    pub(crate) pubsub: PubSub,
+    pub(crate) lifecycle: Lifecycle,
+    /// The page for a person who opens the route's URL: in `dev` only.
+    pub(crate) console: Option<fn(&Uri) -> String>,
+}
+
+/// Answers a request on a WebSocket route. Where it answers 101, the connection goes on as the handler's.
+pub(crate) async fn upgrade<F, T, S, H, M, How>(init: &F, mut parts: Parts, state: &S, settings: &Settings) -> Response
+where
+    F: PartsHandler<T, S>,
+    F::Output: IntoAccept<H, M, How>,
+    H: WebSocketHandler<M>,
+    M: Send + 'static,
+{
+    let key = match check(&parts, settings) {
+        Ok(key) => key,
+        Err(refusal) => return refusal,
+    };
+    let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
+        return Error::new("a WebSocket needs a connection, and this request came without one").into_response();
+    };
+    let (socket, inbox) = Socket::<M>::new(&settings.pubsub);
+    parts.extensions.insert(socket.clone());
+    // What is joined in an `init` that refuses, panics or is cancelled with its request is left when this is dropped.
+    let unaccepted = EndOnDrop(Some(socket));
+    let accepted = match init.call(&mut parts, state).await {
+        Ok(output) => output.into_accept(),
+        Err(rejection) => Err(rejection),
+    };
+    let accepted = match accepted {
+        Ok(accepted) => accepted,
+        Err(refusal) => return refusal,
+    };
+    let Some(socket) = unaccepted.accept() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let limits = limits(&accepted.terms, &settings.options);
+    let lifecycle = settings.lifecycle.clone();
+    let websocket = Connection::new(accepted.handler, socket, inbox, limits, lifecycle);
+    connection.hand_over_to(Box::new(move |transport, read_ahead| {
+        Box::pin(websocket.run(transport, read_ahead))
+    }));
+    response
+}
+
+struct EndOnDrop<M: Send + 'static>(Option<Socket<M>>);
+
+impl<M: Send + 'static> EndOnDrop<M> {
+    fn accept(mut self) -> Option<Socket<M>> {
+        self.0.take()
+    }
+}
+
+impl<M: Send + 'static> Drop for EndOnDrop<M> {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.0 {
+            socket.end();
+        }
+    }
+}
+
+/// Checks the request, and gives the key.
+#[expect(
+    clippy::result_large_err,
+    reason = "a response, which axum returns by value everywhere"
+)]
+fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
+    let headers = &parts.headers;
+    if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
+        return Err(upgrade_required(parts, settings));
+    }
+    if !has_token(headers, header::CONNECTION, "upgrade") {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "the header `connection` must say `upgrade`",
+        ));
+    }
+    // Versions 7 and 8 are drafts with the same frames.
+    let version = headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .and_then(|version| version.to_str().ok());
+    if !matches!(version, Some("13" | "8" | "7")) {
+        let reply = Reply::status(StatusCode::UPGRADE_REQUIRED).with_body("this server speaks WebSocket version 13\n");
+        return Err(with_upgrade_headers(reply));
+    }
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "the header `sec-websocket-key` must be 16 bytes of base64",
+        ));
+    };
+    if !is_allowed_origin(headers, &parts.uri, &settings.options.allowed_origins) {
+        return Err(Reply::status(StatusCode::FORBIDDEN).into_response());
+    }
+    Ok(key.clone())
+}
+
+/// 426: to a person who opened the URL in `dev`, with a page to try the socket on.
+fn upgrade_required(parts: &Parts, settings: &Settings) -> Response {
+    if let Some(console) = settings.console
+        && form(&parts.headers) == Form::Html
+    {
+        let page = Html(console(&parts.uri));
+        let headers = [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade")];
+        return (StatusCode::UPGRADE_REQUIRED, headers, page).into_response();
+    }
+    with_upgrade_headers(Reply::status(StatusCode::UPGRADE_REQUIRED))
+}
+
+fn with_upgrade_headers(reply: Reply) -> Response {
+    let reply = reply
+        .with_header("connection", "upgrade")
+        .with_header("upgrade", "websocket");
+    let mut response = reply.into_response();
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, VERSION);
+    response
+}
+
+fn refuse(status: StatusCode, why: &'static str) -> Response {
+    Reply::status(status).with_body(format!("{why}\n")).into_response()
+}
+
+/// Whether a header that lists tokens has this one, in any case.
+fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+fn is_key(key: &HeaderValue) -> bool {
+    BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16)
+}
+
+/// A page of another site may not connect with the cookies of ours. A client that is no browser sends no origin.
+fn is_allowed_origin(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    if allowed
+        .iter()
+        .any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
+    {
+        return true;
+    }
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .or_else(|| uri.host());
+    let origin_host = origin.split_once("://").map(|(_, host)| host);
+    matches!((host, origin_host), (Some(host), Some(origin)) if host.eq_ignore_ascii_case(origin))
+}
+
+fn switch_protocols(key: &HeaderValue, terms: &Terms, request: &HeaderMap) -> Response {
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.extend(terms.headers.clone());
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is always a header value.
+    if let Ok(accept) = HeaderValue::try_from(accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = &terms.protocol {
+        match HeaderValue::try_from(protocol) {
+            Ok(value) if has_token(request, header::SEC_WEBSOCKET_PROTOCOL, protocol) => {
+                headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+            }
+            _ => tracing::warn!("the sub-protocol `{protocol}` was not offered, and is not chosen"),
+        }
+    }
+    response
+}
+
+fn accept_key(key: &[u8]) -> String {
+    let mut sha1 = sha1_smol::Sha1::new();
+    sha1.update(key);
+    sha1.update(ACCEPT_SUFFIX.as_bytes());
+    BASE64_STANDARD.encode(sha1.digest().bytes())
+}
+
+fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
+    Limits {
+        idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
+        write_timeout: Duration::from_secs(options.write_timeout),
+        message_size: terms.max_message_size.unwrap_or(options.max_message_size),
+        fragments: options.max_fragments,
+    }
+}
+
+/// A WebSocket route's answer with its `init` forgotten.
+pub(crate) type Answer<S> =
+    Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_accept_key_is_that_of_rfc_6455_section_1_3() {
+        assert_eq!(accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_key_is_16_bytes_of_base64() {
+        assert!(is_key(&HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==")));
+        for key in ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZTEyMzQ="] {
+            assert!(!is_key(&HeaderValue::from_static(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_origin_is_our_own_or_an_allowed_one() {
+        let check = |origin: Option<&str>, allowed: &[&str]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("a.example:8080"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+            is_allowed_origin(&headers, &Uri::from_static("/"), &allowed)
+        };
+        assert!(check(None, &[]));
+        assert!(check(Some("http://a.example:8080"), &[]));
+        assert!(check(Some("https://A.example:8080"), &[]));
+        assert!(!check(Some("http://a.example"), &[]));
+        assert!(!check(Some("https://evil.example"), &[]));
+        assert!(!check(Some("null"), &[]));
+        assert!(!check(Some("https://a.example:8080.evil.example"), &[]));
+        assert!(check(Some("https://b.example"), &["https://b.example"]));
+        assert!(check(Some("https://b.example"), &["*"]));
+    }
+}

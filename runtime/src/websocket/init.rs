@@ -1,0 +1,167 @@
+//! What `init` answers: a handler, with what the connection should be like, or a refusal.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::WebSocketHandler;
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// A handler, with what its connection should be like. A plain handler is accepted with the defaults.
+///
+/// ```
+/// use nova::prelude::*;
+/// use nova::Accept;
+/// use std::time::Duration;
+/// # struct Game;
+/// # impl WebSocketHandler for Game {
+/// #     async fn handle(&mut self, _: Frame, _: &Socket) -> Commands { Commands::none() }
+/// # }
+///
+/// async fn init() -> Accept<Game> {
+///     Accept::new(Game).protocol("game.v2").idle_timeout(Duration::from_secs(300))
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Accept<H> {
+    pub(crate) handler: H,
+    pub(crate) terms: Terms,
+}
+
+/// What a connection should be like, where it is not the configured default.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) protocol: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) max_message_size: Option<usize>,
+}
+
+/// A refused handshake: 400 by default, or any response.
+///
+/// `?` turns a [`Reply`] and a [`nova::Error`](crate::Error) into it. An error is what it is anywhere: the fallback is
+/// told, or it is a 500.
+#[derive(Debug)]
+pub struct Rejection(Response);
+
+/// The ways to accept, which keep the implementations of [`IntoAccept`] apart.
+pub(crate) mod how {
+    /// With the defaults.
+    #[derive(Debug)]
+    pub struct Plainly;
+    /// With terms.
+    #[derive(Debug)]
+    pub struct OnTerms;
+    /// Perhaps.
+    #[derive(Debug)]
+    pub struct Perhaps<How>(std::marker::PhantomData<How>);
+}
+
+/// What `init` may return: a handler, an [`Accept`], or a `Result` of either.
+#[diagnostic::on_unimplemented(
+    message = "`init` can't return `{Self}`",
+    note = "it returns a type that implements `WebSocketHandler`, an `Accept` of one, or a `Result` of these",
+    note = "a handler whose socket is a `Socket<M>` implements `WebSocketHandler<M>`"
+)]
+pub trait IntoAccept<H, M, How> {
+    /// The acceptance, or the response that refuses.
+    ///
+    /// # Errors
+    /// The refusal.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a response, which axum returns by value everywhere"
+    )]
+    fn into_accept(self) -> Result<Accept<H>, Response>;
+}
+
+impl<H> Accept<H> {
+    /// Accepts with the defaults.
+    pub fn new(handler: H) -> Self {
+        Self {
+            handler,
+            terms: Terms::default(),
+        }
+    }
+
+    /// Chooses a sub-protocol (RFC 6455 §1.9). One that the client did not offer is not sent, and logged.
+    pub fn protocol(mut self, protocol: impl Into<String>) -> Self {
+        self.terms.protocol = Some(protocol.into());
+        self
+    }
+
+    /// Adds a header to the response of the handshake, such as a cookie.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.terms.headers.append(name, value);
+        self
+    }
+
+    /// Closes the connection when nothing is received for so long, in place of `websocket.idle_timeout` (60 s).
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.terms.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// The most bytes that one message may have, in place of `websocket.max_message_size` (1,000,000).
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.terms.max_message_size = Some(bytes);
+        self
+    }
+}
+
+impl Rejection {
+    /// 400 Bad Request, with its status page.
+    pub fn new() -> Self {
+        Reply::status(StatusCode::BAD_REQUEST).into()
+    }
+
+    /// This response: a reply, such as `Reply::status(403)`, or anything that axum can respond with.
+    pub fn with(response: impl IntoResponse) -> Self {
+        Self(response.into_response())
+    }
+}
+
+impl Default for Rejection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Reply> for Rejection {
+    fn from(reply: Reply) -> Self {
+        Self::with(reply)
+    }
+}
+
+impl<E: Into<Error>> From<E> for Rejection {
+    fn from(error: E) -> Self {
+        Self::with(error.into())
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl<H: WebSocketHandler<M>, M: Send + 'static> IntoAccept<H, M, how::Plainly> for H {
+    fn into_accept(self) -> Result<Accept<H>, Response> {
+        Ok(Accept::new(self))
+    }
+}
+
+impl<H: WebSocketHandler<M>, M: Send + 'static> IntoAccept<H, M, how::OnTerms> for Accept<H> {
+    fn into_accept(self) -> Result<Self, Response> {
+        Ok(self)
+    }
+}
+
+impl<A: IntoAccept<H, M, How>, H, M, How, E: IntoResponse> IntoAccept<H, M, how::Perhaps<How>> for Result<A, E> {
+    fn into_accept(self) -> Result<Accept<H>, Response> {
+        self.map_err(IntoResponse::into_response)?.into_accept()
+    }
+}

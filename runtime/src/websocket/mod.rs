@@ -1,0 +1,17 @@
+//! WebSocket connections, as their handlers see them.
+
+mod commands;
+mod connection;
+mod handler;
+mod handshake;
+mod init;
+mod mailbox;
+mod socket;
+
+pub use commands::Commands;
+pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
+pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
+pub use init::{Accept, IntoAccept, Rejection};
+pub(crate) use mailbox::{Arrival, Inbox};
+pub use mailbox::{NotSent, Timer};
+pub use socket::Socket;

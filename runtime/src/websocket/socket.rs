@@ -1,0 +1,150 @@
+//! A handler's handle on its connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::handler::NoMessage;
+use super::mailbox::{Inbox, Mailbox, NotSent, Timer};
+use crate::error::Error;
+use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
+use crate::wire::Text;
+
+/// A handle on a connection, for its handler and for tasks that the handler starts.
+///
+/// Cheap to clone. A clone that outlives the connection does nothing: it joins no channel and sends no message.
+///
+/// `init` takes it as an argument like any extractor; the other callbacks are lent it.
+pub struct Socket<M = NoMessage>(Arc<Inner<M>>);
+
+struct Inner<M> {
+    membership: Membership,
+    mailbox: Arc<Mailbox<M>>,
+}
+
+impl<M: Send + 'static> Socket<M> {
+    pub(crate) fn new(pubsub: &PubSub) -> (Self, Inbox<M>) {
+        let (mailbox, inbox) = Mailbox::new();
+        let membership = Membership::new(pubsub);
+        (Self(Arc::new(Inner { membership, mailbox })), inbox)
+    }
+
+    /// The connection's name among subscribers, as [`PubSub::members`] lists it.
+    pub fn id(&self) -> SubscriberId {
+        self.0.membership.id()
+    }
+
+    /// The application's pub/sub.
+    pub fn pubsub(&self) -> &PubSub {
+        self.0.membership.pubsub()
+    }
+
+    /// Joins a channel: from now on its broadcasts arrive at `info`. Says whether the connection was not in it before.
+    ///
+    /// The membership ends with the connection; a handshake that `init` refuses leaves none behind.
+    pub fn join(&self, channel: impl Into<Text>) -> bool {
+        self.0
+            .membership
+            .join(channel.into(), Arc::clone(&self.0.mailbox) as Arc<dyn Deliver>)
+    }
+
+    /// Leaves a channel. Says whether the connection was in it.
+    pub fn leave(&self, channel: &str) -> bool {
+        self.0.membership.leave(channel)
+    }
+
+    /// Sends to every member of a channel on every node, this connection included when it is one.
+    pub fn broadcast(&self, channel: impl Into<Text>, event: impl Into<Text>, payload: impl Into<Payload>) -> Outcome {
+        self.local_broadcast(channel, event, payload)
+    }
+
+    /// Sends to every other member of a channel on every node.
+    pub fn broadcast_from(
+        &self,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        self.local_broadcast_from(channel, event, payload)
+    }
+
+    /// Sends to the members of a channel on this node, this connection included when it is one.
+    pub fn local_broadcast(
+        &self,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        let message = Message::new(channel, Some(self.id()), event, payload);
+        self.pubsub().deliver(message, None)
+    }
+
+    /// Sends to the other members of a channel on this node.
+    pub fn local_broadcast_from(
+        &self,
+        channel: impl Into<Text>,
+        event: impl Into<Text>,
+        payload: impl Into<Payload>,
+    ) -> Outcome {
+        let message = Message::new(channel, Some(self.id()), event, payload);
+        self.pubsub().deliver(message, Some(self.id()))
+    }
+
+    /// Sends a message to this connection's `info`. One that `init` sends arrives before any frame from the client.
+    ///
+    /// # Errors
+    /// Gives the message back when the connection has ended or its mailbox, of 1,024 messages, is full.
+    pub fn send_info(&self, message: M) -> Result<(), NotSent<M>> {
+        self.0.mailbox.send(message)
+    }
+
+    /// Sends a message to this connection's `info` after a delay, unless the connection ends before.
+    pub fn send_info_after(&self, delay: Duration, message: M) -> Timer {
+        self.0.mailbox.send_after(delay, message)
+    }
+
+    /// Sends a message to this connection's `info` at every `period`, until the connection ends. Periods that a busy
+    /// connection misses are not made up for. The shortest is a millisecond.
+    pub fn send_info_every(&self, period: Duration, message: M) -> Timer
+    where
+        M: Clone,
+    {
+        self.0.mailbox.send_every(period, message)
+    }
+
+    /// The end of the connection, for all who still hold a handle.
+    pub(crate) fn end(&self) {
+        self.0.membership.end();
+    }
+}
+
+impl<M> Clone for Socket<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> fmt::Debug for Socket<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.0.membership.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The handshake puts the connection's handle where this finds it.
+impl<M: Send + 'static, S: Send + Sync> FromRequestParts<S> for Socket<M> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Error::new(format!(
+                "there is no `{}` here: only `init` of a WebSocket route has one, with the message type of its handler",
+                std::any::type_name::<Self>()
+            ))
+        })
+    }
+}
