@@ -38,6 +38,8 @@ pub(crate) async fn send(file: &Path, method: &Method, headers: &HeaderMap) -> R
     for name in [
         header::RANGE,
         header::IF_RANGE,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
         header::IF_MODIFIED_SINCE,
         header::IF_UNMODIFIED_SINCE,
     ] {
