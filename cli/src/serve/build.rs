@@ -315,7 +315,10 @@ impl Tally {
         if matches!(diagnostic.level, DiagnosticLevel::Error | DiagnosticLevel::Ice) {
             self.errors += 1;
         }
-        Some(Report::Text(rendered.trim_end_matches('\n').to_owned()))
+        // The line that ends it is whoever shows it to write; an empty one before that is cargo's way to part them.
+        Some(Report::Text(
+            rendered.strip_suffix('\n').unwrap_or(&rendered).to_owned(),
+        ))
     }
 
     /// A line of cargo's standard error.
