@@ -1,4 +1,4 @@
-//! The socket on which a started process says that it accepts connections (`NOTIFY_SOCKET`).
+//! The socket on which a started process says how far it is (`NOTIFY_SOCKET`).
 
 use std::ffi::OsString;
 use std::io;
@@ -7,6 +7,15 @@ use tokio::net::UnixDatagram;
 
 /// Longer than anything that is said here; what a datagram has beyond it is cut off and not missed.
 const DATAGRAM: usize = 1024;
+
+/// What a process says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It accepts connections.
+    Ready,
+    /// It accepts no more.
+    Stopping,
+}
 
 /// One socket for each process, so that what is heard needs no sender.
 #[derive(Debug)]
@@ -31,23 +40,30 @@ impl Readiness {
         self.address.variable()
     }
 
-    /// Returns when `READY=1` was heard. Nothing is lost when it is dropped before.
-    pub(super) async fn heard(&self) {
+    /// The next word. Nothing is lost when this is dropped.
+    pub(super) async fn next(&self) -> Word {
         let mut datagram = [0; DATAGRAM];
         loop {
             match self.socket.recv(&mut datagram).await {
-                Ok(length) if says_ready(&datagram[..length]) => return,
-                Ok(_) => {}
-                // A socket that can't be read says nothing more; the deadline for the start is the way on.
+                Ok(length) => {
+                    if let Some(word) = word(&datagram[..length]) {
+                        return word;
+                    }
+                }
+                // A socket that can't be read says nothing more; the deadlines are the way on.
                 Err(_) => std::future::pending().await,
             }
         }
     }
 }
 
-/// Whether one of the datagram's lines is `READY=1`; the others (`STATUS=…`, `STOPPING=1`) are news to nobody here.
-fn says_ready(datagram: &[u8]) -> bool {
-    datagram.split(|byte| *byte == b'\n').any(|line| line == b"READY=1")
+/// The word in a datagram, which may have other lines: `STATUS=…` is news to nobody here.
+fn word(datagram: &[u8]) -> Option<Word> {
+    datagram.split(|byte| *byte == b'\n').find_map(|line| match line {
+        b"READY=1" => Some(Word::Ready),
+        b"STOPPING=1" => Some(Word::Stopping),
+        _ => None,
+    })
 }
 
 /// A name in the abstract namespace, which vanishes with the socket.
@@ -103,11 +119,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readiness_is_one_line_among_others() {
-        assert!(says_ready(b"READY=1"));
-        assert!(says_ready(b"STATUS=up\nREADY=1\n"));
-        assert!(!says_ready(b"STOPPING=1"));
-        assert!(!says_ready(b"XREADY=1"));
+    fn a_word_is_one_line_among_others() {
+        assert_eq!(word(b"READY=1"), Some(Word::Ready));
+        assert_eq!(word(b"STATUS=up\nREADY=1\n"), Some(Word::Ready));
+        assert_eq!(word(b"STOPPING=1"), Some(Word::Stopping));
+        assert_eq!(word(b"XREADY=1"), None);
     }
 
     #[cfg(target_os = "linux")]
@@ -122,6 +138,6 @@ mod tests {
         for line in ["STATUS=soon", "READY=1"] {
             sender.send_to_addr(line.as_bytes(), &address).unwrap();
         }
-        readiness.heard().await;
+        assert_eq!(readiness.next().await, Word::Ready);
     }
 }

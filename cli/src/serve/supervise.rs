@@ -87,6 +87,13 @@ enum App {
         since: Instant,
         previous: Option<Process>,
     },
+    /// The new process is ready, and the previous one may still take a connection: so nobody is told yet that the
+    /// change is served.
+    Relieving {
+        process: Process,
+        since: Instant,
+        previous: Id,
+    },
     Serving(Process),
 }
 
@@ -127,7 +134,8 @@ impl Supervisor {
             (Mode::Serving, Event::Changed(change)) => self.changed(change, now),
             (Mode::Serving, Event::BuildEnded(outcome)) => self.build_ended(outcome),
             (Mode::Serving, Event::Process(swap::Report::Ready(id))) => self.ready(id, now),
-            (Mode::Serving, Event::Process(swap::Report::Ended(id, ending))) => self.ended(id, &ending),
+            (Mode::Serving, Event::Process(swap::Report::Stopping(id))) => self.relieved(id, now),
+            (Mode::Serving, Event::Process(swap::Report::Ended(id, ending))) => self.ended(id, &ending, now),
             (Mode::Serving, Event::Signal(signal)) => self.end(signal),
             (Mode::Ending { exit }, event) => self.while_ending(exit, &event),
         }
@@ -208,7 +216,7 @@ impl Supervisor {
         let mut actions = Vec::new();
         let previous = match std::mem::replace(&mut self.app, App::Down) {
             App::Down => None,
-            App::Serving(process) => Some(process),
+            App::Serving(process) | App::Relieving { process, .. } => Some(process),
             App::Starting {
                 candidate, previous, ..
             } => {
@@ -230,17 +238,20 @@ impl Supervisor {
             App::Starting {
                 candidate,
                 since,
-                previous,
+                previous: Some(previous),
             } if candidate.id == id => {
-                self.app = App::Serving(candidate);
-                let notice = if self.has_served {
-                    Notice::Reloaded(now.saturating_duration_since(since))
-                } else {
-                    Notice::Serving
+                self.app = App::Relieving {
+                    process: candidate,
+                    since,
+                    previous: previous.id,
                 };
-                self.has_served = true;
-                let stop = previous.map(|process| Action::Stop(process.id, DRAIN_WITHIN));
-                stop.into_iter().chain([Action::Say(notice)]).collect()
+                vec![Action::Stop(previous.id, DRAIN_WITHIN)]
+            }
+            App::Starting { candidate, since, .. } if candidate.id == id => {
+                self.app = App::Serving(candidate);
+                let first = !std::mem::replace(&mut self.has_served, true);
+                let reloaded = Notice::Reloaded(now.saturating_duration_since(since));
+                vec![Action::Say(if first { Notice::Serving } else { reloaded })]
             }
             // One that was replaced before it was ready.
             other => {
@@ -250,7 +261,25 @@ impl Supervisor {
         }
     }
 
-    fn ended(&mut self, id: Id, ending: &Ending) -> Vec<Action> {
+    /// The process `id` accepts no more connections.
+    fn relieved(&mut self, id: Id, now: Instant) -> Vec<Action> {
+        match std::mem::replace(&mut self.app, App::Down) {
+            App::Relieving {
+                process,
+                since,
+                previous,
+            } if previous == id => {
+                self.app = App::Serving(process);
+                vec![Action::Say(Notice::Reloaded(now.saturating_duration_since(since)))]
+            }
+            other => {
+                self.app = other;
+                Vec::new()
+            }
+        }
+    }
+
+    fn ended(&mut self, id: Id, ending: &Ending, now: Instant) -> Vec<Action> {
         self.alive.remove(&id);
         match std::mem::replace(&mut self.app, App::Down) {
             App::Starting {
@@ -273,11 +302,13 @@ impl Supervisor {
                 Vec::new()
             }
             // No second start: it would most likely end the same way, again and again.
-            App::Serving(process) if process.id == id => vec![Action::Say(Notice::Died(ending.clone()))],
-            // One that was told to end.
+            App::Serving(process) | App::Relieving { process, .. } if process.id == id => {
+                vec![Action::Say(Notice::Died(ending.clone()))]
+            }
+            // One that was told to end, perhaps without a word before.
             other => {
                 self.app = other;
-                Vec::new()
+                self.relieved(id, now)
             }
         }
     }
@@ -306,7 +337,9 @@ impl Supervisor {
             Event::Process(swap::Report::Ended(id, _)) => {
                 self.alive.remove(id);
             }
-            Event::Begun | Event::Changed(_) | Event::Process(swap::Report::Ready(_)) => return Vec::new(),
+            Event::Begun | Event::Changed(_) | Event::Process(swap::Report::Ready(_) | swap::Report::Stopping(_)) => {
+                return Vec::new();
+            }
         }
         self.exit_when_alone(exit).into_iter().collect()
     }
@@ -320,13 +353,15 @@ impl Supervisor {
     fn newest(&self) -> Option<&Process> {
         match &self.app {
             App::Down => None,
-            App::Starting { candidate: process, .. } | App::Serving(process) => Some(process),
+            App::Starting { candidate: process, .. } | App::Relieving { process, .. } | App::Serving(process) => {
+                Some(process)
+            }
         }
     }
 
     fn fallback(&self) -> Fallback {
         match &self.app {
-            App::Serving(_) | App::Starting { previous: Some(_), .. } => Fallback::Previous,
+            App::Serving(_) | App::Relieving { .. } | App::Starting { previous: Some(_), .. } => Fallback::Previous,
             App::Down | App::Starting { previous: None, .. } => Fallback::Nothing,
         }
     }

@@ -16,10 +16,13 @@ use tokio::time::Instant;
 use super::deadline;
 use super::group::Group;
 use super::listen::Loan;
-use super::readiness::Readiness;
+use super::readiness::{Readiness, Word};
 
 /// How long a process may take from its start to `READY=1`.
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a process that was told to end may take to say that it accepts no more connections.
+const STOPPING_WITHIN: Duration = Duration::from_millis(250);
 
 /// How long a killed process may take to be gone. Only one that hangs in the kernel takes longer.
 const GONE_AFTER_KILL: Duration = Duration::from_secs(2);
@@ -36,6 +39,8 @@ pub(super) struct Id(pub(super) u64);
 pub(super) enum Report {
     /// It accepts connections.
     Ready(Id),
+    /// It was told to end, and accepts no more connections, or has had the time for that.
+    Stopping(Id),
     /// It is no more. Nothing follows.
     Ended(Id, Ending),
 }
@@ -179,15 +184,27 @@ struct Process {
 
 #[derive(Clone, Copy)]
 enum Life {
-    Starting { ready_by: Instant },
+    Starting {
+        ready_by: Instant,
+    },
     Ready,
-    Stopping { gone_by: Instant },
-    Killed { late: bool, gone_by: Instant },
+    /// Told to end; not known to have left the listener yet.
+    Leaving {
+        left_by: Instant,
+        gone_by: Instant,
+    },
+    Draining {
+        gone_by: Instant,
+    },
+    Killed {
+        late: bool,
+        gone_by: Instant,
+    },
 }
 
 enum Source {
     Exited(io::Result<ExitStatus>),
-    Ready,
+    Word(Word),
     Order(Order),
     Deadline,
 }
@@ -211,20 +228,21 @@ impl Process {
 
     async fn run(mut self, reports: &mpsc::Sender<Report>) -> Ending {
         loop {
-            match self.source().await {
+            let report = match self.source().await {
                 Source::Exited(status) => return self.ending(status),
-                Source::Ready => {
-                    if let Life::Starting { .. } = self.life {
-                        self.life = Life::Ready;
-                        let _ = reports.send(Report::Ready(self.id)).await;
-                    }
+                Source::Word(word) => self.heard(word),
+                Source::Order(order) => {
+                    self.obey(order);
+                    None
                 }
-                Source::Order(order) => self.obey(order),
-                Source::Deadline => match self.life {
-                    Life::Starting { .. } => self.kill(true),
-                    Life::Ready | Life::Stopping { .. } => self.kill(false),
-                    Life::Killed { .. } => return self.ending(Err(io::ErrorKind::TimedOut.into())),
-                },
+                Source::Deadline if matches!(self.life, Life::Killed { .. }) => {
+                    return self.ending(Err(io::ErrorKind::TimedOut.into()));
+                }
+                Source::Deadline => self.out_of_time(),
+            };
+            if let Some(report) = report {
+                // Nobody reads when all is being dropped.
+                let _ = reports.send(report).await;
             }
         }
     }
@@ -232,32 +250,59 @@ impl Process {
     async fn source(&mut self) -> Source {
         let deadline = match self.life {
             Life::Ready => None,
-            Life::Starting { ready_by: at } | Life::Stopping { gone_by: at } | Life::Killed { gone_by: at, .. } => {
+            Life::Starting { ready_by: at } | Life::Draining { gone_by: at } | Life::Killed { gone_by: at, .. } => {
                 Some(at)
             }
+            Life::Leaving { left_by, gone_by } => Some(left_by.min(gone_by)),
         };
         tokio::select! {
             // What a process said before its end was said before its end.
             biased;
-            () = self.readiness.heard() => Source::Ready,
+            word = self.readiness.next() => Source::Word(word),
             status = self.child.wait() => Source::Exited(status),
             Ok(()) = self.orders.changed() => Source::Order(*self.orders.borrow_and_update()),
             () = deadline::reached(deadline) => Source::Deadline,
         }
     }
 
+    /// What is not expected in this life is not listened to.
+    fn heard(&mut self, word: Word) -> Option<Report> {
+        match (word, self.life) {
+            (Word::Ready, Life::Starting { .. }) => {
+                self.life = Life::Ready;
+                Some(Report::Ready(self.id))
+            }
+            (Word::Stopping, Life::Leaving { gone_by, .. }) => {
+                self.life = Life::Draining { gone_by };
+                Some(Report::Stopping(self.id))
+            }
+            _ => None,
+        }
+    }
+
+    fn out_of_time(&mut self) -> Option<Report> {
+        match self.life {
+            Life::Leaving { gone_by, .. } if Instant::now() < gone_by => {
+                self.life = Life::Draining { gone_by };
+                return Some(Report::Stopping(self.id));
+            }
+            Life::Starting { .. } => self.kill(true),
+            Life::Ready | Life::Leaving { .. } | Life::Draining { .. } | Life::Killed { .. } => self.kill(false),
+        }
+        None
+    }
+
     fn obey(&mut self, order: Order) {
-        match (order, self.life) {
+        match (order, &mut self.life) {
             (Order::Run, _) | (_, Life::Killed { .. }) => {}
             (Order::Stop(gone_by), Life::Starting { .. } | Life::Ready) => {
                 self.group.terminate_leader();
-                self.life = Life::Stopping { gone_by };
+                let left_by = Instant::now() + STOPPING_WITHIN;
+                self.life = Life::Leaving { left_by, gone_by };
             }
             // Not a second signal, which would mean: at once.
-            (Order::Stop(gone_by), Life::Stopping { gone_by: before }) => {
-                self.life = Life::Stopping {
-                    gone_by: gone_by.min(before),
-                };
+            (Order::Stop(earlier), Life::Leaving { gone_by, .. } | Life::Draining { gone_by }) => {
+                *gone_by = earlier.min(*gone_by);
             }
             (Order::Kill, _) => self.kill(false),
         }

@@ -60,6 +60,10 @@ impl Trial {
         self.on(Event::Process(swap::Report::Ready(Id(id))))
     }
 
+    fn stopping(&mut self, id: u64) -> Vec<Action> {
+        self.on(Event::Process(swap::Report::Stopping(Id(id))))
+    }
+
     fn ended(&mut self, id: u64) -> Vec<Action> {
         self.on(Event::Process(swap::Report::Ended(Id(id), ending())))
     }
@@ -93,8 +97,32 @@ fn the_old_process_serves_until_the_new_one_is_ready() {
     let mut trial = Trial::serving();
     assert_eq!(trial.changed("src/a.rs"), [said("src/a.rs"), Action::Build]);
     assert_eq!(trial.built("b"), [Action::Start(Id(1), program("b"))]);
-    assert_eq!(trial.ready(1), [Action::Stop(Id(0), DRAIN_WITHIN), reloaded(2)]);
+    assert_eq!(trial.ready(1), [Action::Stop(Id(0), DRAIN_WITHIN)]);
+    assert_eq!(trial.stopping(0), [reloaded(3)], "only now does nobody else answer");
     assert_eq!(trial.ended(0), []);
+}
+
+#[test]
+fn a_process_that_ends_without_a_word_before_is_gone_all_the_same() {
+    let mut trial = Trial::serving();
+    trial.changed("nova.toml");
+    trial.ready(1);
+    assert_eq!(trial.ended(0), [reloaded(2)]);
+    assert_eq!(trial.ended(1), [Action::Say(Notice::Died(ending()))]);
+}
+
+#[test]
+fn a_change_may_come_while_the_old_process_stops() {
+    let mut trial = Trial::serving();
+    trial.changed("nova.toml");
+    trial.ready(1);
+    assert_eq!(
+        trial.changed("nova.toml"),
+        [said("nova.toml"), Action::Start(Id(2), program("a"))]
+    );
+    assert_eq!(trial.stopping(0), []);
+    assert_eq!(trial.ready(2), [Action::Stop(Id(1), DRAIN_WITHIN)]);
+    assert_eq!(trial.stopping(1), [reloaded(3)]);
 }
 
 #[test]
@@ -123,11 +151,8 @@ fn a_change_during_a_build_cancels_it_and_builds_again_once_it_is_gone() {
     assert_eq!(trial.changed("src/c.rs"), [said("src/c.rs")], "cancelled once");
     assert_eq!(trial.cancelled(), [Action::Build]);
     assert_eq!(trial.built("b"), [Action::Start(Id(1), program("b"))]);
-    assert_eq!(
-        trial.ready(1),
-        [Action::Stop(Id(0), DRAIN_WITHIN), reloaded(3)],
-        "from the last change on"
-    );
+    assert_eq!(trial.ready(1), [Action::Stop(Id(0), DRAIN_WITHIN)]);
+    assert_eq!(trial.stopping(0), [reloaded(4)], "from the last change on");
 }
 
 #[test]
@@ -168,7 +193,8 @@ fn configuration_restarts_without_a_build() {
         trial.changed("nova.toml"),
         [said("nova.toml"), Action::Start(Id(1), program("a"))]
     );
-    assert_eq!(trial.ready(1), [Action::Stop(Id(0), DRAIN_WITHIN), reloaded(1)]);
+    assert_eq!(trial.ready(1), [Action::Stop(Id(0), DRAIN_WITHIN)]);
+    assert_eq!(trial.stopping(0), [reloaded(2)]);
 }
 
 #[test]
@@ -241,7 +267,8 @@ fn a_newer_process_takes_the_place_of_one_that_is_not_ready() {
     );
     assert_eq!(trial.ready(1), [], "too late");
     assert_eq!(trial.ended(1), []);
-    assert_eq!(trial.ready(2), [Action::Stop(Id(0), DRAIN_WITHIN), reloaded(4)]);
+    assert_eq!(trial.ready(2), [Action::Stop(Id(0), DRAIN_WITHIN)]);
+    assert_eq!(trial.stopping(0), [reloaded(5)]);
 }
 
 #[test]
