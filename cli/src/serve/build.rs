@@ -393,3 +393,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Some(line)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

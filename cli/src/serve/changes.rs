@@ -167,6 +167,11 @@ impl Contents {
         self.known.contains_key(path)
     }
 
+    /// Forgets the files that are `ignored` by now, without a word: they are still there.
+    pub(super) fn forget(&mut self, ignored: impl Fn(&Path) -> bool) {
+        self.known.retain(|path, _| !ignored(path));
+    }
+
     /// The known files at `path` and below it.
     pub(super) fn below(&self, path: &Path) -> Vec<PathBuf> {
         self.known

@@ -197,6 +197,8 @@ impl Watch {
             let _ = self.watcher.unwatch(gone);
         }
         self.directories = now;
+        let files: BTreeSet<PathBuf> = self.tree.files(self.tree.root()).collect();
+        self.contents.forget(|path| !files.contains(path) && path.exists());
     }
 }
 
