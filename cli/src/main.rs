@@ -7,6 +7,9 @@ use clap::Parser as _;
 mod args;
 mod error;
 mod project;
+mod routes;
+mod serve;
+mod settings;
 mod terminal;
 
 fn main() -> ExitCode {
@@ -18,7 +21,7 @@ fn main() -> ExitCode {
     }
     .write_global();
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             terminal::error(&error);
             ExitCode::from(error.exit_code())
@@ -26,12 +29,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: args::Cli) -> error::Result<()> {
+fn run(cli: args::Cli) -> error::Result<ExitCode> {
     if let Some(directory) = &cli.directory {
         std::env::set_current_dir(directory)
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
     match cli.command {
-        args::Command::New(_) | args::Command::Gen(_) | args::Command::Serve(_) | args::Command::Routes(_) => Ok(()),
+        args::Command::New(_) | args::Command::Gen(_) => Ok(ExitCode::SUCCESS),
+        args::Command::Serve(args) => serve::run(args),
+        args::Command::Routes(args) => routes::run(&args),
     }
 }

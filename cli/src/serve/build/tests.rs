@@ -1,0 +1,110 @@
+//! What cargo's messages add up to, without cargo.
+
+use super::*;
+
+fn artifact(name: &str, kind: &str, executable: bool) -> String {
+    let executable = if executable {
+        format!("\"/t/{name}\"")
+    } else {
+        "null".to_owned()
+    };
+    format!(
+        r#"{{"reason":"compiler-artifact","package_id":"a","manifest_path":"/Cargo.toml","target":{{"name":"{name}","kind":["{kind}"],"crate_types":["{kind}"],"src_path":"/x.rs","edition":"2024","doctest":false,"test":true,"doc":true}},"profile":{{"opt_level":"0","debuginfo":0,"debug_assertions":true,"overflow_checks":true,"test":false}},"features":[],"filenames":[],"executable":{executable},"fresh":false}}"#
+    )
+}
+
+fn diagnostic(level: &str, message: &str) -> String {
+    format!(
+        r#"{{"reason":"compiler-message","package_id":"a","manifest_path":"/Cargo.toml","target":{{"name":"a","kind":["bin"],"crate_types":["bin"],"src_path":"/x.rs","edition":"2024","doctest":false,"test":true,"doc":true}},"message":{{"message":"{message}","code":null,"level":"{level}","spans":[],"children":[],"rendered":"{level}: {message}\n\n"}}}}"#
+    )
+}
+
+fn text(report: Option<Report>) -> Option<String> {
+    match report {
+        Some(Report::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_diagnostic_is_shown_and_counted_once() {
+    let mut tally = Tally::default();
+    let shown = text(tally.message(diagnostic("error", "no such thing")));
+    assert_eq!(shown.as_deref(), Some("error: no such thing\n"));
+    assert_eq!(text(tally.message(diagnostic("error", "no such thing"))), None);
+    assert!(text(tally.message(diagnostic("warning", "unused"))).is_some());
+    assert_eq!(
+        text(tally.message(diagnostic("error", "aborting due to 1 previous error"))),
+        None
+    );
+    assert_eq!(text(tally.message(diagnostic("warning", "1 warning emitted"))), None);
+    assert_eq!(tally.errors, 1);
+}
+
+#[test]
+fn other_lines_on_standard_output_are_shown() {
+    assert_eq!(
+        text(Tally::default().message("from a macro".to_owned())).as_deref(),
+        Some("from a macro")
+    );
+}
+
+#[test]
+fn cargos_own_error_is_kept_to_the_end_with_its_causes() {
+    let mut tally = Tally::default();
+    for line in [
+        "error: failed to select a version",
+        "",
+        "Caused by:",
+        "  no matching package",
+    ] {
+        assert!(tally.text(line.to_owned()).is_none());
+    }
+    let words = tally.last_words().unwrap();
+    assert!(
+        words.starts_with("error: failed to select") && words.ends_with("no matching package"),
+        "{words}"
+    );
+}
+
+#[test]
+fn cargos_error_is_dropped_where_the_compilers_were_shown() {
+    let line = "error: could not compile `a` (bin \"a\") due to 1 previous error";
+    let mut tally = Tally::default();
+    tally.message(diagnostic("error", "no such thing"));
+    assert!(tally.text(line.to_owned()).is_none());
+    assert_eq!(tally.last_words(), None);
+
+    let mut tally = Tally::default();
+    tally.text(line.to_owned());
+    assert_eq!(tally.last_words().as_deref(), Some(line), "the compiler was killed");
+}
+
+#[test]
+fn the_program_is_the_only_one_or_the_one_named_like_the_package() {
+    let outcome = |names: &[&str]| {
+        let mut tally = Tally::default();
+        tally.message(artifact("myapp", "lib", false));
+        for name in names {
+            tally.message(artifact(name, "bin", true));
+        }
+        tally.program("myapp")
+    };
+    let built = |name: &str| Outcome::Built(Executable::at(PathBuf::from(format!("/t/{name}"))));
+    assert_eq!(outcome(&["server"]), built("server"));
+    assert_eq!(outcome(&["seed", "myapp"]), built("myapp"));
+    assert_eq!(outcome(&[]), Outcome::Failed(Failure::NoProgram));
+    let names = vec!["seed".to_owned(), "server".to_owned()];
+    assert_eq!(outcome(&["seed", "server"]), Outcome::Failed(Failure::Ambiguous(names)));
+}
+
+#[test]
+fn a_program_that_was_linked_anew_is_another_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    std::fs::write(&path, "one").unwrap();
+    let before = Executable::at(path.clone());
+    assert_eq!(before, Executable::at(path.clone()));
+    std::fs::write(&path, "three").unwrap();
+    assert_ne!(before, Executable::at(path));
+}

@@ -1,0 +1,297 @@
+//! What a change on disk means: which files count, what they need, whether anything changed at all.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::path::{Component, Path, PathBuf};
+
+use notify::EventKind;
+use notify::event::ModifyKind;
+
+use crate::settings;
+
+/// What a changed file needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The program is to be built.
+    Build,
+    /// The program is to be started again.
+    Restart,
+}
+
+/// Files that changed together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    /// From the project's root, sorted.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) build: bool,
+    pub(super) restart: bool,
+}
+
+impl Change {
+    pub(super) fn add(&mut self, file: PathBuf) {
+        match need(&file) {
+            None => return,
+            Some(Need::Build) => self.build = true,
+            Some(Need::Restart) => self.restart = true,
+        }
+        if let Err(place) = self.files.binary_search(&file) {
+            self.files.insert(place, file);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Whether nothing but the lock file changed, which cargo writes by itself.
+    pub(super) fn is_lock_file(&self) -> bool {
+        self.files.iter().all(|file| file == Path::new("Cargo.lock"))
+    }
+}
+
+/// What a change of `file`, from the project's root, needs. Views, assets and texts need nothing: the application reads
+/// them anew by itself.
+pub(super) fn need(file: &Path) -> Option<Need> {
+    if file == Path::new(settings::FILE) {
+        return Some(Need::Restart);
+    }
+    if is_cargo_config(file) {
+        return Some(Need::Build);
+    }
+    let name = file.file_name()?.to_str()?;
+    if is_skipped(file) || is_editors(name) {
+        return None;
+    }
+    let is_source = file.extension().is_some_and(|extension| extension == "rs");
+    let is_build = matches!(
+        name,
+        "Cargo.toml" | "Cargo.lock" | "rust-toolchain" | "rust-toolchain.toml"
+    );
+    // Anything there may be included by the code: texts, queries, certificates.
+    let is_beside_source = file.starts_with("src");
+    (is_source || is_build || is_beside_source).then_some(Need::Build)
+}
+
+fn is_cargo_config(file: &Path) -> bool {
+    file == Path::new(".cargo/config.toml") || file == Path::new(".cargo/config")
+}
+
+/// Whether a path, from the project's root, lies where nothing is looked for: in something hidden, or in what is made by
+/// tools.
+pub(super) fn is_skipped(path: &Path) -> bool {
+    let mut components = path.components();
+    if path.starts_with(".cargo") {
+        components.next();
+    }
+    components.any(|component| match component {
+        Component::Normal(name) => {
+            name == "target" || name == "node_modules" || name.as_encoded_bytes().starts_with(b".")
+        }
+        _ => false,
+    })
+}
+
+/// Whether a file of this name decides which files git knows.
+pub(super) fn is_ignore_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".gitignore")
+}
+
+/// Names that editors give to files of their own: copies before saving, and vim's probe of the directory.
+fn is_editors(name: &str) -> bool {
+    let swap = name
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| matches!(extension, "swp" | "swo" | "swx" | "tmp"));
+    swap || name.ends_with('~') || name == "4913" || name.starts_with('#') || name.contains("___jb_")
+}
+
+/// Whether an event can mean other content. Reading a file, ours too, and touching it do not.
+pub(super) fn concerns(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))
+}
+
+/// What was found at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    Empty,
+    Content(u64),
+}
+
+impl Found {
+    /// Reads the file at `path`. What can't be read isn't there.
+    pub(super) fn at(path: &Path) -> Self {
+        match std::fs::read(path) {
+            Ok(content) if content.is_empty() => Self::Empty,
+            Ok(content) => {
+                let mut hasher = DefaultHasher::new();
+                hasher.write(&content);
+                Self::Content(hasher.finish())
+            }
+            Err(_) => Self::Nothing,
+        }
+    }
+}
+
+/// What follows from what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Same,
+    Changed,
+    /// It looks like the middle of a save: to be looked at once more.
+    Unsettled,
+}
+
+/// The content of every file that counts, as last seen.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    known: HashMap<PathBuf, Found>,
+}
+
+impl Contents {
+    /// Compares what is there now with what was there before. `patient` as long as it may be the middle of a save: an
+    /// editor that empties the file and then writes it, or moves it away and a new one into its place.
+    pub(super) fn judge(&mut self, path: &Path, found: Found, patient: bool) -> Verdict {
+        let before = self.known.get(path).copied().unwrap_or(Found::Nothing);
+        if before == found {
+            return Verdict::Same;
+        }
+        match found {
+            Found::Nothing | Found::Empty if patient => return Verdict::Unsettled,
+            Found::Nothing => self.known.remove(path),
+            Found::Empty | Found::Content(_) => self.known.insert(path.to_path_buf(), found),
+        };
+        Verdict::Changed
+    }
+
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.known.contains_key(path)
+    }
+
+    /// Forgets the files that are `ignored` by now, without a word: they are still there.
+    pub(super) fn forget(&mut self, ignored: impl Fn(&Path) -> bool) {
+        self.known.retain(|path, _| !ignored(path));
+    }
+
+    /// The known files at `path` and below it.
+    pub(super) fn below(&self, path: &Path) -> Vec<PathBuf> {
+        self.known
+            .keys()
+            .filter(|known| known.starts_with(path))
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, CreateKind, DataChange, MetadataKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    #[test]
+    fn what_needs_a_build() {
+        for file in [
+            "src/main.rs",
+            "src/controllers/home.rs",
+            "src/query.sql",
+            "build.rs",
+            "tests/api.rs",
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo/config.toml",
+            "rust-toolchain.toml",
+            "crates/a/src/lib.rs",
+        ] {
+            assert_eq!(need(Path::new(file)), Some(Need::Build), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_restart() {
+        assert_eq!(need(Path::new("nova.toml")), Some(Need::Restart));
+    }
+
+    #[test]
+    fn what_needs_nothing() {
+        for file in [
+            "views/home/index.hbs",
+            "assets/app.css",
+            "README.md",
+            "docs/nova.toml",
+            "src/.main.rs.swp",
+            "src/main.rs~",
+            "src/4913",
+            "src/.#main.rs",
+            "src/#main.rs#",
+            "src/main.rs___jb_tmp___",
+            "src/main.rs.tmp",
+            "target/debug/x.rs",
+            ".git/index",
+            ".idea/x.rs",
+            ".cargo/.x",
+            ".cargo/credentials.toml",
+            "node_modules/a/b.rs",
+        ] {
+            assert_eq!(need(Path::new(file)), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn events_of_reading_and_touching_do_not_count() {
+        assert!(!concerns(EventKind::Access(AccessKind::Any)));
+        assert!(!concerns(EventKind::Modify(ModifyKind::Metadata(
+            MetadataKind::WriteTime
+        ))));
+        assert!(concerns(EventKind::Modify(ModifyKind::Data(DataChange::Any))));
+        assert!(concerns(EventKind::Modify(ModifyKind::Name(RenameMode::To))));
+        assert!(concerns(EventKind::Create(CreateKind::File)));
+        assert!(concerns(EventKind::Remove(RemoveKind::File)));
+        assert!(concerns(EventKind::Any));
+    }
+
+    fn contents() -> Contents {
+        let mut contents = Contents::default();
+        assert_eq!(
+            contents.judge(Path::new("a"), Found::Content(1), true),
+            Verdict::Changed
+        );
+        contents
+    }
+
+    #[test]
+    fn the_same_content_is_no_change() {
+        assert_eq!(contents().judge(Path::new("a"), Found::Content(1), true), Verdict::Same);
+        assert_eq!(contents().judge(Path::new("b"), Found::Nothing, true), Verdict::Same);
+    }
+
+    #[test]
+    fn a_file_emptied_for_a_moment_is_waited_for() {
+        let mut contents = contents();
+        assert_eq!(contents.judge(Path::new("a"), Found::Empty, true), Verdict::Unsettled);
+        assert_eq!(
+            contents.judge(Path::new("a"), Found::Content(2), true),
+            Verdict::Changed
+        );
+        assert_eq!(contents.judge(Path::new("a"), Found::Empty, false), Verdict::Changed);
+        assert_eq!(contents.judge(Path::new("a"), Found::Empty, true), Verdict::Same);
+    }
+
+    #[test]
+    fn a_file_moved_away_for_a_moment_is_waited_for() {
+        let mut contents = contents();
+        assert_eq!(contents.judge(Path::new("a"), Found::Nothing, true), Verdict::Unsettled);
+        assert_eq!(contents.judge(Path::new("a"), Found::Content(1), true), Verdict::Same);
+        assert_eq!(contents.judge(Path::new("a"), Found::Nothing, false), Verdict::Changed);
+        assert!(!contents.knows(Path::new("a")));
+    }
+
+    #[test]
+    fn a_change_adds_up() {
+        let mut change = Change::default();
+        for file in ["src/b.rs", "views/x.hbs", "src/a.rs", "src/b.rs", "nova.toml"] {
+            change.add(PathBuf::from(file));
+        }
+        assert_eq!(change.files, ["nova.toml", "src/a.rs", "src/b.rs"].map(PathBuf::from));
+        assert!(change.build && change.restart && !change.is_lock_file());
+    }
+}
