@@ -165,7 +165,6 @@ fn place(text: &str, span: &Range<usize>) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

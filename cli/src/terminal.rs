@@ -3,7 +3,9 @@
 //! Colour is decided for each stream by `anstream`: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and whether
 //! the stream is a terminal.
 
-use anstream::{eprintln, println};
+use std::fmt::Display;
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::error::Error;
@@ -18,33 +20,35 @@ const DIM: Style = Style::new().dimmed();
 const VERB_WIDTH: usize = 12;
 
 /// Something was done: a green verb.
-pub(crate) fn status(verb: &str, message: impl std::fmt::Display) {
+pub(crate) fn status(verb: &str, message: impl Display) {
     styled(DONE, verb, message);
 }
 
 /// Something is under way: a cyan verb.
-pub(crate) fn progress(verb: &str, message: impl std::fmt::Display) {
+pub(crate) fn progress(verb: &str, message: impl Display) {
     styled(BUSY, verb, message);
 }
 
 /// Something deserves attention, and the command goes on.
-pub(crate) fn warning(verb: &str, message: impl std::fmt::Display) {
+pub(crate) fn warning(verb: &str, message: impl Display) {
     styled(WARNING, verb, message);
 }
 
 /// Something failed, and the command goes on.
-pub(crate) fn failure(verb: &str, message: impl std::fmt::Display) {
+pub(crate) fn failure(verb: &str, message: impl Display) {
     styled(FAILURE, verb, message);
 }
 
 /// Text that came ready from elsewhere, such as a compiler's diagnostics, or advice below the verbs.
-pub(crate) fn plain(text: impl std::fmt::Display) {
-    eprintln!("{text}");
+pub(crate) fn plain(text: impl Display) {
+    say(format_args!("{text}"));
 }
 
 /// A line of the answer, on stdout.
-pub(crate) fn answer(text: impl std::fmt::Display) {
-    println!("{text}");
+///
+/// A reader that has gone away is no error: it has read enough.
+pub(crate) fn answer(text: impl Display) {
+    let _ = writeln!(anstream::stdout(), "{text}");
 }
 
 /// `text`, dimmed where colour is on.
@@ -54,19 +58,27 @@ pub(crate) fn dim(text: &str) -> String {
 
 /// Prints an error: what was not done, what to know, what to type next.
 pub(crate) fn error(error: &Error) {
-    eprintln!("{FAILURE}error{FAILURE:#}: {}", error.message());
+    say(format_args!("{FAILURE}error{FAILURE:#}: {}", error.message()));
     for line in error.details() {
-        eprintln!("       {line}");
+        say(format_args!("       {line}"));
     }
     if let Some(help) = error.help_text() {
         let mut lines = help.lines();
-        eprintln!("{BUSY}help{BUSY:#}:  {}", lines.next().unwrap_or_default());
+        say(format_args!(
+            "{BUSY}help{BUSY:#}:  {}",
+            lines.next().unwrap_or_default()
+        ));
         for line in lines {
-            eprintln!("       {line}");
+            say(format_args!("       {line}"));
         }
     }
 }
 
-fn styled(style: Style, verb: &str, message: impl std::fmt::Display) {
-    eprintln!("{style}{verb:>VERB_WIDTH$}{style:#} {message}");
+fn styled(style: Style, verb: &str, message: impl Display) {
+    say(format_args!("{style}{verb:>VERB_WIDTH$}{style:#} {message}"));
+}
+
+/// Writes a line to stderr. There is nobody to tell that it can't be written.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

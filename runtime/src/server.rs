@@ -61,14 +61,22 @@ impl Default for ServerOptions {
     }
 }
 
-/// Serves until the drain has begun and everything has ended, or the deadline for that has come.
+/// What a server still serves when it accepts no more.
+pub(crate) struct Remaining {
+    connections: JoinSet<()>,
+    ended: Ended,
+    deadline: Duration,
+}
+
+/// Accepts and serves until the drain begins.
 pub(crate) async fn serve<T>(
     listener: TcpListener,
     service: T,
     options: &ServerOptions,
     lifecycle: Lifecycle,
-    mut ended: Ended,
-) where
+    ended: Ended,
+) -> Remaining
+where
     T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
 {
     let mut connections = JoinSet::new();
@@ -98,19 +106,26 @@ pub(crate) async fn serve<T>(
             lifecycle.clone(),
         ));
     }
-    drop(listener);
-    let deadline = Duration::from_secs(options.shutdown_timeout);
-    let all_ended = async {
-        while connections.join_next().await.is_some() {}
-        ended.wait().await;
-    };
-    if timeout(deadline, all_ended).await.is_err() {
-        tracing::warn!(
-            "{} connections did not end within {deadline:?}, and are cut",
-            connections.len()
-        );
+    Remaining {
+        connections,
+        ended,
+        deadline: Duration::from_secs(options.shutdown_timeout),
     }
-    connections.shutdown().await;
+}
+
+impl Remaining {
+    /// Waits until everything has ended, or the deadline for that has come.
+    pub(crate) async fn end(mut self) {
+        let all_ended = async {
+            while self.connections.join_next().await.is_some() {}
+            self.ended.wait().await;
+        };
+        if timeout(self.deadline, all_ended).await.is_err() {
+            let (left, deadline) = (self.connections.len(), self.deadline);
+            tracing::warn!("{left} connections did not end within {deadline:?}, and are cut");
+        }
+        self.connections.shutdown().await;
+    }
 }
 
 /// Waits for a place among the connections, then for a connection. Cancel safe.

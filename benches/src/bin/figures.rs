@@ -20,14 +20,14 @@ const QUICK_RUNS: usize = 21;
 /// Rounds of the edit loop, each a bare build and a served edit.
 const ROUNDS: usize = 9;
 /// How long an edit may take to be served.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn main() -> Result<()> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     run(Command::new("cargo")
         .args(["build", "--release", "-p", "nova-framework-cli"])
         .current_dir(&workspace))?;
-    let nova = target_directory(&workspace)?.join("release/nova");
+    let nova = target_directory(&workspace).join("release/nova");
     let directory = tempfile::tempdir()?;
 
     println!(
@@ -195,11 +195,8 @@ fn crates(directory: &Path, package: &str) -> Result<usize> {
     Ok(crates.len())
 }
 
-fn target_directory(workspace: &Path) -> Result<PathBuf> {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => Ok(workspace.join(directory)),
-        None => Ok(workspace.join("target")),
-    }
+fn target_directory(workspace: &Path) -> PathBuf {
+    workspace.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
 }
 
 /// Runs a command to its end, and says how long it took.

@@ -395,5 +395,4 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

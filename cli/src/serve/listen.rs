@@ -81,7 +81,6 @@ fn neighbour(port: u16) -> u16 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

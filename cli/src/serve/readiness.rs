@@ -114,7 +114,6 @@ impl Drop for Address {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -100,7 +100,6 @@ fn is_cache(entry: &ignore::DirEntry) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -27,7 +27,7 @@ use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, ServerOptions};
+use crate::server::{self, Remaining, ServerOptions};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
@@ -215,7 +215,9 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             supervised::end_with_supervisor(app.lifecycle.clone());
             announce(&listener)?;
             supervised::notify("READY=1");
-            app.serve(listener).await;
+            let remaining = app.serve(listener).await;
+            supervised::notify("STOPPING=1");
+            remaining.end().await;
             Ok(())
         });
         // What blocking work is left is not waited for: its deadline has passed.
@@ -232,7 +234,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     pub async fn serve(mut self, listener: TcpListener) -> Result<()> {
         let config = self.take_config()?;
         unwind::install_hook();
-        self.config(config).assemble()?.serve(listener).await;
+        self.config(config).assemble()?.serve(listener).await.end().await;
         Ok(())
     }
 
@@ -304,8 +306,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 }
 
 impl Assembled {
-    async fn serve(self, listener: TcpListener) {
-        server::serve(listener, self.service, &self.options, self.lifecycle, self.ended).await;
+    async fn serve(self, listener: TcpListener) -> Remaining {
+        server::serve(listener, self.service, &self.options, self.lifecycle, self.ended).await
     }
 }
 

@@ -65,7 +65,6 @@ pub(super) fn end_with_signals(lifecycle: Lifecycle) -> Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         signals.next().await;
-        notify("STOPPING=1");
         lifecycle.drain();
         signals.next().await;
         std::process::exit(1);
