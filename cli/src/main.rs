@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod args;
+mod edit;
 mod error;
+mod name;
 mod project;
 mod terminal;
 
