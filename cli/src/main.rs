@@ -8,6 +8,7 @@ mod args;
 mod edit;
 mod error;
 mod name;
+mod plan;
 mod project;
 mod terminal;
 
