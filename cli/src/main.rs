@@ -7,10 +7,14 @@ use clap::Parser as _;
 mod args;
 mod edit;
 mod error;
+mod generate;
 mod name;
+mod new;
 mod plan;
 mod project;
+mod template;
 mod terminal;
+mod workspace;
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
@@ -35,6 +39,8 @@ fn run(cli: args::Cli) -> error::Result<()> {
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
     match cli.command {
-        args::Command::New(_) | args::Command::Gen(_) | args::Command::Serve(_) | args::Command::Routes(_) => Ok(()),
+        args::Command::New(args) => new::run(&args),
+        args::Command::Gen(args) => generate::run(&args),
+        args::Command::Serve(_) | args::Command::Routes(_) => Ok(()),
     }
 }

@@ -130,7 +130,7 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
         UseTree::Rename(rename) => {
             leaves.push(leaf(path, &rename.ident.to_string(), Some(rename.rename.to_string())));
         }
-        _ => leaves.push(Leaf {
+        UseTree::Glob(_) => leaves.push(Leaf {
             path: path.clone(),
             bound: None,
         }),

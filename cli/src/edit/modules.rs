@@ -32,7 +32,8 @@ impl Module {
             return Edit::Changed(paragraph(source, uses, &self.line()));
         };
         // rustfmt compares modules byte by byte, and imports by another rule.
-        match run.iter().rfind(|item| item.ident.to_string() < self.name) {
+        let ours = syn::Ident::new(&self.name, proc_macro2::Span::call_site());
+        match run.iter().rfind(|item| item.ident < ours) {
             Some(item) => Edit::Changed(line_after(source, item, &self.line())),
             None => Edit::Changed(line_before(source, run[0], &self.line())),
         }

@@ -42,7 +42,7 @@ pub(super) fn segments(tree: &UseTree) -> Vec<Segment> {
                 all.push(Segment::List(group.items.iter().map(segments).collect()));
                 return all;
             }
-            _ => {
+            UseTree::Glob(_) => {
                 all.push(Segment::Glob);
                 return all;
             }

@@ -81,7 +81,7 @@ pub(super) fn check(plan: &Plan) -> Result<Checked> {
     if problems.is_empty() {
         return Ok(checked);
     }
-    Err(error(problems))
+    Err(checked.error(problems))
 }
 
 impl Checked {
@@ -98,7 +98,7 @@ impl Checked {
             .count()
     }
 
-    /// Prints what is going to happen, or what has happened.
+    /// Prints what is going to happen, or what has happened; what is as it should be only when all of it is.
     pub(crate) fn print(&self, tense: Tense) {
         let width = self
             .steps
@@ -106,7 +106,8 @@ impl Checked {
             .filter(|step| !step.notes.is_empty())
             .map(Step::width)
             .max();
-        for step in &self.steps {
+        let done = self.is_done();
+        for step in self.steps.iter().filter(|step| done || step.verb != Verb::Unchanged) {
             let path = step.path.display().to_string();
             let Some(first) = step.notes.first() else {
                 terminal::status(step.verb.word(tense), path);
@@ -250,6 +251,64 @@ impl Checked {
             (earlier, _) => earlier,
         };
     }
+
+    /// One error for all that stands in the way.
+    fn error(&self, problems: Vec<Problem>) -> Error {
+        let mut sentences = Vec::new();
+        let mut pastes: Vec<(PathBuf, Vec<String>)> = Vec::new();
+        let mut help = None;
+        for problem in problems {
+            let sentence = match problem {
+                Problem::Unusable(sentence) => sentence,
+                Problem::Conflict(sentence) => {
+                    help = Some("move your file out of the way, or choose another name".to_owned());
+                    sentence
+                }
+                Problem::NoPlace { path, reason, paste } => {
+                    let sentence = format!("no place for this in {}: {reason}", path.display());
+                    if let Some((_, lines)) = pastes.iter_mut().find(|(pasted, _)| *pasted == path) {
+                        lines.push(paste);
+                    } else {
+                        // What would have gone in goes with it.
+                        let mut lines = self.additions(&path);
+                        lines.push(paste);
+                        pastes.push((path, lines));
+                    }
+                    sentence
+                }
+            };
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
+        let mut sentences = sentences.into_iter();
+        let mut error = Error::failed(sentences.next().unwrap_or_default());
+        for sentence in sentences {
+            error = error.detail(sentence);
+        }
+        error = error.detail("nothing was written");
+        if let Some(help) = help {
+            return error.help(help);
+        }
+        if pastes.is_empty() {
+            return error;
+        }
+        let mut help = vec!["write this by hand, then run the command again:".to_owned()];
+        for (path, lines) in pastes {
+            help.push(format!("in {}", path.display()));
+            help.extend(lines.iter().map(|line| format!("    {line}")));
+        }
+        error.help(help.join("\n"))
+    }
+
+    /// The pieces that would be added to a file.
+    fn additions(&self, path: &Path) -> Vec<String> {
+        let step = self.steps.iter().find(|step| step.path == path);
+        let notes = step.into_iter().flat_map(|step| &step.notes);
+        notes
+            .filter_map(|note| note.strip_prefix("+ ").map(str::to_owned))
+            .collect()
+    }
 }
 
 /// Whether a report speaks of what will be or of what was.
@@ -290,51 +349,4 @@ fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) if error.kind() == ErrorKind::IsADirectory => Err("is a directory".to_owned()),
         Err(error) => Err(format!("can't be read: {error}")),
     }
-}
-
-/// One error for all that stands in the way: what does not parse first, then what conflicts, then what has no place.
-fn error(problems: Vec<Problem>) -> Error {
-    let mut sentences = Vec::new();
-    let mut pastes: Vec<(PathBuf, Vec<String>)> = Vec::new();
-    let mut help = None;
-    for problem in problems {
-        let sentence = match problem {
-            Problem::Unusable(sentence) => sentence,
-            Problem::Conflict(sentence) => {
-                help = Some("move your file out of the way, or choose another name".to_owned());
-                sentence
-            }
-            Problem::NoPlace { path, reason, paste } => {
-                let sentence = format!("no place for this in {}: {reason}", path.display());
-                match pastes.iter_mut().find(|(pasted, _)| *pasted == path) {
-                    Some((_, lines)) => lines.push(paste),
-                    None => pastes.push((path, vec![paste])),
-                }
-                sentence
-            }
-        };
-        if !sentences.contains(&sentence) {
-            sentences.push(sentence);
-        }
-    }
-    let mut sentences = sentences.into_iter();
-    let mut error = Error::failed(sentences.next().unwrap_or_default());
-    for sentence in sentences {
-        error = error.detail(sentence);
-    }
-    error = error.detail("nothing was written");
-    if let Some(help) = help {
-        return error.help(help);
-    }
-    if pastes.is_empty() {
-        return error;
-    }
-    let mut help = "write this by hand, then run the command again:".to_owned();
-    for (path, lines) in pastes {
-        help += &format!("\nin {}", path.display());
-        for line in lines {
-            help += &format!("\n    {line}");
-        }
-    }
-    error.help(help)
 }

@@ -5,7 +5,7 @@ mod write;
 
 use std::path::PathBuf;
 
-pub(crate) use check::Checked;
+pub(crate) use check::{Checked, Tense};
 
 use crate::edit::Piece;
 use crate::error::Result;
@@ -28,7 +28,6 @@ struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
     Add,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by `Plan::invert` only"))]
     Remove,
 }
 
