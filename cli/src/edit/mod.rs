@@ -31,13 +31,16 @@ pub(crate) enum Edit {
     Changed(String),
     /// The file is as it should be.
     Unchanged,
-    /// There is no one place for it: why, and what the user can write by hand.
-    NoPlace { reason: String, paste: String },
+    /// There is no one place for it: why, and what the user can write by hand, where that would help.
+    NoPlace { reason: String, paste: Option<String> },
 }
 
 impl Edit {
     fn no_place(reason: String, paste: String) -> Self {
-        Self::NoPlace { reason, paste }
+        Self::NoPlace {
+            reason,
+            paste: Some(paste),
+        }
     }
 }
 

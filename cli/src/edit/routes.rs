@@ -69,19 +69,20 @@ impl Route {
             (None, _) => return no_place("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
             (Some(_), Some(_)) => return no_place("its `fn routes` has more than one `Group::new(\"/\")`"),
         };
-        let taken =
-            |declared: &Declared<'_>| declared.call.method == self.verb && same_pattern(&declared.path, &self.path);
-        if chain
-            .calls
-            .iter()
-            .filter_map(|call| declaration(call, "/"))
-            .any(|declared| taken(&declared))
-        {
-            return no_place(&format!(
-                "another handler is at {} {}",
-                self.verb.to_uppercase(),
-                self.path
-            ));
+        let mut routes = chain.calls.iter().filter_map(|call| declaration(call, "/"));
+        let ours = method(self.verb);
+        let reason = routes.find_map(|Declared { call, path, .. }| {
+            if !same_pattern(&path, &self.path) {
+                None
+            } else if method(&call.method.to_string()) == ours {
+                Some(format!("another handler is at {ours} {path}"))
+            } else {
+                // The router has one name for each parameter, whatever the method.
+                (path != self.path).then(|| format!("the route {path} calls its parameters otherwise"))
+            }
+        });
+        if let Some(reason) = reason {
+            return Edit::NoPlace { reason, paste: None };
         }
         Edit::Changed(self.insert_into(chain, source, &reached))
     }
@@ -191,6 +192,15 @@ impl Route {
             }
             _ => false,
         }
+    }
+}
+
+/// The method of the requests that a route takes. A WebSocket begins as a GET.
+fn method(verb: &str) -> String {
+    if verb == "ws" {
+        "GET".to_owned()
+    } else {
+        verb.to_uppercase()
     }
 }
 

@@ -50,7 +50,7 @@ enum Problem {
     NoPlace {
         path: PathBuf,
         reason: String,
-        paste: String,
+        paste: Option<String>,
     },
 }
 
@@ -173,7 +173,7 @@ impl Checked {
             return Err(Problem::NoPlace {
                 path: path.to_owned(),
                 reason: "there is no such file".to_owned(),
-                paste: piece.line(),
+                paste: Some(piece.line()),
             });
         };
         let (edit, sign) = match direction {
@@ -266,12 +266,15 @@ impl Checked {
                 }
                 Problem::NoPlace { path, reason, paste } => {
                     let sentence = format!("no place for this in {}: {reason}", path.display());
+                    if paste.is_none() {
+                        help = Some("choose another name, or remove that route first".to_owned());
+                    }
                     if let Some((_, lines)) = pastes.iter_mut().find(|(pasted, _)| *pasted == path) {
-                        lines.push(paste);
+                        lines.extend(paste);
                     } else {
                         // What would have gone in goes with it.
                         let mut lines = self.additions(&path);
-                        lines.push(paste);
+                        lines.extend(paste);
                         pastes.push((path, lines));
                     }
                     sentence

@@ -87,17 +87,19 @@ fn what_is_missing_is_made_again_and_nothing_twice() {
 
 #[test]
 fn a_project_stays_formatted_for_names_of_any_length() {
-    let sandbox = Sandbox::with_project();
+    let pages = Sandbox::with_project();
+    let sockets = Sandbox::with_project();
     let longest = "x".repeat(64);
     let words = "y-".repeat(32);
     let words = words.trim_end_matches('-');
     for name in ["a", "home2", "blog-post", words, &longest] {
         let actions = "index new show create edit update delete";
-        sandbox
+        pages
             .app(&format!("gen controller {name} {actions} {longest} b"))
             .succeeded();
-        sandbox.app(&format!("gen ws-handler {name}")).succeeded();
-        sandbox.is_formatted("myapp");
+        pages.is_formatted("myapp");
+        sockets.app(&format!("gen ws-handler {name}")).succeeded();
+        sockets.is_formatted("myapp");
     }
 }
 
@@ -171,6 +173,23 @@ fn a_table_that_was_reshaped_is_not_guessed_at() {
     sandbox.write("myapp/src/routes.rs", pasted);
     sandbox.app("gen controller posts index show").succeeded();
     assert_eq!(sandbox.read("myapp/src/routes.rs"), pasted);
+}
+
+#[test]
+fn a_path_that_is_taken_is_not_taken_twice() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen controller posts show").succeeded();
+    let before = sandbox.tree();
+    let run = sandbox
+        .app("gen ws-handler posts")
+        .failed(1, "src/routes.rs: another handler is at GET /posts/{id}\n");
+    assert!(
+        run.stderr
+            .ends_with("help:  choose another name, or remove that route first\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(sandbox.tree(), before);
 }
 
 #[test]
