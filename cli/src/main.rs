@@ -5,12 +5,19 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod args;
+mod edit;
 mod error;
+mod generate;
+mod name;
+mod new;
+mod plan;
 mod project;
 mod routes;
 mod serve;
 mod settings;
+mod template;
 mod terminal;
+mod workspace;
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
@@ -35,7 +42,8 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
     match cli.command {
-        args::Command::New(_) | args::Command::Gen(_) => Ok(ExitCode::SUCCESS),
+        args::Command::New(args) => new::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
     }

@@ -1,0 +1,176 @@
+//! The import of something of this crate: `use crate::controllers::posts;`.
+
+use syn::{Item, ItemUse, UseTree};
+
+use super::Edit;
+use super::lines::{line_after, line_before, paragraph, runs, without_lines};
+use super::order::{Segment, segment, segments};
+use super::source::Source;
+
+/// Something of this crate, by its path: `controllers::posts`.
+#[derive(Clone, Debug)]
+pub(crate) struct Import {
+    pub(crate) modules: Vec<String>,
+    pub(crate) name: String,
+}
+
+/// What an import's name means in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// What is to be imported, under this name.
+    Imported(String),
+    /// Something else.
+    Taken,
+    /// Nothing.
+    Free,
+}
+
+impl Import {
+    /// `crate::controllers::posts`
+    pub(super) fn path(&self) -> String {
+        format!("crate::{}::{}", self.modules.join("::"), self.name)
+    }
+
+    pub(super) fn line(&self) -> String {
+        format!("use {};", self.path())
+    }
+
+    pub(super) fn is_in(&self, source: &Source<'_>) -> bool {
+        self.meaning(source) != Meaning::Free
+    }
+
+    /// Imports it, unless its name is taken: then whoever uses it spells out the path.
+    pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
+        if self.is_in(source) {
+            return Edit::Unchanged;
+        }
+        let runs = runs(source, import);
+        let own: Vec<Segment> = self.path().split("::").map(segment).collect();
+        let Some(run) = runs
+            .iter()
+            .rev()
+            .find(|run| run.iter().any(|item| is_of_this_crate(item)))
+        else {
+            let last = runs.last().and_then(|run| run.last()).copied();
+            return Edit::Changed(paragraph(source, last, &self.line()));
+        };
+        match run.iter().rfind(|item| segments(&item.tree) < own) {
+            Some(item) => Edit::Changed(line_after(source, item, &self.line())),
+            None => Edit::Changed(line_before(source, run[0], &self.line())),
+        }
+    }
+
+    pub(super) fn remove(&self, source: &Source<'_>) -> Edit {
+        let own: Vec<Segment> = self.path().split("::").map(segment).collect();
+        let item = uses(source).find(|item| item.attrs.is_empty() && segments(&item.tree) == own);
+        match item.and_then(|item| without_lines(source, item)) {
+            Some(text) => Edit::Changed(text),
+            None if matches!(self.meaning(source), Meaning::Imported(_)) => {
+                Edit::no_place("the import has been merged into another".to_owned(), self.line())
+            }
+            None => Edit::Unchanged,
+        }
+    }
+
+    /// What the name stands for in this file.
+    pub(super) fn meaning(&self, source: &Source<'_>) -> Meaning {
+        let mut own = vec!["crate".to_owned()];
+        own.extend(self.modules.iter().cloned());
+        let mut leaves = Vec::new();
+        for item in uses(source) {
+            collect(&item.tree, &mut Vec::new(), &mut leaves);
+        }
+        let glob = leaves.iter().any(|leaf| leaf.bound.is_none() && leaf.path == own);
+        own.push(self.name.clone());
+        if let Some(name) = leaves
+            .iter()
+            .filter(|leaf| leaf.path == own)
+            .find_map(|leaf| leaf.bound.clone())
+        {
+            return Meaning::Imported(name);
+        }
+        if leaves.iter().any(|leaf| leaf.bound.as_ref() == Some(&self.name))
+            || source.file.items.iter().any(|item| declares(item, &self.name))
+        {
+            return Meaning::Taken;
+        }
+        if glob {
+            Meaning::Imported(self.name.clone())
+        } else {
+            Meaning::Free
+        }
+    }
+}
+
+/// One name that a use tree brings into scope; a glob binds none that can be known from here.
+struct Leaf {
+    path: Vec<String>,
+    bound: Option<String>,
+}
+
+fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
+    match tree {
+        UseTree::Path(next) => {
+            // Routes stand at the root of the crate, where `super` can't be, or one below it.
+            let ident = next.ident.to_string();
+            path.push(if ident == "super" && path.is_empty() {
+                "crate".to_owned()
+            } else {
+                ident
+            });
+            collect(&next.tree, path, leaves);
+            path.pop();
+        }
+        UseTree::Group(group) => {
+            for tree in &group.items {
+                collect(tree, path, leaves);
+            }
+        }
+        UseTree::Name(name) => leaves.push(leaf(path, &name.ident.to_string(), None)),
+        UseTree::Rename(rename) => {
+            leaves.push(leaf(path, &rename.ident.to_string(), Some(rename.rename.to_string())));
+        }
+        UseTree::Glob(_) => leaves.push(Leaf {
+            path: path.clone(),
+            bound: None,
+        }),
+    }
+}
+
+fn leaf(path: &[String], ident: &str, alias: Option<String>) -> Leaf {
+    let mut path = path.to_vec();
+    if ident != "self" {
+        path.push(ident.to_owned());
+    }
+    let bound = alias.or_else(|| path.last().cloned()).filter(|name| name != "_");
+    Leaf { path, bound }
+}
+
+/// Whether an item takes a name among types and modules.
+fn declares(item: &Item, name: &str) -> bool {
+    match item {
+        Item::Mod(item) => item.ident == name,
+        Item::Struct(item) => item.ident == name,
+        Item::Enum(item) => item.ident == name,
+        Item::Union(item) => item.ident == name,
+        Item::Trait(item) => item.ident == name,
+        Item::Type(item) => item.ident == name,
+        Item::ExternCrate(item) => item.rename.as_ref().map_or(&item.ident, |(_, alias)| alias) == name,
+        _ => false,
+    }
+}
+
+fn uses<'a>(source: &'a Source<'_>) -> impl Iterator<Item = &'a ItemUse> {
+    source.file.items.iter().filter_map(import)
+}
+
+fn import(item: &Item) -> Option<&ItemUse> {
+    match item {
+        Item::Use(item) => Some(item),
+        _ => None,
+    }
+}
+
+fn is_of_this_crate(item: &ItemUse) -> bool {
+    matches!(segments(&item.tree).first(), Some(Segment::Crate | Segment::Super))
+}

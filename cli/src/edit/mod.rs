@@ -1,0 +1,100 @@
+//! Pieces of Rust that are put into files which the user owns, and taken out again.
+//!
+//! Each edit is a function from text to text. The file is parsed to find the one place where the piece belongs, the
+//! piece is spliced in at that byte, and the result is parsed again to see that it is there. Every other byte stays.
+
+mod imports;
+mod lines;
+mod modules;
+mod order;
+mod routes;
+mod source;
+
+pub(crate) use imports::Import;
+pub(crate) use modules::Module;
+pub(crate) use routes::Route;
+pub(crate) use source::ParseError;
+use source::Source;
+
+/// Something that a file of the user's can hold.
+#[derive(Clone, Debug)]
+pub(crate) enum Piece {
+    Module(Module),
+    Import(Import),
+    Route(Route),
+}
+
+/// What became of an edit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// The new text.
+    Changed(String),
+    /// The file is as it should be.
+    Unchanged,
+    /// There is no one place for it: why, and what the user can write by hand, where that would help.
+    NoPlace { reason: String, paste: Option<String> },
+}
+
+impl Edit {
+    fn no_place(reason: String, paste: String) -> Self {
+        Self::NoPlace {
+            reason,
+            paste: Some(paste),
+        }
+    }
+}
+
+impl Piece {
+    /// Puts the piece where it belongs, unless it is there already.
+    pub(crate) fn insert(&self, text: &str) -> Result<Edit, ParseError> {
+        let source = Source::parse(text)?;
+        let edit = match self {
+            Self::Module(module) => module.insert(&source),
+            Self::Import(import) => import.insert(&source),
+            Self::Route(route) => route.insert(&source),
+        };
+        Ok(self.verified(edit, true))
+    }
+
+    /// Takes the piece out, unless it has been changed.
+    pub(crate) fn remove(&self, text: &str) -> Result<Edit, ParseError> {
+        let source = Source::parse(text)?;
+        let edit = match self {
+            Self::Module(module) => module.remove(&source),
+            Self::Import(import) => import.remove(&source),
+            Self::Route(route) => route.remove(&source),
+        };
+        Ok(self.verified(edit, false))
+    }
+
+    /// The piece on one line, to be shown.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Module(module) => module.line(),
+            Self::Import(import) => import.line(),
+            Self::Route(route) => route.line(),
+        }
+    }
+
+    /// No edit is believed before its result parses and holds the piece, or no longer does.
+    fn verified(&self, edit: Edit, expected: bool) -> Edit {
+        let Edit::Changed(text) = &edit else {
+            return edit;
+        };
+        let held = Source::parse(text).map(|source| match self {
+            Self::Module(module) => module.is_in(&source),
+            Self::Import(import) => import.is_in(&source),
+            Self::Route(route) => route.is_in(&source),
+        });
+        if held.is_ok_and(|held| held == expected) {
+            return edit;
+        }
+        Edit::no_place(
+            "the file is laid out in a way that can't be edited safely".to_owned(),
+            self.line(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

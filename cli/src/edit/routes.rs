@@ -1,0 +1,331 @@
+//! The route in the table: `.get("/posts", posts::index)` in the one root group of `fn routes`.
+
+use syn::visit::{self, Visit};
+use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, Lit};
+
+use super::Edit;
+use super::imports::{Import, Meaning};
+use super::source::Source;
+
+/// The methods of a group that declare a route.
+const VERBS: &[&str] = &["get", "post", "put", "patch", "delete", "options", "head", "ws"];
+
+/// rustfmt breaks the arguments of a call that are longer than this,
+const WIDEST_ARGUMENTS: usize = 60;
+/// and every line that is longer than this.
+const WIDEST_LINE: usize = 100;
+
+/// A route to a function of a module or type of this crate.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// The group's method: `get`, `ws`.
+    pub(crate) verb: &'static str,
+    pub(crate) path: String,
+    /// What holds the function, which the file imports if it can.
+    pub(crate) holder: Import,
+    pub(crate) function: String,
+}
+
+/// A chain of calls on a group.
+struct Chain<'a> {
+    /// `Group::new("/")`
+    root: &'a ExprCall,
+    /// The method calls, in the order in which they are written.
+    calls: Vec<&'a ExprMethodCall>,
+}
+
+/// A route that the file declares.
+struct Declared<'a> {
+    call: &'a ExprMethodCall,
+    /// With the prefix of its group, where the group is in sight.
+    path: String,
+    handler: Option<&'a Expr>,
+}
+
+impl Route {
+    pub(super) fn line(&self) -> String {
+        self.call(&self.holder.name)
+    }
+
+    pub(super) fn is_in(&self, source: &Source<'_>) -> bool {
+        declared(&source.file).iter().any(|declared| self.is(declared, source))
+    }
+
+    pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
+        if self.is_in(source) {
+            return Edit::Unchanged;
+        }
+        let reached = self.reached(source);
+        let no_place = |reason: &str| Edit::no_place(reason.to_owned(), self.call(&reached));
+        let function = match &functions(&source.file)[..] {
+            [function] => *function,
+            [] => return no_place("there is no `fn routes` in it"),
+            _ => return no_place("there is more than one `fn routes` in it"),
+        };
+        let chains = chains(|finder| finder.visit_block(&function.block));
+        let mut roots = chains.iter().filter(|chain| prefix(chain.root).as_deref() == Some("/"));
+        let chain = match (roots.next(), roots.next()) {
+            (Some(chain), None) => chain,
+            (None, _) => return no_place("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
+            (Some(_), Some(_)) => return no_place("its `fn routes` has more than one `Group::new(\"/\")`"),
+        };
+        let mut routes = chain.calls.iter().filter_map(|call| declaration(call, "/"));
+        let ours = method(self.verb);
+        let reason = routes.find_map(|Declared { call, path, .. }| {
+            if !same_pattern(&path, &self.path) {
+                None
+            } else if method(&call.method.to_string()) == ours {
+                Some(format!("another handler is at {ours} {path}"))
+            } else {
+                // The router has one name for each parameter, whatever the method.
+                (path != self.path).then(|| format!("the route {path} calls its parameters otherwise"))
+            }
+        });
+        if let Some(reason) = reason {
+            return Edit::NoPlace { reason, paste: None };
+        }
+        Edit::Changed(self.insert_into(chain, source, &reached))
+    }
+
+    pub(super) fn remove(&self, source: &Source<'_>) -> Edit {
+        let declared = declared(&source.file);
+        let Some(found) = declared.iter().find(|declared| self.is(declared, source)) else {
+            return Edit::Unchanged;
+        };
+        let dot = source.range(&found.call.dot_token).start;
+        let end = source.range(found.call).end;
+        let start = match source.indentation(dot) {
+            Some(_) => source.previous_line_end(source.line_start(dot)),
+            None => dot,
+        };
+        Edit::Changed(source.without(start..end))
+    }
+
+    /// Behind the last route of the chain, and before what else may stand there, such as assets.
+    fn insert_into(&self, chain: &Chain<'_>, source: &Source<'_>, reached: &str) -> String {
+        let is_route = |call: &&ExprMethodCall| VERBS.iter().any(|verb| call.method == verb);
+        let last_route = chain
+            .calls
+            .iter()
+            .rposition(is_route)
+            .or(chain.calls.len().checked_sub(1));
+        let end = match last_route {
+            Some(index) => source.range(chain.calls[index]).end,
+            None => source.range(chain.root).end,
+        };
+        let indentation_of = |call: &ExprMethodCall| source.indentation(source.range(&call.dot_token).start);
+        let beside = last_route
+            .into_iter()
+            .flat_map(|index| [Some(index), index.checked_add(1)])
+            .flatten();
+        let broken = beside
+            .filter_map(|index| chain.calls.get(index))
+            .find_map(|call| indentation_of(call));
+        let rest = &source.text[end..source.line_end(end)];
+        let indentation = if let Some(indentation) = broken {
+            indentation.to_owned()
+        } else {
+            let call = self.call(reached);
+            let line = &source.text[source.line_start(end)..source.line_end(end)];
+            if width(line) + call.len() <= WIDEST_LINE {
+                return source.with(end, &call);
+            }
+            deeper(line)
+        };
+        let newline = source.newline_at(end);
+        // A comment behind the last route belongs to it.
+        let at = source.end_with_comment(end).unwrap_or(end);
+        let behind = if at == end { rest.len() } else { 0 };
+        let call = self.broken_call(reached, &indentation, behind, newline);
+        source.with(at, &format!("{newline}{indentation}{call}"))
+    }
+
+    fn arguments(&self, reached: &str) -> [String; 2] {
+        [format!("\"{}\"", self.path), format!("{reached}::{}", self.function)]
+    }
+
+    fn call(&self, reached: &str) -> String {
+        format!(".{}({})", self.verb, self.arguments(reached).join(", "))
+    }
+
+    /// The call as rustfmt writes it on a line that begins with `indentation`, with `behind` more characters to follow.
+    fn broken_call(&self, reached: &str, indentation: &str, behind: usize, newline: &str) -> String {
+        let call = self.call(reached);
+        let [path, handler] = self.arguments(reached);
+        let fits = path.len() + handler.len() + ", ".len() <= WIDEST_ARGUMENTS
+            && width(indentation) + call.len() + behind <= WIDEST_LINE;
+        if fits {
+            return call;
+        }
+        let inner = deeper(indentation);
+        format!(
+            ".{}({newline}{inner}{path},{newline}{inner}{handler},{newline}{indentation})",
+            self.verb
+        )
+    }
+
+    /// How the file names the holder: as it is imported, or will be, or by the whole path where the name is taken.
+    fn reached(&self, source: &Source<'_>) -> String {
+        match self.holder.meaning(source) {
+            Meaning::Imported(name) => name,
+            Meaning::Taken => self.holder.path(),
+            Meaning::Free => self.holder.name.clone(),
+        }
+    }
+
+    fn is(&self, declared: &Declared<'_>, source: &Source<'_>) -> bool {
+        if declared.call.method != self.verb || !same_pattern(&declared.path, &self.path) {
+            return false;
+        }
+        let Some(Expr::Path(handler)) = declared.handler else {
+            return false;
+        };
+        let segments: Vec<_> = handler
+            .path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        match &segments[..] {
+            [.., holder, function] if *function == self.function => {
+                *holder == self.holder.name || self.holder.meaning(source) == Meaning::Imported(holder.clone())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The method of the requests that a route takes. A WebSocket begins as a GET.
+fn method(verb: &str) -> String {
+    if verb == "ws" {
+        "GET".to_owned()
+    } else {
+        verb.to_uppercase()
+    }
+}
+
+/// One level deeper than `line` begins.
+fn deeper(line: &str) -> String {
+    let indentation = &line[..line.len() - line.trim_start().len()];
+    let unit = if indentation.starts_with('\t') { "\t" } else { "    " };
+    format!("{indentation}{unit}")
+}
+
+/// The width of text as rustfmt counts it.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if c == '\t' { 4 } else { 1 }).sum()
+}
+
+/// Whether two paths take the same requests: what a parameter is called makes no difference.
+fn same_pattern(left: &str, right: &str) -> bool {
+    let blank = |path: &str| -> Vec<String> {
+        let segments = path.split('/');
+        segments
+            .map(|segment| match segment.strip_prefix('{') {
+                Some(parameter) if parameter.starts_with('*') => "{*}".to_owned(),
+                Some(parameter) if parameter.ends_with('}') => "{}".to_owned(),
+                _ => segment.to_owned(),
+            })
+            .collect()
+    };
+    blank(left) == blank(right)
+}
+
+fn functions(file: &syn::File) -> Vec<&ItemFn> {
+    file.items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Fn(function) if function.sig.ident == "routes" => Some(function),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Every route that the file declares, on whichever group, so that a route which the user has moved is found.
+fn declared(file: &syn::File) -> Vec<Declared<'_>> {
+    let mut finder = Finder::default();
+    finder.visit_file(file);
+    let in_chains = finder.chains.iter().flat_map(|chain| {
+        let prefix = prefix(chain.root).unwrap_or_default();
+        chain.calls.iter().filter_map(move |call| declaration(call, &prefix))
+    });
+    let elsewhere = finder.others.iter().filter_map(|call| declaration(call, "/"));
+    in_chains.chain(elsewhere).collect()
+}
+
+fn chains<'a>(visit: impl FnOnce(&mut Finder<'a>)) -> Vec<Chain<'a>> {
+    let mut finder = Finder::default();
+    visit(&mut finder);
+    finder.chains
+}
+
+/// The route that a call declares, on a group with a prefix.
+fn declaration<'a>(call: &'a ExprMethodCall, prefix: &str) -> Option<Declared<'a>> {
+    if !VERBS.iter().any(|verb| call.method == verb) {
+        return None;
+    }
+    let path = literal(call.args.first()?)?;
+    let joined = match (prefix.trim_end_matches('/'), path.as_str()) {
+        ("", path) => path.to_owned(),
+        (prefix, "/") => prefix.to_owned(),
+        (prefix, path) => format!("{prefix}{path}"),
+    };
+    Some(Declared {
+        call,
+        path: joined,
+        handler: call.args.get(1),
+    })
+}
+
+/// The prefix of `Group::new("/api")`.
+fn prefix(root: &ExprCall) -> Option<String> {
+    literal(root.args.first()?)
+}
+
+fn literal(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a call is `Group::new(…)`, by whatever path.
+fn is_group(call: &ExprCall) -> bool {
+    let Expr::Path(function) = &*call.func else {
+        return false;
+    };
+    let mut names = function.path.segments.iter().rev().map(|segment| &segment.ident);
+    names.next().is_some_and(|name| name == "new") && names.next().is_some_and(|name| name == "Group")
+}
+
+/// Finds the chains on groups, and the method calls on anything else. What is inside a macro is not seen.
+#[derive(Default)]
+struct Finder<'a> {
+    chains: Vec<Chain<'a>>,
+    others: Vec<&'a ExprMethodCall>,
+}
+
+impl<'a> Visit<'a> for Finder<'a> {
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        let mut calls = Vec::new();
+        let mut innermost = expression;
+        while let Expr::MethodCall(call) = innermost {
+            calls.push(call);
+            innermost = &call.receiver;
+        }
+        calls.reverse();
+        for argument in calls.iter().flat_map(|call| &call.args) {
+            self.visit_expr(argument);
+        }
+        match innermost {
+            Expr::Call(root) if is_group(root) => self.chains.push(Chain { root, calls }),
+            _ => {
+                self.others.extend(calls);
+                visit::visit_expr(self, innermost);
+            }
+        }
+    }
+}

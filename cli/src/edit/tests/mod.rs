@@ -1,0 +1,194 @@
+//! Goldens for modules and imports, and what the other tests of edits are made with.
+
+mod properties;
+mod routes;
+
+use super::*;
+
+fn module(name: &str) -> Piece {
+    Piece::Module(Module { name: name.to_owned() })
+}
+
+fn import(path: &str) -> Import {
+    let mut modules: Vec<String> = path.split("::").map(str::to_owned).collect();
+    let name = modules.pop().unwrap();
+    Import { modules, name }
+}
+
+fn route(verb: &'static str, path: &str, holder: &str, function: &str) -> Piece {
+    Piece::Route(Route {
+        verb,
+        path: path.to_owned(),
+        holder: import(holder),
+        function: function.to_owned(),
+    })
+}
+
+fn posts() -> Piece {
+    route("get", "/posts", "controllers::posts", "index")
+}
+
+/// Inserts, and checks what holds for every insertion: again is nothing to do, and removal restores each byte.
+#[track_caller]
+fn inserted(piece: &Piece, before: &str) -> String {
+    let Edit::Changed(after) = piece.insert(before).unwrap() else {
+        panic!("nothing was inserted: {:?}", piece.insert(before));
+    };
+    assert_eq!(piece.insert(&after).unwrap(), Edit::Unchanged);
+    assert_eq!(piece.remove(&after).unwrap(), Edit::Changed(before.to_owned()));
+    after
+}
+
+#[track_caller]
+fn refused(piece: &Piece, text: &str) -> String {
+    match piece.insert(text).unwrap() {
+        Edit::NoPlace { reason, .. } => reason,
+        edit => panic!("{edit:?}"),
+    }
+}
+
+#[track_caller]
+fn golden(piece: &Piece, before: &str, after: &str) {
+    assert_eq!(inserted(piece, before), after);
+}
+
+#[test]
+fn a_module_is_sorted_into_the_public_ones() {
+    let before = "//! Controllers.\n\npub mod home;\npub mod users; // who\n\nmod helper;\n";
+    golden(
+        &module("api"),
+        before,
+        "//! Controllers.\n\npub mod api;\npub mod home;\npub mod users; // who\n\nmod helper;\n",
+    );
+    golden(
+        &module("posts"),
+        before,
+        "//! Controllers.\n\npub mod home;\npub mod posts;\npub mod users; // who\n\nmod helper;\n",
+    );
+    golden(
+        &module("zoo"),
+        before,
+        "//! Controllers.\n\npub mod home;\npub mod users; // who\npub mod zoo;\n\nmod helper;\n",
+    );
+}
+
+#[test]
+fn a_module_takes_its_own_line_in_every_kind_of_file() {
+    golden(&module("a"), "", "pub mod a;\n");
+    golden(&module("a"), "//! Docs.\n", "//! Docs.\n\npub mod a;\n");
+    golden(&module("a"), "//! Docs.", "//! Docs.\n\npub mod a;");
+    golden(&module("b"), "pub mod a;", "pub mod a;\npub mod b;");
+    golden(
+        &module("b"),
+        "pub mod a;\r\npub mod c;\r\n",
+        "pub mod a;\r\npub mod b;\r\npub mod c;\r\n",
+    );
+    golden(
+        &module("b"),
+        "//! Docs.\r\n\r\nfn f() {}\r\n",
+        "//! Docs.\r\n\r\npub mod b;\r\n\r\nfn f() {}\r\n",
+    );
+    golden(&module("b"), "fn f() {}\n", "pub mod b;\n\nfn f() {}\n");
+    golden(
+        &module("b"),
+        "use a::b;\n\nfn f() {}\n",
+        "use a::b;\n\npub mod b;\n\nfn f() {}\n",
+    );
+    golden(&module("b"), "\u{feff}pub mod é;\n", "\u{feff}pub mod b;\npub mod é;\n");
+    golden(
+        &module("b"),
+        "#!/usr/bin/env rust\npub mod c;\n",
+        "#!/usr/bin/env rust\npub mod b;\npub mod c;\n",
+    );
+    golden(
+        &module("b"),
+        "#[cfg(unix)]\n/// Docs.\npub mod c;\n",
+        "pub mod b;\n#[cfg(unix)]\n/// Docs.\npub mod c;\n",
+    );
+    golden(
+        &module("b"),
+        "#[macro_use]\nmod a;\npub mod c;\n",
+        "#[macro_use]\nmod a;\npub mod b;\npub mod c;\n",
+    );
+}
+
+#[test]
+fn a_module_is_present_however_it_is_declared() {
+    for text in [
+        "mod a;",
+        "pub(crate) mod a;",
+        "pub mod a {}",
+        "#[cfg(unix)] pub mod a;",
+        "mod  a  ;",
+    ] {
+        assert_eq!(module("a").insert(text).unwrap(), Edit::Unchanged, "{text}");
+    }
+    for text in ["// pub mod a;", "mod b { mod a; }", "const A: &str = \"pub mod a;\";"] {
+        assert!(matches!(module("a").insert(text).unwrap(), Edit::Changed(_)), "{text}");
+    }
+}
+
+#[test]
+fn a_module_that_was_changed_is_not_removed() {
+    for text in [
+        "#[cfg(unix)]\npub mod a;\n",
+        "pub mod a {}\n",
+        "pub mod a; pub mod b;\n",
+    ] {
+        assert!(
+            matches!(module("a").remove(text).unwrap(), Edit::NoPlace { .. }),
+            "{text}"
+        );
+    }
+    assert_eq!(module("a").remove("pub mod b;\n").unwrap(), Edit::Unchanged);
+}
+
+#[test]
+fn an_import_is_sorted_into_those_of_the_crate() {
+    let posts = Piece::Import(import("controllers::posts"));
+    golden(
+        &posts,
+        "use nova::prelude::*;\n\nuse crate::controllers::home;\nuse crate::ws::chat::ChatHandler;\n\nfn f() {}\n",
+        "use nova::prelude::*;\n\nuse crate::controllers::home;\nuse crate::controllers::posts;\nuse crate::ws::chat::ChatHandler;\n\nfn f() {}\n",
+    );
+    golden(
+        &posts,
+        "use crate::{a, b};\nuse nova::prelude::*;\n",
+        "use crate::controllers::posts;\nuse crate::{a, b};\nuse nova::prelude::*;\n",
+    );
+    golden(
+        &posts,
+        "use nova::prelude::*;\n",
+        "use nova::prelude::*;\n\nuse crate::controllers::posts;\n",
+    );
+    golden(
+        &posts,
+        "//! Docs.\n\nfn f() {}",
+        "//! Docs.\n\nuse crate::controllers::posts;\n\nfn f() {}",
+    );
+}
+
+#[test]
+fn an_import_is_present_by_its_meaning() {
+    let posts = Piece::Import(import("controllers::posts"));
+    for text in [
+        "use crate::controllers::posts;",
+        "use crate::{a, controllers::{home, posts}};",
+        "use crate::controllers::posts as p;",
+        "use crate::controllers::posts::{self, index};",
+        "use super::controllers::posts;",
+        "use crate::controllers::*;",
+        // Taken: routes spell out the path.
+        "use crate::api::posts;",
+        "mod posts {}",
+    ] {
+        assert_eq!(posts.insert(text).unwrap(), Edit::Unchanged, "{text}");
+    }
+    for text in [
+        "use crate::controllers::home;",
+        "use crate::posts as p;",
+        "// use crate::controllers::posts;",
+    ] {
+        assert!(matches!(posts.insert(text).unwrap(), Edit::Changed(_)), "{text}");
+    }
+}

@@ -1,0 +1,210 @@
+//! Goldens for routes, in the shapes that people give their tables.
+
+use super::*;
+
+pub(super) const TABLE: &str = "\
+//! The routes.
+
+use nova::prelude::*;
+
+use crate::controllers::home;
+
+/// The table.
+pub fn routes() -> Routes {
+    Routes::new().group(
+        Group::new(\"/\")
+            .get(\"/\", home::index)
+            .assets(\"/assets\", \"assets\"),
+    )
+}
+";
+
+#[test]
+fn a_route_comes_after_the_last_route_and_before_the_rest() {
+    golden(
+        &posts(),
+        TABLE,
+        &TABLE.replace(
+            "home::index)\n",
+            "home::index)\n            .get(\"/posts\", posts::index)\n",
+        ),
+    );
+    golden(
+        &route("ws", "/chat/{room}", "ws::chat::ChatHandler", "init"),
+        TABLE,
+        &TABLE.replace(
+            "home::index)\n",
+            "home::index)\n            .ws(\"/chat/{room}\", ChatHandler::init)\n",
+        ),
+    );
+}
+
+#[test]
+fn a_route_keeps_newlines_and_tabs() {
+    let windows = TABLE.replace('\n', "\r\n");
+    let after = inserted(&posts(), &windows);
+    assert!(after.contains("home::index)\r\n            .get(\"/posts\", posts::index)\r\n"));
+    assert!(!after.replace("\r\n", "").contains('\n'));
+    let tabs = TABLE.replace("    ", "\t");
+    assert!(inserted(&posts(), &tabs).contains("\n\t\t\t.get(\"/posts\", posts::index)\n\t\t\t.assets("));
+    let no_newline = TABLE.trim_end();
+    assert!(inserted(&posts(), no_newline).ends_with('}'));
+}
+
+#[test]
+fn a_comment_stays_with_the_call_it_follows() {
+    let before = TABLE.replace("home::index)\n", "home::index) // the é page\n            // files\n");
+    golden(
+        &posts(),
+        &before,
+        &before.replace("page\n", "page\n            .get(\"/posts\", posts::index)\n"),
+    );
+    let before =
+        "fn routes() -> Routes {\n    Group::new(\"/\")\n        .get(\"/\", home::index) /* one */ // two\n}\n";
+    golden(
+        &posts(),
+        before,
+        &before.replace("two\n", "two\n        .get(\"/posts\", posts::index)\n"),
+    );
+}
+
+#[test]
+fn a_chain_on_one_line_stays_on_one_line_while_it_fits() {
+    let before = "fn routes() -> Routes {\n    Routes::new().group(Group::new(\"/\").get(\"/\", home::index))\n}\n";
+    golden(
+        &posts(),
+        before,
+        &before.replace("index))", "index).get(\"/posts\", posts::index))"),
+    );
+    golden(
+        &posts(),
+        "fn routes() -> Routes { Group::new(\"/\") }",
+        "fn routes() -> Routes { Group::new(\"/\").get(\"/posts\", posts::index) }",
+    );
+    let long = "fn routes() -> Routes {\n    Routes::new().group(Group::new(\"/\").get(\"/a/quite/long/path/of/segments\", home::index))\n}\n";
+    assert!(inserted(&posts(), long).contains("index)\n        .get(\"/posts\", posts::index))\n"));
+}
+
+#[test]
+fn only_code_counts_and_only_the_root_group_of_the_function() {
+    let before = "\
+// Group::new(\"/\").get(\"/posts\", posts::index)
+const TEXT: &str = \"Group::new(\\\"/\\\")\";
+vec_of![Group::new(\"/\")];
+fn other() -> Group {
+    Group::new(\"/\")
+}
+#[must_use]
+pub(crate) fn routes<S: Clone>(env: &Environment) -> Routes<S> {
+    let root = nova::Group::<S>::new(\"/\")
+        // The page.
+        .get(\"/\", home::index);
+    Routes::new().group(root).group(Group::new(\"/api\").get(\"/users\", api::users))
+}
+";
+    golden(
+        &posts(),
+        before,
+        &before.replace("home::index);", "home::index)\n        .get(\"/posts\", posts::index);"),
+    );
+}
+
+#[test]
+fn a_group_inside_a_vector_or_a_closure_counts_where_the_parser_sees_it() {
+    let array = "fn routes() -> Routes { list([Group::new(\"/\").get(\"/\", home::index)]) }";
+    assert!(inserted(&posts(), array).contains("home::index).get(\"/posts\""));
+    let closure = "fn routes() -> Routes { f(|| Group::new(\"/\").get(\"/\", home::index)) }";
+    assert!(inserted(&posts(), closure).contains("home::index).get(\"/posts\""));
+    let in_macro = "fn routes() -> Routes { vec![Group::new(\"/\").get(\"/\", home::index)] }";
+    assert!(refused(&posts(), in_macro).contains("no `Group::new"));
+}
+
+#[test]
+fn a_route_is_present_by_its_meaning() {
+    for chain in [
+        "Group::new(\"/\").get(\"/posts\", posts::index)",
+        "Group::new(\"/\").get(\"/posts\", crate::controllers::posts::index)",
+        "Group::new(\"/posts\").get(\"/\", posts::index)",
+        "group.get(\"/posts\", posts::index)",
+    ] {
+        let text = format!("fn routes() -> Routes {{ {chain} }}");
+        assert_eq!(posts().insert(&text).unwrap(), Edit::Unchanged, "{chain}");
+    }
+    let alias =
+        "use crate::controllers::posts as p; fn routes() -> Routes { Group::new(\"/\").get(\"/posts\", p::index) }";
+    assert_eq!(posts().insert(alias).unwrap(), Edit::Unchanged);
+    let show = route("get", "/posts/{id}", "controllers::posts", "show");
+    let renamed = "fn routes() -> Routes { Group::new(\"/\").get(\"/posts/{slug}\", posts::show) }";
+    assert_eq!(show.insert(renamed).unwrap(), Edit::Unchanged);
+}
+
+#[test]
+fn a_route_names_its_handler_as_the_file_does() {
+    let body = "fn routes() -> Routes { Group::new(\"/\") }";
+    for (head, handler) in [
+        ("use crate::controllers::posts as p;", "p::index"),
+        ("use crate::api::posts;", "crate::controllers::posts::index"),
+        ("use crate::controllers::{home, posts};", "posts::index"),
+    ] {
+        assert!(
+            inserted(&posts(), &format!("{head}\n{body}")).contains(&format!("\"/posts\", {handler})")),
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn without_one_place_nothing_is_inserted() {
+    for (text, reason) in [
+        ("fn table() {}", "there is no `fn routes`"),
+        ("", "there is no `fn routes`"),
+        (
+            "struct R; impl R { fn routes() { Group::new(\"/\"); } }",
+            "there is no `fn routes`",
+        ),
+        (
+            "#[cfg(a)] fn routes() {} #[cfg(b)] fn routes() {}",
+            "more than one `fn routes`",
+        ),
+        ("fn routes() {}", "no `Group::new(\"/\")`"),
+        ("fn routes() { Group::new(\"/api\"); }", "no `Group::new(\"/\")`"),
+        (
+            "fn routes() { Group::new(\"/\"); Group::new(\"/\"); }",
+            "more than one `Group::new(\"/\")`",
+        ),
+        (
+            "fn routes() { Group::new(\"/\").get(\"/posts\", other); }",
+            "another handler is at GET /posts",
+        ),
+        (
+            "fn routes() { Group::new(\"/\").ws(\"/posts\", X::init); }",
+            "another handler is at GET /posts",
+        ),
+    ] {
+        assert!(
+            refused(&posts(), text).contains(reason),
+            "{text}: {}",
+            refused(&posts(), text)
+        );
+    }
+}
+
+#[test]
+fn a_file_that_does_not_parse_says_where() {
+    for (text, line, column, message) in [
+        ("fn routes() {\n    let = 1;\n}\n", 2, 9, "expected"),
+        ("fn routes() {\n    Group::new(\n}\n", 3, 1, "bracket"),
+        ("fn é() {}\nfn \n", 2, 3, "unexpected end"),
+    ] {
+        let error = posts().insert(text).unwrap_err();
+        assert_eq!((error.line, error.column), (line, column), "{}", error.message);
+        assert!(error.message.contains(message), "{}", error.message);
+    }
+}
+
+#[test]
+fn one_path_has_one_name_for_each_parameter() {
+    let update = route("put", "/posts/{id}", "controllers::posts", "update");
+    let text = "fn routes() -> Routes { Group::new(\"/\").get(\"/posts/{slug}\", posts::show) }";
+    assert!(refused(&update, text).contains("the route /posts/{slug} calls its parameters otherwise"));
+}

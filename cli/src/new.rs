@@ -1,0 +1,298 @@
+//! `nova new`: a project where there was none.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+
+use crate::args;
+use crate::error::{Error, Result};
+use crate::name::{Name, Role};
+use crate::plan::{Part, Plan, Tense};
+use crate::project::RUNTIME_PACKAGE;
+use crate::template::PROJECT;
+use crate::{terminal, workspace};
+
+/// Crates that a project depends on, and so can't be called.
+const DEPENDENCIES: &[&str] = &["nova", "nova_framework", "serde"];
+/// Directories that cargo makes for itself among a project's artifacts.
+const ARTIFACTS: &[&str] = &["build", "deps", "examples", "incremental"];
+
+/// What the project's templates need to know.
+#[derive(Debug, Serialize)]
+struct Data {
+    package: String,
+    #[serde(rename = "crate")]
+    krate: String,
+    title: String,
+    /// The line of the manifest that depends on the runtime.
+    runtime: String,
+    /// Whether it needs a workspace of its own.
+    own_workspace: bool,
+}
+
+/// Runs `nova new`.
+pub(crate) fn run(args: &args::New) -> Result<()> {
+    let absolute = std::path::absolute(&args.path)
+        .map_err(|error| Error::usage(format!("can't create a project in `{}`: {error}", args.path.display())))?;
+    let absolute = without_dots(&absolute);
+    let (typed, name) = name(args, &absolute)?;
+    refuse_occupied(&absolute, args)?;
+    let around = workspace::around(&absolute);
+    let package = if typed.contains('-') {
+        name.kebab()
+    } else {
+        name.snake()
+    };
+    let data = Data {
+        krate: name.snake(),
+        title: package.clone(),
+        runtime: runtime(args.nova_path.as_deref())?,
+        own_workspace: around.is_some(),
+        package,
+    };
+    let plan = Plan::adding("", parts(&args.path, &data)?);
+    let checked = plan.check()?;
+    if !args.dry_run {
+        checked.apply()?;
+    }
+    checked.print(if args.dry_run { Tense::Future } else { Tense::Past });
+    if data.package != typed {
+        terminal::status(
+            "Named",
+            format!("{} (`{typed}` in the spelling of packages)", data.package),
+        );
+    }
+    if let Some(manifest) = around {
+        let manifest = manifest.display();
+        terminal::status(
+            "Separate",
+            format!("a workspace of its own, for {manifest} does not list it"),
+        );
+    }
+    if args.dry_run {
+        terminal::status("Finished", "dry run, nothing was written");
+        return Ok(());
+    }
+    if !args.no_git && initialise_git(&absolute) {
+        terminal::status("Initialized", "git repository");
+    }
+    terminal::status("Finished", format!("{}, {} files", data.package, checked.created()));
+    terminal::plain(format!("\n  cd {}\n  nova serve", shell_word(&args.path)));
+    Ok(())
+}
+
+/// The project's name, and how the user spelled it.
+fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
+    let taken = |names: &[&str], reason: &str| -> Vec<(String, String)> {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), reason.to_owned()))
+            .collect()
+    };
+    let mut role = Role {
+        what: "a project",
+        command: "nova new ".to_owned(),
+        example: "myapp",
+        taken: taken(DEPENDENCIES, "a project depends on a crate of that name"),
+    };
+    role.taken.extend(taken(
+        ARTIFACTS,
+        "cargo has a directory of that name among its artifacts",
+    ));
+    if let Some(typed) = &args.name {
+        role.command = format!("nova new {} --name ", shell_word(&args.path));
+        return Ok((typed.clone(), Name::parse(typed, &role)?));
+    }
+    // `nova new ""` names nothing, and neither does `nova new /`.
+    let last = if args.path.as_os_str().is_empty() {
+        None
+    } else {
+        directory.file_name()
+    };
+    let typed = last.unwrap_or_default().to_string_lossy().into_owned();
+    if args.path.file_name().is_none() && !typed.is_empty() {
+        role.command = format!("nova new {} --name ", shell_word(&args.path));
+    } else if let Some(parent) = args.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let parent = parent.display().to_string();
+        role.command = format!("nova new {}/", parent.trim_end_matches('/'));
+    }
+    let name = Name::parse(&typed, &role)?;
+    Ok((typed, name))
+}
+
+/// An error when something is where the project is to be.
+fn refuse_occupied(directory: &Path, args: &args::New) -> Result<()> {
+    let shown = args.path.display();
+    let another = "choose another directory, or move what is there";
+    let Ok(metadata) = std::fs::metadata(directory) else {
+        return Ok(());
+    };
+    if !metadata.is_dir() {
+        return Err(Error::failed(format!("{shown} is a file"))
+            .detail("nothing was written")
+            .help(another));
+    }
+    let entries = std::fs::read_dir(directory)
+        .map_err(|error| Error::failed(format!("can't look into {shown}: {error}")).detail("nothing was written"))?;
+    let mut found: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.sort();
+    let more = if found.len() > 3 { ", …" } else { "" };
+    found.truncate(3);
+    Err(
+        Error::failed(format!("{shown} is not empty: it holds {}{more}", found.join(", ")))
+            .detail("nothing was written")
+            .help(another),
+    )
+}
+
+fn parts(directory: &Path, data: &Data) -> Result<Vec<Part>> {
+    let part = |(path, template): &(&str, crate::template::Template)| {
+        Ok(Part::File {
+            path: directory.join(path),
+            content: template.render(data)?,
+        })
+    };
+    PROJECT.iter().map(part).collect()
+}
+
+/// The dependency on the runtime: the directory that was asked for, the one beside this program's own source, or the
+/// release that goes with this program.
+fn runtime(asked: Option<&Path>) -> Result<String> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("runtime");
+    let directory = match asked.filter(|path| !path.as_os_str().is_empty()) {
+        Some(path) => Some(checkout(path)?),
+        None => beside.join("Cargo.toml").is_file().then_some(beside),
+    };
+    let source = if let Some(directory) = directory {
+        let Some(directory) = directory.to_str() else {
+            let shown = directory.display();
+            return Err(Error::usage(format!(
+                "a manifest can't hold the path {shown}, which is not Unicode"
+            )));
+        };
+        format!("path = {}", toml_string(directory))
+    } else {
+        let version = env!("CARGO_PKG_VERSION")
+            .rsplit_once('.')
+            .map_or("*", |(minor, _)| minor);
+        format!("version = {}", toml_string(version))
+    };
+    Ok(format!("nova = {{ package = \"{RUNTIME_PACKAGE}\", {source} }}"))
+}
+
+/// The absolute path of a directory that holds the runtime.
+fn checkout(path: &Path) -> Result<PathBuf> {
+    let refused = |reason: &str| {
+        Error::usage(format!("{} {reason}", path.display()))
+            .detail("nothing was written")
+            .help("--nova-path, or NOVA_PATH, is the directory of the package nova-framework")
+    };
+    let text = std::fs::read_to_string(path.join("Cargo.toml")).map_err(|_| refused("has no Cargo.toml"))?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|_| refused("has a Cargo.toml that does not parse"))?;
+    let name = manifest.get("package").and_then(|package| package.get("name"));
+    if name.and_then(toml::Value::as_str) != Some(RUNTIME_PACKAGE) {
+        return Err(refused("holds another package"));
+    }
+    std::fs::canonicalize(path).map_err(|error| refused(&format!("can't be used: {error}")))
+}
+
+/// Makes a git repository, unless there is one or no git. Whether it did.
+fn initialise_git(directory: &Path) -> bool {
+    if directory.ancestors().any(|above| above.join(".git").exists()) {
+        return false;
+    }
+    Command::new("git")
+        .args(["init", "--quiet"])
+        .arg(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The path with `.` and `..` worked out, whether or not anything is there.
+fn without_dots(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut result = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                result.pop();
+            }
+            component => result.push(component),
+        }
+    }
+    result
+}
+
+/// A basic TOML string.
+fn toml_string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(c)).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// A path as it is typed into a shell.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-~+@%:,".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_is_a_toml_string() {
+        for path in [
+            "/a b",
+            "C:\\nova",
+            "/it's \"quoted\"",
+            "/é/日本",
+            "/tab\tnewline\n\u{7f}\u{85}",
+        ] {
+            let table: toml::Table = format!("path = {}", toml_string(path)).parse().unwrap();
+            assert_eq!(table["path"].as_str(), Some(path));
+        }
+    }
+
+    #[test]
+    fn the_runtime_has_the_version_of_this_program() {
+        let workspace: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+        assert_eq!(
+            workspace["workspace"]["package"]["version"].as_str(),
+            Some(env!("CARGO_PKG_VERSION"))
+        );
+        let runtime: toml::Table = include_str!("../../runtime/Cargo.toml").parse().unwrap();
+        assert_eq!(runtime["package"]["name"].as_str(), Some(RUNTIME_PACKAGE));
+        assert_eq!(runtime["package"]["version"]["workspace"].as_bool(), Some(true));
+    }
+
+    #[test]
+    fn a_directory_is_quoted_where_a_shell_needs_it() {
+        assert_eq!(shell_word(Path::new("services/my-app")), "services/my-app");
+        assert_eq!(shell_word(Path::new("my app")), "'my app'");
+        assert_eq!(shell_word(Path::new("it's")), "'it'\\''s'");
+    }
+}

@@ -1,0 +1,1 @@
+//! Controllers: functions from a request to a reply.

@@ -1,0 +1,1 @@
+//! WebSocket handlers: one value for each connection.

@@ -1,0 +1,3 @@
+//! Controllers: functions from a request to a reply.
+
+pub mod home;
