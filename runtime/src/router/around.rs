@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -101,6 +102,7 @@ where
         let clone = self.controller.clone();
         let mut controller = std::mem::replace(&mut self.controller, clone);
         Box::pin(async move {
+            let start = Instant::now();
             let context = RequestContext {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
@@ -116,7 +118,7 @@ where
                 let Ok(response) = controller.call(request).await;
                 response.into_response()
             });
-            Ok(match answered.await {
+            let response = match answered.await {
                 Ok(response) => {
                     inner
                         .dispatcher
@@ -124,7 +126,15 @@ where
                         .await
                 }
                 Err(panic) => inner.dispatcher.fail(&context, &Error::from(panic)).await,
-            })
+            };
+            tracing::debug!(
+                "{} {} {} in {:?}",
+                context.method,
+                context.uri.path(),
+                response.status().as_u16(),
+                start.elapsed()
+            );
+            Ok(response)
         })
     }
 }
