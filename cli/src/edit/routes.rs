@@ -113,11 +113,11 @@ impl Route {
             Some(index) => (source.range(chain.calls[index]).end, &chain.calls[index..]),
             None => (source.range(chain.root).end, &[][..]),
         };
-        let dots = from_there
+        let mut dots = from_there
             .iter()
             .take(2)
             .map(|call| source.range(&call.dot_token).start);
-        let broken = dots.filter_map(|dot| source.indentation(dot)).next();
+        let broken = dots.find_map(|dot| source.indentation(dot));
         let rest = &source.text[end..source.line_end(end)];
         let indentation = if let Some(indentation) = broken {
             indentation.to_owned()
