@@ -76,7 +76,8 @@ pub use routes::{Group, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Info, IntoAccept, NoMessage, NotSent, Reason, Rejection, Socket, Timer, WebSocketHandler,
+    Accept, Commands, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Socket, Timer,
+    WebSocketHandler,
 };
 mod parts_handler;
 pub use parts_handler::PartsHandler;
@@ -111,6 +112,7 @@ mod negotiate;
 mod telemetry;
 mod transport;
 mod unwind;
+mod wheel;
 
 /// The framework that controllers, extractors and layers come from.
 pub use axum;

@@ -25,6 +25,7 @@ use tower::{Service, ServiceExt as _};
 
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::transport::{Connection, Transport};
+use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -64,6 +65,8 @@ impl Default for ServerOptions {
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
+    /// Turns until the end.
+    _clock: JoinSet<()>,
     ended: Ended,
     deadline: Duration,
 }
@@ -74,11 +77,15 @@ pub(crate) async fn serve<T>(
     service: T,
     options: &ServerOptions,
     lifecycle: Lifecycle,
+    wheel: Wheel,
     ended: Ended,
 ) -> Remaining
 where
     T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
 {
+    let mut clock = JoinSet::new();
+    let turning = wheel.clone();
+    clock.spawn(async move { turning.turn().await });
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(options.max_connections as usize));
     let header_timeout = Duration::from_secs(options.header_timeout);
@@ -106,8 +113,10 @@ where
             lifecycle.clone(),
         ));
     }
+    wheel.drain().await;
     Remaining {
         connections,
+        _clock: clock,
         ended,
         deadline: Duration::from_secs(options.shutdown_timeout),
     }

@@ -32,6 +32,7 @@ use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
 use crate::websocket::{Settings, WebSocketOptions};
+use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
 const SECTIONS: [&str; 5] = ["server", "log", "views", "websocket", "app"];
@@ -103,6 +104,7 @@ pub(crate) struct Assembled {
     pub(crate) service: AppService,
     pub(crate) options: ServerOptions,
     pub(crate) pubsub: PubSub,
+    pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
 }
@@ -275,11 +277,12 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         };
 
         let (lifecycle, ended) = Lifecycle::new();
+        let wheel = Wheel::new();
         let pubsub = PubSub::new();
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
-            lifecycle: lifecycle.clone(),
+            wheel: wheel.clone(),
             console: environment.is_dev().then_some(dev::console),
         };
         let mut layers = self.layers;
@@ -299,6 +302,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             service: router::build(&routes, &assembly)?,
             options,
             pubsub,
+            wheel,
             lifecycle,
             ended,
         })
@@ -307,7 +311,15 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 
 impl Assembled {
     async fn serve(self, listener: TcpListener) -> Remaining {
-        server::serve(listener, self.service, &self.options, self.lifecycle, self.ended).await
+        server::serve(
+            listener,
+            self.service,
+            &self.options,
+            self.lifecycle,
+            self.wheel,
+            self.ended,
+        )
+        .await
     }
 }
 

@@ -14,12 +14,13 @@ use super::connection::{Connection, Limits};
 use super::init::Terms;
 use super::{IntoAccept, Socket, WebSocketHandler};
 use crate::error::Error;
-use crate::lifecycle::Lifecycle;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::Reply;
 use crate::transport;
+use crate::wheel::Wheel;
+use crate::wire;
 
 /// What RFC 6455 §1.3 has the server append to the key.
 const ACCEPT_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -54,11 +55,11 @@ impl Default for WebSocketOptions {
 }
 
 /// What every WebSocket route of an application shares.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) options: WebSocketOptions,
     pub(crate) pubsub: PubSub,
-    pub(crate) lifecycle: Lifecycle,
+    pub(crate) wheel: Wheel,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
 }
@@ -78,7 +79,7 @@ where
     let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
         return Error::new("a WebSocket needs a connection, and this request came without one").into_response();
     };
-    let (socket, inbox) = Socket::<M>::new(&settings.pubsub);
+    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel);
     parts.extensions.insert(socket.clone());
     // What is joined in an `init` that refuses, panics or is cancelled with its request is left when this is dropped.
     let unaccepted = EndOnDrop(Some(socket));
@@ -95,8 +96,7 @@ where
     };
     let response = switch_protocols(&key, &accepted.terms, &parts.headers);
     let limits = limits(&accepted.terms, &settings.options);
-    let lifecycle = settings.lifecycle.clone();
-    let websocket = Connection::new(accepted.handler, socket, inbox, limits, lifecycle);
+    let websocket = Connection::new(accepted.handler, socket, limits);
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         Box::pin(websocket.run(transport, read_ahead))
     }));
@@ -249,8 +249,11 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
     Limits {
         idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
         write_timeout: Duration::from_secs(options.write_timeout),
-        message_size: terms.max_message_size.unwrap_or(options.max_message_size),
-        fragments: options.max_fragments,
+        overflow: terms.overflow,
+        wire: wire::Limits {
+            message_size: terms.max_message_size.unwrap_or(options.max_message_size),
+            fragments: options.max_fragments,
+        },
     }
 }
 
