@@ -83,9 +83,9 @@ mod parts_handler;
 pub use parts_handler::PartsHandler;
 
 mod reply;
-pub use reply::{Body, IntoStatus, Kind, Reply, SendFile};
+pub use reply::{Body, IntoStatus, Kind, Reply, SendFile, kind};
 mod registry;
-pub use registry::{Registry, RegistryError, Replying, RequestContext};
+pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod fallback;
 pub use fallback::Invalid;
 mod files;

@@ -49,9 +49,11 @@ pub(crate) struct Wheel(Arc<Inner>);
 struct Inner {
     began: Instant,
     now: AtomicU32,
-    slots: Box<[Mutex<Vec<Arc<dyn Timed>>>]>,
+    slots: Box<[Mutex<Slot>]>,
     draining: AtomicBool,
 }
+
+type Slot = Vec<Arc<dyn Timed>>;
 
 impl Wheel {
     pub(crate) fn new() -> Self {
@@ -136,7 +138,7 @@ impl Wheel {
         }
     }
 
-    fn lock(&self, slot: u32) -> std::sync::MutexGuard<'_, Vec<Arc<dyn Timed>>> {
+    fn lock(&self, slot: u32) -> std::sync::MutexGuard<'_, Slot> {
         self.0.slots[slot as usize]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -184,7 +186,9 @@ impl Wheel {
         for slot in 0..SLOTS {
             let entries: Vec<_> = self.lock(slot).clone();
             for batch in entries.chunks(BATCH) {
-                batch.iter().for_each(|entry| entry.drain());
+                for entry in batch {
+                    entry.drain();
+                }
                 yield_now().await;
             }
         }

@@ -37,9 +37,9 @@ pub(crate) struct Limits {
 
 /// A connection. Between two things that happen it holds no buffer: what is read goes into a buffer of the worker that
 /// reads it, and what is written is gathered in another.
-pub(crate) struct Connection<H, M> {
+pub(crate) struct Connection<H, M: Send + 'static> {
     handler: H,
-    socket: Socket<M>,
+    socket: Ended<M>,
     mailbox: Arc<Mailbox<M>>,
     limits: Limits,
     decoder: Decoder,
@@ -47,6 +47,16 @@ pub(crate) struct Connection<H, M> {
     output: Vec<u8>,
     /// Whether the handler wants to receive: it may stop and resume.
     receives: bool,
+}
+
+/// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
+/// comes to nothing, is left.
+pub(crate) struct Ended<M: Send + 'static>(pub(crate) Socket<M>);
+
+impl<M: Send + 'static> Drop for Ended<M> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// The end of the loop.
@@ -63,8 +73,8 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Socket<M>, limits: Limits) -> Self {
-        let mailbox = Arc::clone(socket.mailbox());
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits) -> Self {
+        let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
             socket,
@@ -81,7 +91,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
         let Err(Ending { close, reason }) = self.serve(&mut transport, read_ahead).await;
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
-        self.socket.end();
+        self.socket.0.end();
         let linger = match close {
             Some(close) => write_close(&mut transport, &mut self.output, &close, self.limits.write_timeout).await,
             None => false,
@@ -90,7 +100,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if let Reason::Crash(message) = &reason {
             tracing::error!("a WebSocket handler crashed: {message}");
         }
-        if let Err(panic) = caught(self.handler.terminate(reason, &self.socket)).await {
+        if let Err(panic) = caught(self.handler.terminate(reason, &self.socket.0)).await {
             tracing::error!("a WebSocket handler's `terminate` {panic}");
         }
         if linger {
@@ -161,6 +171,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             let (more, frame) = decoded.map_err(Ending::violation)?;
             taken += more;
             if let Some(frame) = frame {
+                if let Frame::Ping(payload) = &frame {
+                    // On its way before the handler sees the ping, which may take its time.
+                    self.send(&Frame::Pong(payload.clone()))?;
+                    self.flush(transport).await?;
+                }
                 self.frame(frame).await?;
                 if self.output.len() >= WRITE_SIZE {
                     self.flush(transport).await?;
@@ -204,24 +219,20 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), Ending> {
-        match &frame {
-            Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone()))?,
-            Frame::Close(close) => {
-                // The same code without the reason, as RFC 6455 §5.5.1 has it.
-                let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
-                return Err(Ending {
-                    close: Some(echo),
-                    reason: Reason::Remote(close.clone()),
-                });
-            }
-            _ => {}
+        if let Frame::Close(close) = frame {
+            // The same code without the reason, as RFC 6455 §5.5.1 has it.
+            let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
+            return Err(Ending {
+                close: Some(echo),
+                reason: Reason::Remote(close),
+            });
         }
-        let commands = caught(self.handler.handle(frame, &self.socket)).await;
+        let commands = caught(self.handler.handle(frame, &self.socket.0)).await;
         self.obey(commands)
     }
 
     async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
-        let commands = caught(self.handler.info(info, &self.socket)).await;
+        let commands = caught(self.handler.info(info, &self.socket.0)).await;
         self.obey(commands)
     }
 

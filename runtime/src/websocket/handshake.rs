@@ -7,10 +7,10 @@ use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use serde::Deserialize;
 
-use super::connection::{Connection, Limits};
+use super::connection::{Connection, Ended, Limits};
 use super::init::Terms;
 use super::{IntoAccept, Socket, WebSocketHandler};
 use crate::error::Error;
@@ -81,8 +81,7 @@ where
     };
     let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel);
     parts.extensions.insert(socket.clone());
-    // What is joined in an `init` that refuses, panics or is cancelled with its request is left when this is dropped.
-    let unaccepted = EndOnDrop(Some(socket));
+    let socket = Ended(socket);
     let accepted = match init.call(&mut parts, state).await {
         Ok(output) => output.into_accept(),
         Err(rejection) => Err(rejection),
@@ -91,9 +90,6 @@ where
         Ok(accepted) => accepted,
         Err(refusal) => return refusal,
     };
-    let Some(socket) = unaccepted.accept() else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
     let response = switch_protocols(&key, &accepted.terms, &parts.headers);
     let limits = limits(&accepted.terms, &settings.options);
     let websocket = Connection::new(accepted.handler, socket, limits);
@@ -101,22 +97,6 @@ where
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response
-}
-
-struct EndOnDrop<M: Send + 'static>(Option<Socket<M>>);
-
-impl<M: Send + 'static> EndOnDrop<M> {
-    fn accept(mut self) -> Option<Socket<M>> {
-        self.0.take()
-    }
-}
-
-impl<M: Send + 'static> Drop for EndOnDrop<M> {
-    fn drop(&mut self) {
-        if let Some(socket) = &self.0 {
-            socket.end();
-        }
-    }
 }
 
 /// Checks the request, and gives the key.
@@ -128,6 +108,9 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
     let headers = &parts.headers;
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
+    }
+    if parts.version == Version::HTTP_10 {
+        return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1"));
     }
     if !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(refuse(
@@ -182,13 +165,15 @@ fn refuse(status: StatusCode, why: &'static str) -> Response {
 
 /// Whether a header that lists tokens has this one, in any case.
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|part| part.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers
         .get_all(name)
         .into_iter()
         .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|part| part.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 fn is_key(key: &HeaderValue) -> bool {
@@ -229,7 +214,8 @@ fn switch_protocols(key: &HeaderValue, terms: &Terms, request: &HeaderMap) -> Re
     }
     if let Some(protocol) = &terms.protocol {
         match HeaderValue::try_from(protocol) {
-            Ok(value) if has_token(request, header::SEC_WEBSOCKET_PROTOCOL, protocol) => {
+            // Names of sub-protocols are told apart by case.
+            Ok(value) if tokens(request, header::SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == protocol) => {
                 headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
             }
             _ => tracing::warn!("the sub-protocol `{protocol}` was not offered, and is not chosen"),

@@ -44,6 +44,7 @@ struct State<M> {
 
 /// What the connection is to know besides its mail.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "any of them may be set beside any other")]
 pub(crate) struct Signals {
     /// A broadcast did not fit.
     pub(crate) overflowed: bool,
@@ -253,7 +254,8 @@ impl<M: Send + 'static> Mailbox<M> {
         if let Due::Every(period, message, clone) = &entry.what {
             let message = clone(message);
             // Periods that were missed are not made up for.
-            entry.due = entry.due.plus(*period).max(now);
+            let next = entry.due.plus(*period);
+            entry.due = if next > now { next } else { now.plus(*period) };
             return Some(Info::Message(message));
         }
         let due = timers.set.swap_remove(earliest);

@@ -7,9 +7,9 @@ use nova_tests::{Gate, Journal, Project, Received, Server, WebSocket};
 
 type Stage = (Journal, Gate);
 
-/// How many messages one publication has, and how long each is.
+/// How many messages one publication has, and how long each is: together less than a mailbox holds.
 const MESSAGES: usize = 100;
-const SIZE: usize = 20_000;
+const SIZE: usize = 8_000;
 
 /// Passes on what is broadcast to the feed.
 struct Reader {
