@@ -1,6 +1,6 @@
 //! Bytes to frames, however the bytes are cut (RFC 6455 §5.2 to §5.6).
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 
 use super::Text;
 use super::encode::MAX_CONTROL_PAYLOAD;
@@ -111,7 +111,7 @@ impl Decoder {
         let Some((header, start)) = parse_header(input, None, limits)? else {
             return self.decode_part(input, limits);
         };
-        let end = start + header.length;
+        let end = start.saturating_add(header.length);
         if !header.fin || end > input.len() {
             return self.decode_part(input, limits);
         }
@@ -153,6 +153,9 @@ impl Unfinished {
         let complete = self.received == header.length;
         if header.opcode.is_control() {
             self.control.extend_from_slice(payload);
+            if header.opcode == Opcode::Close {
+                judge_close(&self.control)?;
+            }
         } else if let Some(message) = &mut self.message {
             message.data.extend_from_slice(payload);
             message.check(header.fin && complete)?;
@@ -185,7 +188,8 @@ impl Unfinished {
             if message.fragments > limits.fragments {
                 return Err(Violation::Protocol("a message in too many fragments"));
             }
-            message.data.reserve_exact(header.length.min(TRUSTED));
+            // Not exactly: many small fragments would each move the whole message.
+            message.data.reserve(header.length.min(TRUSTED));
         }
         Ok((Some(header), length - before))
     }
@@ -255,6 +259,9 @@ fn parse_header(
             "a control frame is whole and has at most 125 bytes",
         ));
     }
+    if opcode == Opcode::Close && short == 1 {
+        return Err(Violation::Protocol("half a close code"));
+    }
     match (opcode, message) {
         (Opcode::Continuation, None) => return Err(Violation::Protocol("a continuation of nothing")),
         (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -302,25 +309,33 @@ fn whole(opcode: Opcode, payload: Bytes) -> Result<Frame, Violation> {
         Opcode::Text => Frame::Text(Text::try_from(payload).map_err(|_| Violation::Encoding)?),
         Opcode::Ping => Frame::Ping(payload),
         Opcode::Pong => Frame::Pong(payload),
-        Opcode::Close => Frame::Close(close(payload)?),
+        Opcode::Close => Frame::Close(close(&payload)?),
         Opcode::Binary | Opcode::Continuation => Frame::Binary(payload),
     })
 }
 
-fn close(mut payload: Bytes) -> Result<Close, Violation> {
-    match payload.len() {
-        0 => Ok(Close::default()),
-        1 => Err(Violation::Protocol("half a close code")),
-        _ => {
-            let code = payload.get_u16();
-            if !Close::is_valid_code(code) {
-                return Err(Violation::Protocol("a close code that may not be sent"));
-            }
-            Ok(Close {
-                code: Some(code),
-                reason: Text::try_from(payload).map_err(|_| Violation::Encoding)?,
-            })
-        }
+fn close(payload: &Bytes) -> Result<Close, Violation> {
+    let Some(code) = judge_close(payload)? else {
+        return Ok(Close::default());
+    };
+    Ok(Close {
+        code: Some(code),
+        reason: Text::try_from(payload.slice(2..)).map_err(|_| Violation::Encoding)?,
+    })
+}
+
+/// Judges as much of a close frame as has come, and gives its code.
+fn judge_close(payload: &[u8]) -> Result<Option<u16>, Violation> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return Ok(None);
+    };
+    let code = u16::from_be_bytes(*code);
+    if !Close::is_valid_code(code) {
+        return Err(Violation::Protocol("a close code that may not be sent"));
+    }
+    match std::str::from_utf8(reason) {
+        Err(error) if error.error_len().is_some() => Err(Violation::Encoding),
+        _ => Ok(Some(code)),
     }
 }
 
@@ -478,6 +493,15 @@ mod tests {
     fn bad_text_fails_before_its_frame_ends() {
         let bytes = frame(0x81, b"a\xFFbcdefgh");
         assert_eq!(decode(&bytes[..9], 9), Err(Violation::Encoding));
+    }
+
+    #[test]
+    fn a_bad_close_fails_before_its_frame_ends() {
+        let bad_reason = frame(0x88, &[3, 232, b'a', 0xFF, b'b', b'c']);
+        assert_eq!(decode(&bad_reason[..10], 10), Err(Violation::Encoding));
+        let bad_code = frame(0x88, &[3, 237, b'a']);
+        assert!(matches!(decode(&bad_code[..8], 8), Err(Violation::Protocol(_))));
+        assert!(matches!(decode(&[0x88, 0x81], 2), Err(Violation::Protocol(_))));
     }
 
     #[test]
