@@ -9,3 +9,6 @@ pub(crate) use decode::{Decoder, Limits, Violation};
 pub(crate) use encode::{encode, encode_close};
 pub use frame::{Close, Frame};
 pub use text::Text;
+
+#[cfg(test)]
+mod tests;
