@@ -1,5 +1,6 @@
 //! The opening handshake (RFC 6455 §4.2): from a request to a connection, or to a response that refuses.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(crate) struct WebSocketOptions {
     /// In bytes.
     max_message_size: usize,
     /// How many frames one message may come in.
-    max_fragments: usize,
+    max_fragments: NonZeroUsize,
     /// How long the peer may take to read what is written, in seconds.
     write_timeout: u64,
 }
@@ -48,7 +49,7 @@ impl Default for WebSocketOptions {
             allowed_origins: Vec::new(),
             idle_timeout: 60,
             max_message_size: 1_000_000,
-            max_fragments: 1024,
+            max_fragments: const { NonZeroUsize::new(1024).unwrap() },
             write_timeout: 30,
         }
     }
@@ -238,7 +239,7 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
         overflow: terms.overflow,
         wire: wire::Limits {
             message_size: terms.max_message_size.unwrap_or(options.max_message_size),
-            fragments: options.max_fragments,
+            fragments: options.max_fragments.get(),
         },
     }
 }

@@ -101,9 +101,11 @@ fn a_file_that_is_no_toml_names_the_line() {
 }
 
 #[test]
-fn a_place_without_connections_is_refused() {
-    let refusal = refusal("[server]\nmax_connections = 0\n");
-    assert!(refusal.contains("server.max_connections"), "{refusal}");
+fn a_limit_of_none_is_refused() {
+    for (section, key) in [("server", "max_connections"), ("websocket", "max_fragments")] {
+        let refusal = refusal(&format!("[{section}]\n{key} = 0\n"));
+        assert!(refusal.contains(&format!("{section}.{key}")), "{refusal}");
+    }
 }
 
 #[test]
