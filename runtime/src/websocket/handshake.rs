@@ -120,14 +120,21 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
         ));
     }
     // Versions 7 and 8 are drafts with the same frames.
-    let version = headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .and_then(|version| version.to_str().ok());
+    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
     if !matches!(version, Some("13" | "8" | "7")) {
         let reply = Reply::status(StatusCode::UPGRADE_REQUIRED).with_body("this server speaks WebSocket version 13\n");
         return Err(with_upgrade_headers(reply));
     }
-    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+    if only(headers, header::HOST).is_none() {
+        return Err(refuse(StatusCode::BAD_REQUEST, "there must be one header `host`"));
+    }
+    if has_body(headers) {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "a WebSocket's request has no body: what follows it is taken for frames",
+        ));
+    }
+    let Some(key) = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
         return Err(refuse(
             StatusCode::BAD_REQUEST,
             "the header `sec-websocket-key` must be 16 bytes of base64",
@@ -177,15 +184,32 @@ fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item =
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
+/// A header that must come once (RFC 6455 §11.3).
+fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
 fn is_key(key: &HeaderValue) -> bool {
     BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16)
 }
 
 /// A page of another site may not connect with the cookies of ours. A client that is no browser sends no origin.
 fn is_allowed_origin(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
+    // The drafts that versions 7 and 8 are gave the header another name.
+    let mut origins = headers
+        .get_all(header::ORIGIN)
+        .into_iter()
+        .chain(headers.get_all("sec-websocket-origin"));
+    origins.all(|origin| is_allowed(origin, headers, uri, allowed))
+}
+
+fn is_allowed(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     let Ok(origin) = origin.to_str() else {
         return false;
     };
@@ -247,6 +271,9 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
 /// A WebSocket route's answer with its `init` forgotten.
 pub(crate) type Answer<S> =
     Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
