@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite as _;
+use tokio::task::consume_budget;
 use tokio::time::timeout;
 
 use super::buffer;
@@ -47,6 +48,8 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     output: Vec<u8>,
     /// Whether the handler wants to receive: it may stop and resume.
     receives: bool,
+    /// Whether the mailbox is heard before the socket: after a read, so that a flood of frames can't drown it.
+    mail_first: bool,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -83,6 +86,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             decoder: Decoder::default(),
             output: Vec::new(),
             receives: true,
+            mail_first: false,
         }
     }
 
@@ -130,12 +134,22 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
     }
 
-    /// Waits for the socket or the mailbox. The socket comes first: what one read brings is handled before the mailbox.
+    /// Waits for the socket or the mailbox. What one read brings is handled before the mailbox, and what waits in the
+    /// mailbox before the next read.
     async fn wait(&mut self, transport: &mut Transport) -> Result<Event, Ending> {
+        let mail_first = std::mem::take(&mut self.mail_first);
         poll_fn(|context| {
+            if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
+                // Whether it is idle can only be said when there is nothing to read.
+                signals.idle = false;
+                return Poll::Ready(Ok(Event::Mail(signals)));
+            }
             if self.receives {
                 match transport.stream().poll_read_ready(context) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(Event::Readable)),
+                    Poll::Ready(Ok(())) => {
+                        self.mail_first = true;
+                        return Poll::Ready(Ok(Event::Readable));
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::error(error))),
                     Poll::Pending => {}
                 }
@@ -227,6 +241,8 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 reason: Reason::Remote(close),
             });
         }
+        // A flood of frames shares its worker with others.
+        consume_budget().await;
         let commands = caught(self.handler.handle(frame, &self.socket.0)).await;
         self.obey(commands)
     }

@@ -1,8 +1,8 @@
 //! The life of a connection: its callbacks, one at a time and in order, and its timers.
 
 use nova::prelude::*;
-use nova_tests::server::serve_with;
-use nova_tests::websocket::{PING, PONG, TEXT, frame};
+use nova_tests::server::{serve, serve_with};
+use nova_tests::websocket::{BINARY, PING, PONG, TEXT, frame};
 use nova_tests::{Gate, Journal, Received, WebSocket};
 
 use crate::puppet::{Puppet, Scene, Tick};
@@ -59,6 +59,32 @@ fn callbacks_run_one_at_a_time_and_in_order() {
     assert_eq!(scene.journal.next(), "waiting");
     scene.gate.open();
     assert_eq!([socket.receive_text(), socket.receive_text()], ["waited", "after"]);
+}
+
+#[test]
+fn messages_are_heard_in_a_flood_of_frames() {
+    /// Tells itself something at its first frame, and the client how many frames it had when it heard it.
+    struct Flooded(usize);
+    impl WebSocketHandler<()> for Flooded {
+        async fn handle(&mut self, _frame: Frame, socket: &Socket<()>) -> Commands {
+            if self.0 == 0 {
+                socket.send_info(()).unwrap();
+            }
+            self.0 += 1;
+            Commands::none()
+        }
+        async fn info(&mut self, _info: Info<()>, _socket: &Socket<()>) -> Commands {
+            Commands::send(self.0.to_string())
+        }
+    }
+    let server = serve(|| Routes::new().group(Group::new("/").ws("/", async || Flooded(0))));
+    let mut socket = WebSocket::open(&server, "/");
+    let flood = frame(BINARY, "").repeat(20_000);
+    for _ in 0..25 {
+        socket.send_bytes(&flood);
+    }
+    let heard: usize = socket.receive_text().parse().unwrap();
+    assert!(heard < 100_000, "after {heard} frames");
 }
 
 #[test]
