@@ -152,6 +152,14 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Waits for mail or a signal. One task waits at a time.
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Signals> {
         let mut state = self.lock();
+        if state.signals.idle && self.received().plus(state.idle_timeout) > self.wheel.now() {
+            // It was raised during a callback that took long, and what had waited to be read has been read since.
+            state.signals.idle = false;
+            let due = state.next_due(self.received());
+            drop(state);
+            self.wheel.move_to(self, due);
+            state = self.lock();
+        }
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
