@@ -22,10 +22,9 @@ use crate::wire::{self, Close, Decoder, Frame, Violation};
 
 /// When so much is to be written, it is written before more frames are handled.
 const WRITE_SIZE: usize = 64 * 1024;
-/// How long, and for how many bytes, the peer's last words are read away after a close frame: unread bytes would reset
-/// the connection, and a reset can overtake the frame.
+/// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
+/// connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 64 * 1024;
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -382,16 +381,16 @@ async fn write_close(transport: &mut Transport, output: &mut Vec<u8>, close: &Cl
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {
-    let mut scratch = vec![0; 1024];
-    let mut left = LINGER_BYTES;
-    while left > 0 {
+    loop {
         transport.stream().readable().await?;
-        match transport.stream().try_read(&mut scratch) {
-            Ok(0) => break,
-            Ok(read) => left = left.saturating_sub(read),
+        let mut buffer = buffer::borrow_input();
+        let read = transport.stream().try_read(&mut buffer);
+        buffer::give_back_input(buffer);
+        match read {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
 }

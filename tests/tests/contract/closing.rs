@@ -147,6 +147,18 @@ fn bytes_that_wait_to_be_read_put_the_idle_timeout_off() {
 }
 
 #[test]
+fn a_client_that_sends_far_too_much_is_not_reset() {
+    // It listens only when it has sent everything, as a browser may: a reset would cost it the close frame.
+    let scene = Scene::new();
+    for _ in 0..5 {
+        let mut socket = scene.open();
+        let sent = socket.try_send_bytes(frame(BINARY, vec![0; 4_000_000]));
+        assert!(sent.is_ok(), "{sent:?}");
+        assert_eq!(socket.rest(), [Received::close(1009)]);
+    }
+}
+
+#[test]
 fn a_close_in_a_list_drops_everything_after_it() {
     let (received, _) = Scene::ending(frame(TEXT, "list with close"));
     assert_eq!(received, [Received::text("a"), Received::close(4002)]);
