@@ -58,6 +58,14 @@ impl Connection {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends bytes, to a server that may have ended the connection.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
     /// Sends nothing more.
     pub fn finish(&mut self) {
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();

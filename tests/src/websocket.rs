@@ -16,6 +16,8 @@ pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub const TEXT: u8 = 0x81;
 /// The first byte of a frame that is a whole binary message.
 pub const BINARY: u8 = 0x82;
+/// The first byte of a frame that goes on with a message and ends it.
+pub const CONTINUATION: u8 = 0x80;
 /// The first byte of a close frame.
 pub const CLOSE: u8 = 0x88;
 /// The first byte of a ping.
@@ -77,11 +79,20 @@ pub fn upgrade(target: &str, headers: &[(&str, &str)]) -> String {
 
 /// A client's frame: masked, its length in as few bytes as it needs.
 pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+    masked(first, [0x37, 0xFA, 0x21, 0x3D], payload)
+}
+
+/// A client's frame that is to be continued.
+pub fn begun(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    frame(first & !FIN, payload)
+}
+
+/// A client's frame with this mask.
+pub fn masked(first: u8, mask: [u8; 4], payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     let mut frame = header(first, payload.len());
-    frame.extend(MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame.extend(mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
 }
 
@@ -143,6 +154,11 @@ impl WebSocket {
         request.extend(pipelined.into_iter().flatten());
         connection.send(request);
         let handshake = connection.response("GET");
+        Self::accepted(connection, handshake)
+    }
+
+    /// A connection whose upgrade has been answered with this.
+    pub fn accepted(connection: Connection, handshake: Response) -> Self {
         assert_eq!(handshake.status, 101, "{:?}", String::from_utf8_lossy(&handshake.body));
         let (stream, input) = connection.into_parts();
         Self {
@@ -165,6 +181,14 @@ impl WebSocket {
     /// Sends bytes, in one write.
     pub fn send_bytes(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends bytes, to a server that may have ended the connection.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn try_send_bytes(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends nothing more.

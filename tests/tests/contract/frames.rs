@@ -3,10 +3,9 @@
 use nova::prelude::*;
 use nova::{Accept, App};
 use nova_tests::server::serve;
-use nova_tests::websocket::{BINARY, CLOSE, FIN, PING, PONG, TEXT, closing, frame, header};
+use nova_tests::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, begun, closing, frame, header};
 use nova_tests::{Project, Received, Server, WebSocket};
 
-const CONTINUATION: u8 = 0x80;
 const LIMIT: usize = 100_000;
 
 struct Echo;
@@ -23,11 +22,6 @@ impl WebSocketHandler for Echo {
 fn server() -> Server {
     let init = async || Accept::new(Echo).max_message_size(LIMIT);
     serve(move || Routes::new().group(Group::new("/").ws("/", init)))
-}
-
-/// A frame that is to be continued.
-fn begun(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    frame(first & !FIN, payload)
 }
 
 #[test]
