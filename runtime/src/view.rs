@@ -175,7 +175,8 @@ fn list(directory: &Path) -> Result<Files, ViewError> {
             let path = entry.map_err(failed)?.path();
             // A file may be gone between the listing and here, as when an editor saves.
             let Ok(metadata) = path.metadata() else { continue };
-            if metadata.is_dir() {
+            // Not through links: they may lead in circles.
+            if metadata.is_dir() && !path.is_symlink() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
                 files.insert(path, (metadata.modified().ok(), metadata.len()));

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
-use crate::reply::Reply;
+use crate::reply::{Refusal, Reply};
 use crate::transport;
 use crate::wheel::Wheel;
 use crate::wire;
@@ -88,7 +88,7 @@ where
     };
     let accepted = match accepted {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return Refusal::mark(StatusCode::BAD_REQUEST, refusal),
     };
     let response = switch_protocols(&key, &accepted.terms, &parts.headers);
     let limits = limits(&accepted.terms, &settings.options);
@@ -108,6 +108,11 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
     let headers = &parts.headers;
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+    {
+        return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket's handshake has no body"));
     }
     if parts.version == Version::HTTP_10 {
         return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1"));
@@ -160,7 +165,8 @@ fn with_upgrade_headers(reply: Reply) -> Response {
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Response {
-    Reply::status(status).with_body(format!("{why}\n")).into_response()
+    let reply = Reply::status(status).with_body(format!("{why}\n"));
+    reply.with_header(header::SEC_WEBSOCKET_VERSION, "13").into_response()
 }
 
 /// Whether a header that lists tokens has this one, in any case.
@@ -182,7 +188,11 @@ fn is_key(key: &HeaderValue) -> bool {
 
 /// A page of another site may not connect with the cookies of ours. A client that is no browser sends no origin.
 fn is_allowed_origin(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
+    // The drafts named it otherwise.
+    let Some(origin) = headers
+        .get(header::ORIGIN)
+        .or_else(|| headers.get("sec-websocket-origin"))
+    else {
         return true;
     };
     let Ok(origin) = origin.to_str() else {
@@ -190,7 +200,7 @@ fn is_allowed_origin(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool
     };
     if allowed
         .iter()
-        .any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
+        .any(|allowed| allowed == "*" || allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
     {
         return true;
     }
