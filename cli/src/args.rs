@@ -99,7 +99,7 @@ Examples:
   nova new services/chat --name live-chat")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
-    // Also an empty one, which clap's own parser of paths refuses: it is no name, and answered as other such are.
+    // Also an empty one, which clap's own parser of paths refuses: it is answered as other bad paths are.
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) path: PathBuf,
 
