@@ -53,7 +53,8 @@ fn serve_answers_over_http() {
 
 #[test]
 fn one_connection_takes_many_requests() {
-    let serve = Project::new("kept").serve();
+    let project = Project::new("kept");
+    let serve = project.serve();
     let mut connection = Connection::open(serve.address()).unwrap();
     for path in ["/", "/heartbeat", "/nothing", "/assets/app.css", "/"] {
         let response = connection.send(&Request::get(path)).unwrap();

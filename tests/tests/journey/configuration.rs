@@ -50,6 +50,10 @@ fn a_mistake_in_the_configuration_is_told_with_its_place_and_its_repair_is_serve
     for (text, message) in [
         ("[sever]\n", "nova.toml:1: sever: unknown section"),
         ("\n[log]\nlevel = 3\n", "nova.toml:3: log.level: invalid type"),
+        (
+            "[log]\nlevel = \"loud\"\n",
+            "nova.toml:2: log.level: `loud` is no level",
+        ),
         ("[log]\nlevel = \"info\"\n[server\nport = 1\n", "nova.toml:3"),
     ] {
         project.write("nova.toml", text);

@@ -5,7 +5,8 @@ use crate::kit::{Browser, Project};
 #[test]
 fn the_welcome_page_fits_every_screen() {
     let Some(browser) = Browser::start() else { return };
-    let serve = Project::new("welcome").serve();
+    let project = Project::new("welcome");
+    let serve = project.serve();
     let page = browser.open(&serve.url("/"));
     assert_eq!(page.evaluate("document.title"), "welcome");
     for (width, height) in [(360, 720), (1400, 900)] {

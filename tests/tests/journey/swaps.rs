@@ -1,4 +1,5 @@
-//! Ten changes under a steady load: nobody is refused, nobody is cut off, nobody goes back in time.
+//! Ten changes under a steady load: nobody is refused, nobody is cut off, and once a change is said to be served, nobody
+//! meets what was before it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,17 +24,21 @@ struct Load {
 }
 
 impl Load {
-    /// One client: sends requests until all is over, and checks what comes back.
-    fn run(&self, mut send: impl FnMut() -> Response) {
+    /// One client: sends requests until all is over, and checks what comes back. `send` also says what was known to be
+    /// served when it connected: that, or something newer, must be the answer.
+    fn run(&self, mut send: impl FnMut(&Self) -> (Response, usize)) {
         while !self.over.load(Ordering::Acquire) {
-            let at_least = self.served.load(Ordering::Acquire);
-            let response = send();
+            let (response, at_least) = send(self);
             assert_eq!(response.status, 200);
             let version = version(&response);
             assert!(version >= at_least, "{version} was served after {at_least}");
             self.answers.fetch_add(1, Ordering::Release);
             thread::sleep(PAUSE);
         }
+    }
+
+    fn served(&self) -> usize {
+        self.served.load(Ordering::Acquire)
     }
 }
 
@@ -51,31 +56,30 @@ fn version(response: &Response) -> usize {
     after.split('<').next().unwrap().parse().unwrap()
 }
 
-/// A connection that is used as long as it lasts. The server may close it between two requests, and a request that
-/// meets the close may be sent again (RFC 9112, 9.3.1); one that it answers in part may not.
-struct Kept {
-    address: SocketAddr,
-    connection: Option<Connection>,
-}
+/// A connection that is used as long as it lasts, and what was known to be served when it was opened. The server may
+/// close it between two requests; a request that meets the close is sent again (RFC 9112, 9.3.1).
+#[derive(Default)]
+struct Kept(Option<(Connection, usize)>);
 
 impl Kept {
-    fn send(&mut self, request: &Request) -> Response {
-        if let Some(connection) = &mut self.connection
-            && let Ok(response) = connection.send(request)
+    fn send(&mut self, address: SocketAddr, load: &Load) -> (Response, usize) {
+        let request = Request::get("/");
+        if let Some((mut connection, since)) = self.0.take()
+            && let Ok(response) = connection.send(&request)
         {
-            return self.note(response);
+            return self.keep(connection, since, response);
         }
-        let mut connection = Connection::open(self.address).unwrap();
-        let response = connection.send(request).unwrap();
-        self.connection = Some(connection);
-        self.note(response)
+        let since = load.served();
+        let mut connection = Connection::open(address).unwrap();
+        let response = connection.send(&request).unwrap();
+        self.keep(connection, since, response)
     }
 
-    fn note(&mut self, response: Response) -> Response {
-        if response.header("connection") == Some("close") {
-            self.connection = None;
+    fn keep(&mut self, connection: Connection, since: usize, response: Response) -> (Response, usize) {
+        if response.header("connection") != Some("close") {
+            self.0 = Some((connection, since));
         }
-        response
+        (response, since)
     }
 }
 
@@ -93,14 +97,16 @@ fn the_port_never_refuses_during_ten_swaps() {
     thread::scope(|scope| {
         let _end = End(&load);
         for _ in 0..2 {
-            scope.spawn(|| load.run(|| Request::get("/").send(address).unwrap()));
+            scope.spawn(|| {
+                load.run(|load| {
+                    let served = load.served();
+                    (Request::get("/").send(address).unwrap(), served)
+                });
+            });
         }
         scope.spawn(|| {
-            let mut kept = Kept {
-                address,
-                connection: None,
-            };
-            load.run(|| kept.send(&Request::get("/")));
+            let mut kept = Kept::default();
+            load.run(|load| kept.send(address, load));
         });
         for swap in 1..=SWAPS {
             let (before, after) = (format!("\"swap {}\"", swap - 1), format!("\"swap {swap}\""));

@@ -1,4 +1,4 @@
-//! A client of the Chrome DevTools protocol: one connection to the browser, a session for each page.
+//! A client of the protocol of Chromium's developer tools: one connection to the browser, a session for each page.
 
 use std::net::TcpStream;
 

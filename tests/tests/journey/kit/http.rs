@@ -57,7 +57,7 @@ impl Connection {
     pub(crate) fn send(&mut self, request: &Request) -> Result<Response> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n", request.method, request.path);
         for (name, value) in &request.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
         self.reader.get_mut().write_all(head.as_bytes())?;
