@@ -102,7 +102,7 @@ impl Dispatcher {
             Some(Ok(Handling::Done(response))) => response,
             Some(Ok(Handling::Pending(response))) => match caught(response).await {
                 Ok(response) => response,
-                Err(panic) => return Err(Invalid::Error(panic.into())),
+                Err(panic) => return Err(Invalid::Error(panic.into_error())),
             },
             Some(Err(mismatch)) => {
                 return Err(Invalid::Malformed {
@@ -129,7 +129,7 @@ impl Dispatcher {
         {
             tried.fallback = true;
             let resolved = caught(fallback.resolve(context.clone(), invalid)).await;
-            return resolved.unwrap_or_else(|panic| Error::from(panic).into_response());
+            return resolved.unwrap_or_else(|panic| panic.into_error().into_response());
         }
         let error = match invalid {
             Invalid::Error(error) => error,
@@ -170,7 +170,7 @@ impl Dispatcher {
         };
         let mut response = match caught(page.service.clone().oneshot(request)).await {
             Ok(Ok(response)) => response,
-            Err(panic) => Error::from(panic).into_response(),
+            Err(panic) => panic.into_error().into_response(),
         };
         if let Some(undispatched) = Undispatched::take_from(&mut response) {
             let dispatched = match undispatched {

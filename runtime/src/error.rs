@@ -40,11 +40,11 @@ static RECORD_BACKTRACES: AtomicBool = AtomicBool::new(false);
 impl Error {
     /// An error from a message or from another error.
     pub fn new(source: impl Into<Source>) -> Self {
-        let backtrace = if RECORD_BACKTRACES.load(Ordering::Relaxed) {
-            Backtrace::force_capture()
-        } else {
-            Backtrace::capture()
-        };
+        Self::made_at(source, capture())
+    }
+
+    /// An error that was made elsewhere than here.
+    pub(crate) fn made_at(source: impl Into<Source>, backtrace: Backtrace) -> Self {
         Self(Box::new(Inner {
             source: source.into(),
             backtrace,
@@ -70,6 +70,15 @@ impl Error {
     /// From now on every error of this process records where it was made.
     pub(crate) fn record_backtraces() {
         RECORD_BACKTRACES.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A backtrace, where errors are to record one.
+pub(crate) fn capture() -> Backtrace {
+    if RECORD_BACKTRACES.load(Ordering::Relaxed) {
+        Backtrace::force_capture()
+    } else {
+        Backtrace::capture()
     }
 }
 

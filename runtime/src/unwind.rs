@@ -1,6 +1,7 @@
 //! Panics of the application's code, caught where they can harm only what caused them.
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
@@ -8,18 +9,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Once;
 
+use crate::error::{self, Error};
+
 /// What a panic said, and where.
 #[derive(Debug)]
 pub(crate) struct Panic {
     pub(crate) message: String,
     /// `file:line` of the panic; unknown when the hook is not installed.
     pub(crate) place: Option<String>,
+    backtrace: Option<Backtrace>,
+}
+
+/// What is known of a panic only while it happens.
+struct Scene {
+    place: Option<String>,
+    backtrace: Backtrace,
 }
 
 thread_local! {
     /// Whether the code that runs on this thread now is inside [`caught`].
     static CATCHING: Cell<bool> = const { Cell::new(false) };
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static SCENE: RefCell<Option<Scene>> = const { RefCell::new(None) };
 }
 
 /// Runs a future to its end, or to its panic.
@@ -39,9 +49,15 @@ pub(crate) fn caught_now<T>(function: impl FnOnce() -> T) -> Result<T, Panic> {
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(function));
     CATCHING.set(outer);
-    result.map_err(|payload| Panic {
-        message: message(&*payload),
-        place: PLACE.take(),
+    result.map_err(|payload| {
+        let (place, backtrace) = SCENE
+            .take()
+            .map_or((None, None), |scene| (scene.place, Some(scene.backtrace)));
+        Panic {
+            message: message(&*payload),
+            place,
+            backtrace,
+        }
     })
 }
 
@@ -53,11 +69,12 @@ pub(crate) fn install_hook() {
         let standard = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if CATCHING.get() {
-                PLACE.set(
-                    panic
+                SCENE.set(Some(Scene {
+                    place: panic
                         .location()
                         .map(|place| format!("{}:{}", place.file(), place.line())),
-                );
+                    backtrace: error::capture(),
+                }));
             } else {
                 standard(panic);
             }
@@ -72,6 +89,14 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
+impl Panic {
+    /// The panic as an error that was made where the panic was.
+    pub(crate) fn into_error(mut self) -> Error {
+        let backtrace = self.backtrace.take().unwrap_or_else(Backtrace::disabled);
+        Error::made_at(self, backtrace)
+    }
+}
+
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
@@ -82,3 +107,22 @@ impl fmt::Display for Panic {
 }
 
 impl std::error::Error for Panic {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaks() {
+        panic!("broken");
+    }
+
+    #[test]
+    fn the_backtrace_is_of_the_panic_and_not_of_who_caught_it() {
+        install_hook();
+        Error::record_backtraces();
+        let error = caught_now(breaks).unwrap_err().into_error();
+        assert!(error.to_string().ends_with(": broken"), "{error}");
+        let backtrace = error.backtrace().unwrap().to_string();
+        assert!(backtrace.contains("unwind::tests::breaks"), "{backtrace}");
+    }
+}

@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use tower::{Layer, Service};
 
 use crate::dispatch::Dispatcher;
-use crate::error::Error;
 use crate::fallback::Fallback;
 use crate::registry::RequestContext;
 use crate::routes::Guard;
@@ -123,7 +122,7 @@ where
                         .dispatch(&context, inner.fallback.as_ref(), response)
                         .await
                 }
-                Err(panic) => inner.dispatcher.fail(&context, &Error::from(panic)).await,
+                Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
             })
         })
     }
