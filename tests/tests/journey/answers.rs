@@ -113,3 +113,33 @@ fn routes_lists_what_is_declared() {
     }
     assert!(rows.next().is_none());
 }
+
+#[test]
+fn a_panic_is_a_page_that_leads_to_its_line() {
+    let project = Project::new("panics");
+    project.edit(
+        "src/controllers/home.rs",
+        "Reply::view(json!({",
+        "let posts: Vec<u8> = Vec::new();\n    assert_eq!(posts[3], 7);\n    Reply::view(json!({",
+    );
+    let mut serve = project.serve();
+    let page = Request::get("/")
+        .header("accept", "text/html")
+        .send(serve.address())
+        .unwrap();
+    assert_eq!(page.status, 500);
+    let source = project.read("src/controllers/home.rs");
+    let line = source.lines().position(|line| line.contains("posts[3]")).unwrap() + 1;
+    let place = format!("src/controllers/home.rs:{line}");
+    let (heading, backtrace) = page.text().split_once("<pre>").expect("a backtrace");
+    for (part, what) in [
+        (heading, "the len is 0 but the index is 3"),
+        (heading, "controllers::home::index"),
+        (heading, &place),
+        (backtrace, &place),
+    ] {
+        assert!(part.contains(what), "{what:?} is not in {part}");
+    }
+    serve.says("panicked at src/controllers/home.rs:");
+    assert_eq!(serve.get("/heartbeat").status, 200);
+}

@@ -70,7 +70,6 @@ fn an_edited_handler_is_served_to_a_page_that_stays_open() {
     is_open(&page);
     page.types("a quiet word");
     receives(&page, "a quiet word");
-    page.evaluate("window.opened = performance.timeOrigin");
 
     project.edit(
         "src/ws/chat.rs",

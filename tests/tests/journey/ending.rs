@@ -41,7 +41,7 @@ fn ctrl_c_during_a_build_leaves_no_compiler_behind() {
     serve.says("Changed");
     serve.process.signal_group(Signal::INT);
     assert_eq!(serve.process.end().code(), Some(130));
-    assert_eq!(running_in(project.root()), [], "left behind");
+    nothing_is_left(&project);
 }
 
 #[test]

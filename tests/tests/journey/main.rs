@@ -14,6 +14,7 @@ mod generated;
 mod looks;
 mod output;
 mod packages;
+mod production;
 mod refusals;
 mod reload;
 mod swaps;

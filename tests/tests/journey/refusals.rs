@@ -83,6 +83,24 @@ fn routes_that_can_not_be_edited_are_left_alone() {
 }
 
 #[test]
+fn what_is_generated_never_takes_the_place_of_what_is_there() {
+    let project = Project::new("taken");
+    let before = project.tree();
+    for args in [
+        "gen controller home",
+        "gen controller heartbeat",
+        "gen controller assets",
+        "gen controller assets show",
+        "gen ws-handler assets",
+    ] {
+        let run = project.nova(args).failed(1, "error: ");
+        assert!(run.stderr.contains("nothing was written"), "{args}:\n{}", run.stderr);
+        reason_and_help(&run);
+    }
+    assert!(project.tree() == before, "a file was written");
+}
+
+#[test]
 fn a_word_that_is_nearly_a_command_is_answered_with_the_command() {
     let project = Project::new("typo");
     for (args, suggestion) in [

@@ -108,3 +108,18 @@ fn an_application_that_can_not_start_keeps_the_old_one_serving() {
     serve.has_reloaded();
     assert_eq!(serve.get("/again").status, 200);
 }
+
+#[test]
+fn a_first_build_that_fails_is_repaired_while_the_command_waits() {
+    let project = Project::new("first");
+    let good = project.read(HOME);
+    project.edit(HOME, "Reply::view(", "Reply::view(,");
+    let mut command = crate::kit::command::nova(project.root());
+    command.args(["serve", "--port", "0"]);
+    let mut serve = crate::kit::Serve::start(command);
+    serve.says_after_a_build("src/controllers/home.rs:");
+    serve.says("waiting for a change");
+    project.write(HOME, &good);
+    serve.is_serving();
+    assert_eq!(serve.get("/").status, 200);
+}

@@ -67,7 +67,7 @@ fn cargo() -> std::ffi::OsString {
 
 /// Leaves of the environment what a newcomer's has: nothing of the cargo that runs the tests, no settings for an
 /// application, none for colour. Nothing may be downloaded: all that a project needs was needed by the workspace.
-fn prepare(command: &mut Command, directory: &Path) {
+pub(crate) fn prepare(command: &mut Command, directory: &Path) {
     let meant_for_others = |name: &str| {
         let prefixes = ["NOVA_", "LISTEN_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
         let names = [

@@ -1,4 +1,4 @@
-//! A running `nova serve`.
+//! A running `nova serve`, or the application alone.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ use super::http::{self, Response};
 use super::process::Leader;
 use super::{BUILD_PATIENCE, PATIENCE};
 
-/// The command as a child, with what it says on standard error. It ends when this is dropped.
+/// The command or the application as a child, with what it says on standard error. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Serve {
     pub(crate) process: Leader,
@@ -44,7 +44,19 @@ impl Serve {
     /// Waits until the application answers for the first time.
     #[track_caller]
     pub(crate) fn is_serving(&mut self) {
-        let line = self.says_within("Serving http://", BUILD_PATIENCE);
+        self.found_in("Serving http://", BUILD_PATIENCE);
+    }
+
+    /// Waits until a program that no command holds says where it listens.
+    #[track_caller]
+    pub(crate) fn listens(&mut self) {
+        self.found_in("listening on http://", PATIENCE);
+    }
+
+    /// Takes the address from the next line with this text.
+    #[track_caller]
+    fn found_in(&mut self, text: &str, patience: Duration) {
+        let line = self.says_within(text, patience);
         let (_, url) = line.split_once("http://").unwrap();
         let address = url.split_whitespace().next().unwrap();
         self.address = Some(address.parse().unwrap());
