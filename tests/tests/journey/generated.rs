@@ -11,7 +11,7 @@ fn project_with_everything(name: &str) -> Project {
     let project = Project::with_chat(name);
     for args in [
         "controller posts index show new create edit update delete publish",
-        &format!("controller {}", LONGEST),
+        &format!("controller {LONGEST}"),
         "controller q",
         "controller admin-users index show",
         "controller WebHooks create",
