@@ -1,4 +1,4 @@
-//! A name as the user typed it, checked once, and the spellings that files and code need.
+//! A name: checked once, where it was typed, then spelled as files, code or URLs need it.
 
 use crate::error::{Error, Result};
 

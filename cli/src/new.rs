@@ -81,7 +81,13 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
         terminal::status("Initialized", "git repository");
     }
     terminal::status("Finished", format!("{}, {} files", data.package, checked.created()));
-    terminal::plain(format!("\n  cd {}\n  nova serve", shell_word(&args.path)));
+    let here = std::env::current_dir().is_ok_and(|current| current == absolute);
+    let enter = if here {
+        String::new()
+    } else {
+        format!("  cd {}\n", shell_word(&args.path))
+    };
+    terminal::plain(format!("\n{enter}  nova serve"));
     Ok(())
 }
 
@@ -278,12 +284,16 @@ mod tests {
 
     #[test]
     fn the_runtime_has_the_version_of_this_program() {
-        let workspace: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
-        assert_eq!(
-            workspace["workspace"]["package"]["version"].as_str(),
-            Some(env!("CARGO_PKG_VERSION"))
-        );
-        let runtime: toml::Table = include_str!("../../runtime/Cargo.toml").parse().unwrap();
+        let manifest = |path: &str| -> Option<toml::Table> {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            Some(std::fs::read_to_string(path).ok()?.parse().unwrap())
+        };
+        // The packaged crate has no runtime beside it.
+        let (Some(workspace), Some(runtime)) = (manifest("../Cargo.toml"), manifest("../runtime/Cargo.toml")) else {
+            return;
+        };
+        let version = workspace["workspace"]["package"]["version"].as_str();
+        assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
         assert_eq!(runtime["package"]["name"].as_str(), Some(RUNTIME_PACKAGE));
         assert_eq!(runtime["package"]["version"]["workspace"].as_bool(), Some(true));
     }

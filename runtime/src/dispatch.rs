@@ -1,72 +1,96 @@
 //! From what a controller returned to a response: reply → registry → fallback → reply.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 use crate::error::Error;
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, StatusPayload, Undispatched};
+use crate::reply::{self, Overrides, Reply, Undispatched, kind};
 use crate::status_page::default_page;
 use crate::unwind::caught;
+
+/// How many replies may answer one another: a handler's of its own kind would never end.
+const MAX_REPLIES: usize = 8;
 
 /// Turns replies into responses, for one application.
 pub(crate) struct Dispatcher {
     pub(crate) registry: Registry,
-    pub(crate) pages: BTreeMap<StatusCode, Page>,
+    pub(crate) pages: Pages,
     pub(crate) fallback: Option<Fallback>,
     /// The page for an error, where the person who sees it may: in `dev` only.
     pub(crate) error_page: Option<ErrorPage>,
+    /// What a status page finds in its request.
+    pub(crate) extensions: Extensions,
 }
 
 /// Shows an error, and where it arose.
 pub(crate) type ErrorPage = fn(&RequestContext, &Error) -> Response;
 
+/// The controllers for statuses. Those of a mounted table are for what is below its prefix.
+#[derive(Default)]
+pub(crate) struct Pages(BTreeMap<StatusCode, Vec<Page>>);
+
 /// A controller for a status.
 pub(crate) struct Page {
+    pub(crate) prefix: String,
     pub(crate) controller: Option<&'static str>,
-    pub(crate) service: BoxCloneSyncService<Request, Response, std::convert::Infallible>,
+    pub(crate) service: BoxCloneSyncService<Request, Response, Infallible>,
 }
 
-/// How many replies may answer one another: a handler's of its own kind would never end.
-const MAX_REPLIES: usize = 8;
-
-/// What has been tried for one response, and is not tried again.
+/// What a controller wants whatever the response is: what it set on its reply, and what it put around that, as
+/// `(StatusCode, Reply)` does.
 #[derive(Default)]
-struct Tried {
-    fallback: bool,
-    page: Option<StatusCode>,
+struct Wishes {
+    status: Option<StatusCode>,
+    headers: HeaderMap,
+    body: Option<reply::Body>,
+    extensions: Extensions,
 }
 
 impl Dispatcher {
-    /// Gives the response for what a controller returned. A response that carries no reply is returned as it is.
+    /// Gives the response for what a controller returned.
     pub(crate) async fn dispatch(
         &self,
         context: &RequestContext,
         fallback: Option<&Fallback>,
         mut response: Response,
     ) -> Response {
-        let mut tried = Tried::default();
+        let Some(mut undispatched) = Undispatched::take_from(&mut response) else {
+            return self.bare(context, response).await;
+        };
+        let mut wishes = Wishes::around(response);
+        let mut fallback = fallback.or(self.fallback.as_ref());
         for _ in 0..MAX_REPLIES {
-            let Some(undispatched) = Undispatched::take_from(&mut response) else {
-                return response;
-            };
-            let next = match undispatched {
-                Undispatched::Reply(reply) => self.reply(context, reply, &mut tried).await,
+            let answered = match undispatched {
+                Undispatched::Reply(reply) => self.reply(context, reply, &mut wishes).await,
                 Undispatched::Error(error) => Err(Invalid::Error(error)),
             };
-            let next = match next {
-                Ok(next) => next,
-                Err(invalid) => self.invalid(context, fallback, invalid, &mut tried).await,
+            let mut response = match answered {
+                Ok(response) => response,
+                Err(invalid) => {
+                    // What was wished for was meant for what can't be sent.
+                    wishes = Wishes::default();
+                    match fallback.take() {
+                        Some(fallback) => resolve(fallback, context, invalid).await,
+                        None => return self.fail(context, &invalid.into()).await,
+                    }
+                }
             };
-            // What the controller has put around its reply, as `(StatusCode, Reply)` does, stays.
-            response = around(response, next);
+            match Undispatched::take_from(&mut response) {
+                None => return self.bare(context, wishes.grant(response)).await,
+                Some(next) => {
+                    wishes.take_over(&next, response);
+                    undispatched = next;
+                }
+            }
         }
         tracing::error!(
             "{}: a reply was answered by a reply {MAX_REPLIES} times",
@@ -75,159 +99,219 @@ impl Dispatcher {
         default_page(StatusCode::INTERNAL_SERVER_ERROR, &context.headers)
     }
 
-    async fn reply(&self, context: &RequestContext, mut reply: Reply, tried: &mut Tried) -> Result<Response, Invalid> {
-        if let Some(reason) = reply.overrides_mut().invalid.take() {
-            return Err(Invalid::Malformed {
-                kind: reply.kind().to_owned(),
-                reason,
-            });
-        }
-        if let Some(status) = wants_page(&reply) {
-            let mut overrides = reply.into_parts().2;
-            // The page may set another.
-            overrides.status = None;
-            let page = self.page(context, status, tried).await;
-            return Ok(overridden(page, overrides));
-        }
-        if !self.registry.contains(reply.kind()) {
-            return Err(Invalid::Unhandled(reply));
-        }
-        let (kind, payload, overrides) = reply.into_parts();
-        let replying = Replying {
-            status: overrides.status,
-            headers: overrides.headers.clone(),
-            payload,
-        };
-        let response = match self.registry.handle(&kind, replying, context) {
-            Some(Ok(Handling::Done(response))) => response,
-            Some(Ok(Handling::Pending(response))) => match caught(response).await {
-                Ok(response) => response,
-                Err(panic) => return Err(Invalid::Error(panic.into_error())),
-            },
-            Some(Err(mismatch)) => {
-                return Err(Invalid::Malformed {
-                    kind: kind.into_owned(),
-                    reason: format!("its handler takes a `{}`", mismatch.expected),
-                });
-            }
-            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        };
-        Ok(overridden(response, overrides))
+    /// Whether a response is one that dispatch returns as it is.
+    pub(crate) fn is_done(response: &Response) -> bool {
+        !Undispatched::is_in(response) && !is_bare(response)
     }
 
-    /// Asks the fallback, or answers with the 500 page and logs the reason.
-    async fn invalid(
-        &self,
-        context: &RequestContext,
-        fallback: Option<&Fallback>,
-        invalid: Invalid,
-        tried: &mut Tried,
-    ) -> Response {
-        let fallback = fallback.or(self.fallback.as_ref());
-        if let Some(fallback) = fallback
-            && !tried.fallback
-        {
-            tried.fallback = true;
-            let resolved = caught(fallback.resolve(context.clone(), invalid)).await;
-            return resolved.unwrap_or_else(|panic| panic.into_error().into_response());
-        }
-        let error = match invalid {
-            Invalid::Error(error) => error,
-            other => Error::new(other.to_string()),
-        };
-        self.failed(context, &error, tried).await
-    }
-
-    /// The 500 page for this error, and a line in the log.
+    /// The 500 page for an error, and a line in the log.
     pub(crate) async fn fail(&self, context: &RequestContext, error: &Error) -> Response {
-        let page = self.failed(context, error, &mut Tried::default()).await;
-        // The application's own page is a reply.
-        Box::pin(self.dispatch(context, None, page)).await
-    }
-
-    async fn failed(&self, context: &RequestContext, error: &Error, tried: &mut Tried) -> Response {
         let controller = context.controller.unwrap_or("a closure");
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
         match self.error_page {
             Some(page) => page(context, error),
-            None => self.page(context, StatusCode::INTERNAL_SERVER_ERROR, tried).await,
+            None => self.page(context, StatusCode::INTERNAL_SERVER_ERROR).await,
         }
     }
 
-    /// The page for a status: the application's, or the default.
-    async fn page(&self, context: &RequestContext, status: StatusCode, tried: &mut Tried) -> Response {
-        let Some(page) = self.pages.get(&status).filter(|_| tried.page.is_none()) else {
+    /// A response with the status of an error and nothing else becomes the page for that status.
+    async fn bare(&self, context: &RequestContext, response: Response) -> Response {
+        if !is_bare(&response) {
+            return response;
+        }
+        let status = response.status();
+        let (parts, _) = response.into_parts();
+        let mut page = self.page(context, status).await;
+        for name in parts.headers.keys() {
+            page.headers_mut().remove(name);
+        }
+        page.headers_mut().extend(parts.headers);
+        page.headers_mut().remove(header::CONTENT_LENGTH);
+        page.extensions_mut().extend(parts.extensions);
+        page
+    }
+
+    /// Hands a reply to the handler of its kind.
+    async fn reply(&self, context: &RequestContext, reply: Reply, wishes: &mut Wishes) -> Result<Response, Invalid> {
+        if !self.registry.contains(reply.kind()) {
+            return Err(Invalid::Unhandled(reply));
+        }
+        let (kind, payload, overrides) = reply.into_parts();
+        let malformed = |reason| Invalid::Malformed {
+            kind: kind.to_string(),
+            reason,
+        };
+        if let Some(reason) = overrides.invalid {
+            return Err(malformed(reason));
+        }
+        let replying = Replying {
+            status: wishes.status.or(overrides.status),
+            headers: overrides.headers.clone(),
+            payload,
+        };
+        wishes.wrap(overrides);
+        match self.registry.handle(&kind, replying, context) {
+            Ok(Handling::Done(response)) => Ok(response),
+            Ok(Handling::Pending(response)) => Ok(response.await),
+            Err(mismatch) => Err(malformed(format!("its handler takes a `{}`", mismatch.expected))),
+        }
+    }
+
+    /// The page for a status: the application's, or the default. It never fails.
+    async fn page(&self, context: &RequestContext, status: StatusCode) -> Response {
+        let Some(page) = self.pages.find(status, context.uri.path()) else {
             return default_page(status, &context.headers);
         };
-        tried.page = Some(status);
+        match caught(self.declared_page(context, status, page)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(invalid)) => {
+                tracing::error!("the page for {status} failed: {invalid}");
+                default_page(status, &context.headers)
+            }
+            Err(panic) => {
+                tracing::error!("the page for {status} {panic}");
+                default_page(status, &context.headers)
+            }
+        }
+    }
+
+    /// The page that the application declares. What it replies has that status, unless it sets another.
+    async fn declared_page(
+        &self,
+        context: &RequestContext,
+        status: StatusCode,
+        page: &Page,
+    ) -> Result<Response, Invalid> {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = context.method.clone();
         *request.uri_mut() = context.uri.clone();
         *request.headers_mut() = context.headers.clone();
+        *request.extensions_mut() = self.extensions.clone();
         let context = RequestContext {
             controller: page.controller,
             ..context.clone()
         };
-        let mut response = match caught(page.service.clone().oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Err(panic) => panic.into_error().into_response(),
-        };
-        if let Some(undispatched) = Undispatched::take_from(&mut response) {
-            let dispatched = match undispatched {
-                Undispatched::Reply(reply) => Box::pin(self.reply(&context, reply, tried)).await,
-                Undispatched::Error(error) => Err(Invalid::Error(error)),
-            };
-            response = match dispatched {
-                Ok(dispatched) => dispatched,
-                Err(invalid) => {
-                    tracing::error!("the page for {status} failed: {invalid}");
-                    default_page(status, &context.headers)
+        let Ok(mut response) = page.service.clone().oneshot(request).await;
+        let reply = match Undispatched::take_from(&mut response) {
+            None => {
+                if response.status().is_success() {
+                    *response.status_mut() = status;
                 }
-            };
+                return Ok(response);
+            }
+            Some(Undispatched::Reply(reply)) => reply,
+            Some(Undispatched::Error(error)) => return Err(Invalid::Error(error)),
+        };
+        let mut wishes = Wishes::around(response);
+        let is_bare = reply.kind() == kind::STATUS.name() && reply.overrides().body.is_none();
+        let mut response = Box::pin(self.reply(&context, reply, &mut wishes)).await?;
+        match Undispatched::take_from(&mut response) {
+            // A page that has nothing to say leaves it to the default one.
+            None if is_bare => Ok(default_page(wishes.status.unwrap_or(status), &context.headers)),
+            None => {
+                if response.status().is_success() {
+                    *response.status_mut() = status;
+                }
+                Ok(wishes.grant(response))
+            }
+            Some(Undispatched::Error(error)) => Err(Invalid::Error(error)),
+            Some(Undispatched::Reply(reply)) => Err(Invalid::Unhandled(reply)),
         }
-        if response.status() == StatusCode::OK {
+    }
+}
+
+fn is_bare(response: &Response) -> bool {
+    (response.status().is_client_error() || response.status().is_server_error())
+        && !response.headers().contains_key(header::CONTENT_TYPE)
+        && response.body().size_hint().exact() == Some(0)
+}
+
+async fn resolve(fallback: &Fallback, context: &RequestContext, invalid: Invalid) -> Response {
+    let resolved = caught(fallback.resolve(context.clone(), invalid)).await;
+    resolved.unwrap_or_else(|panic| panic.into_error().into_response())
+}
+
+impl Pages {
+    pub(crate) fn add(&mut self, status: StatusCode, page: Page) {
+        let pages = self.0.entry(status).or_default();
+        pages.push(page);
+        // The most particular first.
+        pages.sort_by_key(|page| std::cmp::Reverse(page.prefix.len()));
+    }
+
+    fn find(&self, status: StatusCode, path: &str) -> Option<&Page> {
+        let below = |prefix: &str| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.0.get(&status)?.iter().find(|page| below(&page.prefix))
+    }
+}
+
+impl Wishes {
+    /// What was put around a reply: the response that carried it, without it.
+    fn around(carrier: Response) -> Self {
+        let (mut parts, _) = carrier.into_parts();
+        // That of the carrier's own body, where it has passed through a layer that sets it.
+        parts.headers.remove(header::CONTENT_LENGTH);
+        Self {
+            status: (parts.status != Undispatched::STATUS).then_some(parts.status),
+            headers: parts.headers,
+            body: None,
+            extensions: parts.extensions,
+        }
+    }
+
+    /// Adds what was set on the reply itself: what is around it wins.
+    fn wrap(&mut self, overrides: Overrides) {
+        self.status = self.status.or(overrides.status);
+        let mut headers = overrides.headers;
+        headers.extend(std::mem::take(&mut self.headers));
+        self.headers = headers;
+        self.body = self.body.take().or(overrides.body);
+    }
+
+    /// A handler has answered with another reply. One that is an error takes nothing from the first.
+    fn take_over(&mut self, next: &Undispatched, carrier: Response) {
+        let fails = match next {
+            Undispatched::Error(_) => true,
+            Undispatched::Reply(reply) => reply
+                .overrides()
+                .status
+                .is_some_and(|status| status.is_client_error() || status.is_server_error()),
+        };
+        let inner = Self::around(carrier);
+        if fails {
+            *self = inner;
+        } else {
+            self.wrap(Overrides {
+                status: inner.status,
+                headers: inner.headers,
+                body: None,
+                invalid: None,
+            });
+            self.extensions.extend(inner.extensions);
+        }
+    }
+
+    /// Lays what is wished for over the response.
+    fn grant(self, mut response: Response) -> Response {
+        if let Some(status) = self.status {
             *response.status_mut() = status;
         }
+        if let Some(body) = self.body {
+            let (content_type, body) = match body {
+                reply::Body::Text(text) => ("text/plain; charset=utf-8", text),
+                reply::Body::Json(value) => ("application/json", value.to_string()),
+            };
+            *response.body_mut() = Body::from(body);
+            let headers = response.headers_mut();
+            headers.remove(header::CONTENT_LENGTH);
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        // Replaces those of the same names.
+        response.headers_mut().extend(self.headers);
+        response.extensions_mut().extend(self.extensions);
         response
     }
-}
-
-/// A status that the reply leaves to its page: of an error, and without a body.
-fn wants_page(reply: &Reply) -> Option<StatusCode> {
-    let is_bare = reply.kind() == reply::kind::STATUS.name()
-        && reply.payload::<StatusPayload>().is_some()
-        && reply.overrides().body.is_none();
-    let status = reply.overrides().status.filter(|_| is_bare)?;
-    (status.is_client_error() || status.is_server_error()).then_some(status)
-}
-
-/// Lays what the caller wants over a response.
-fn overridden(mut response: Response, overrides: Overrides) -> Response {
-    if let Some(status) = overrides.status {
-        *response.status_mut() = status;
-    }
-    if let Some(body) = overrides.body {
-        let (content_type, body) = match body {
-            reply::Body::Text(text) => ("text/plain; charset=utf-8", text),
-            reply::Body::Json(value) => ("application/json", value.to_string()),
-        };
-        *response.body_mut() = Body::from(body);
-        let headers = response.headers_mut();
-        headers.remove(header::CONTENT_LENGTH);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
-    // Replaces those of the same names.
-    response.headers_mut().extend(overrides.headers);
-    response
-}
-
-/// Lays what was set on the response that carried a reply over the response that the reply has become.
-fn around(carrier: Response, mut response: Response) -> Response {
-    if carrier.status() != Undispatched::STATUS {
-        *response.status_mut() = carrier.status();
-    }
-    let (parts, _) = carrier.into_parts();
-    response.headers_mut().extend(parts.headers);
-    response.extensions_mut().extend(parts.extensions);
-    response
 }

@@ -66,3 +66,13 @@ impl fmt::Display for Invalid {
         }
     }
 }
+
+/// The error for a person: in the log, and on the page for developers.
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Error(error) => error,
+            other => Self::new(other.to_string()),
+        }
+    }
+}

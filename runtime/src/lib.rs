@@ -76,15 +76,16 @@ pub use routes::{Group, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Info, IntoAccept, NoMessage, NotSent, Reason, Rejection, Socket, Timer, WebSocketHandler,
+    Accept, Commands, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Socket, Timer,
+    WebSocketHandler,
 };
 mod parts_handler;
 pub use parts_handler::PartsHandler;
 
 mod reply;
-pub use reply::{Body, IntoStatus, Kind, Reply, SendFile};
+pub use reply::{Body, IntoStatus, Kind, Reply, SendFile, kind};
 mod registry;
-pub use registry::{Registry, RegistryError, Replying, RequestContext};
+pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod fallback;
 pub use fallback::Invalid;
 mod files;
@@ -111,6 +112,7 @@ mod negotiate;
 mod telemetry;
 mod transport;
 mod unwind;
+mod wheel;
 
 /// The framework that controllers, extractors and layers come from.
 pub use axum;

@@ -41,6 +41,8 @@ pub struct Access(Decision);
 pub(crate) enum Decision {
     Allow(Option<Grant>),
     Deny(Response),
+    /// It could not decide: a 500, and nothing a fallback can make a success of.
+    Fail(Error),
 }
 
 /// Puts data where [`AuthData`] finds it.
@@ -98,7 +100,7 @@ impl<A: Into<Self>> From<Result<A, Error>> for Access {
     fn from(result: Result<A, Error>) -> Self {
         match result {
             Ok(access) => access.into(),
-            Err(error) => Self::deny_with(error),
+            Err(error) => Self(Decision::Fail(error)),
         }
     }
 }
@@ -123,6 +125,7 @@ impl fmt::Debug for Access {
             Decision::Allow(None) => f.write_str("Allow"),
             Decision::Allow(Some(_)) => f.write_str("Allow with data"),
             Decision::Deny(response) => f.debug_tuple("Deny").field(&response.status()).finish(),
+            Decision::Fail(error) => f.debug_tuple("Fail").field(error).finish(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +26,16 @@ use tower::{Service, ServiceExt as _};
 
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::transport::{Connection, Transport};
+use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may still bring a request after the drain has begun. It was accepted: closing it at once would
 /// cut a client that is about to ask.
 const LAST_REQUEST: Duration = Duration::from_millis(500);
+
+/// The longest of all times: what is longer could not be added to the time of day.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// The section `[server]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,7 +44,7 @@ pub(crate) struct ServerOptions {
     pub(crate) host: String,
     pub(crate) port: u16,
     /// The most connections at a time. Others wait to be accepted.
-    max_connections: u32,
+    max_connections: NonZeroU32,
     /// How long a request's head may take to come, in seconds.
     header_timeout: u64,
     /// How long the end may take, in seconds.
@@ -53,7 +58,7 @@ impl Default for ServerOptions {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 8080,
-            max_connections: 100_000,
+            max_connections: const { NonZeroU32::new(100_000).unwrap() },
             header_timeout: 10,
             shutdown_timeout: 30,
             body_limit: 2 * 1024 * 1024,
@@ -64,6 +69,8 @@ impl Default for ServerOptions {
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
+    /// Turns until the end.
+    _clock: JoinSet<()>,
     ended: Ended,
     deadline: Duration,
 }
@@ -74,14 +81,18 @@ pub(crate) async fn serve<T>(
     service: T,
     options: &ServerOptions,
     lifecycle: Lifecycle,
+    wheel: Wheel,
     ended: Ended,
 ) -> Remaining
 where
     T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
 {
+    let mut clock = JoinSet::new();
+    let turning = wheel.clone();
+    clock.spawn(async move { turning.turn().await });
     let mut connections = JoinSet::new();
-    let places = Arc::new(Semaphore::new(options.max_connections as usize));
-    let header_timeout = Duration::from_secs(options.header_timeout);
+    let places = Arc::new(Semaphore::new(options.max_connections.get() as usize));
+    let header_timeout = Duration::from_secs(options.header_timeout).min(LONGEST);
     loop {
         let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => match accepted {
@@ -106,8 +117,10 @@ where
             lifecycle.clone(),
         ));
     }
+    wheel.drain().await;
     Remaining {
         connections,
+        _clock: clock,
         ended,
         deadline: Duration::from_secs(options.shutdown_timeout),
     }
@@ -189,8 +202,13 @@ where
         request.extensions_mut().insert(connection.clone());
         let response = service.clone().oneshot(request);
         let phase = phase.clone();
+        let connection = connection.clone();
         Box::pin(async move {
             let mut response = response.await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // A middleware may have taken the upgrade back.
+                drop(connection.take_successor());
+            }
             if phase.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response
                     .headers_mut()

@@ -1,1 +1,29 @@
+//! What the tests of the whole are made of: a server in this process or in a child, and clients that speak in bytes.
+//!
+//! Everything here fails by panicking, and everything that waits has a deadline.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "whatever goes wrong here fails a test"
+)]
+
+use std::time::Duration;
+
+pub mod gate;
+pub mod http;
+pub mod journal;
+pub mod process;
+pub mod project;
+pub mod server;
+pub mod websocket;
+
+pub use gate::Gate;
+pub use journal::Journal;
+pub use process::Process;
+pub use project::Project;
+pub use server::Server;
+pub use websocket::{Received, WebSocket};
+
+/// How long anything may take that is expected to happen. It is not reached where the expectation is met.
+pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Pieces of Rust that are put into files which the user owns, and taken out again.
+//! Pieces of Rust in files that the user owns: how one comes in or goes.
 //!
 //! Each edit is a function from text to text. The file is parsed to find the one place where the piece belongs, the
 //! piece is spliced in at that byte, and the result is parsed again to see that it is there. Every other byte stays.

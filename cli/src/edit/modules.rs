@@ -22,8 +22,16 @@ impl Module {
     }
 
     pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
-        if self.is_in(source) {
-            return Edit::Unchanged;
+        match self.find(source) {
+            Some(item) if item.content.is_some() => {
+                let reason = format!(
+                    "`mod {}` is written in place there, and has no file of its own",
+                    self.name
+                );
+                return Edit::NoPlace { reason, paste: None };
+            }
+            Some(_) => return Edit::Unchanged,
+            None => {}
         }
         let runs = runs(source, declaration);
         let is_public = |run: &&Vec<&ItemMod>| run.iter().any(|item| matches!(item.vis, Visibility::Public(_)));

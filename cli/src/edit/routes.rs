@@ -115,18 +115,15 @@ impl Route {
             .iter()
             .rposition(is_route)
             .or(chain.calls.len().checked_sub(1));
-        let end = match last_route {
-            Some(index) => source.range(chain.calls[index]).end,
-            None => source.range(chain.root).end,
+        let (end, from_there) = match last_route {
+            Some(index) => (source.range(chain.calls[index]).end, &chain.calls[index..]),
+            None => (source.range(chain.root).end, &[][..]),
         };
-        let indentation_of = |call: &ExprMethodCall| source.indentation(source.range(&call.dot_token).start);
-        let beside = last_route
-            .into_iter()
-            .flat_map(|index| [Some(index), index.checked_add(1)])
-            .flatten();
-        let broken = beside
-            .filter_map(|index| chain.calls.get(index))
-            .find_map(|call| indentation_of(call));
+        let mut dots = from_there
+            .iter()
+            .take(2)
+            .map(|call| source.range(&call.dot_token).start);
+        let broken = dots.find_map(|dot| source.indentation(dot));
         let rest = &source.text[end..source.line_end(end)];
         let indentation = if let Some(indentation) = broken {
             indentation.to_owned()

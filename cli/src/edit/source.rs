@@ -1,4 +1,4 @@
-//! A file of Rust source with its syntax tree, and the way from the tree back to the bytes.
+//! A file of Rust source whose syntax tree leads back to its bytes.
 
 use std::ops::Range;
 

@@ -120,3 +120,68 @@ fn address(root: &Path) -> String {
         .and_then(toml::Value::as_integer);
     format!("http://127.0.0.1:{}", port.unwrap_or(8080))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::tree;
+    use crate::template::PROJECT;
+
+    /// A new project whose files have these newlines.
+    fn project(newline: &str) -> (tempfile::TempDir, Project) {
+        let directory = tempfile::tempdir().unwrap();
+        let data = serde_json::json!({
+            "package": "app", "crate": "app", "title": "app", "own_workspace": false,
+            "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
+        });
+        for (path, template) in PROJECT {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, template.render(&data).unwrap().replace('\n', newline)).unwrap();
+        }
+        let project = Project::find(directory.path()).unwrap();
+        (directory, project)
+    }
+
+    fn controller(name: &str, actions: &[&str], project: &Project) -> Plan {
+        let args = args::GenController {
+            name: name.to_owned(),
+            actions: actions.iter().map(|&action| action.to_owned()).collect(),
+            write: args::Write { dry_run: false },
+        };
+        Plan::adding(&project.root, controller::generate(&args, project).unwrap().parts)
+    }
+
+    fn ws_handler(name: &str, project: &Project) -> Plan {
+        let args = args::GenWsHandler {
+            name: name.to_owned(),
+            write: args::Write { dry_run: false },
+        };
+        Plan::adding(&project.root, ws_handler::generate(&args, project).unwrap().parts)
+    }
+
+    #[test]
+    fn everything_generated_can_be_taken_back_in_any_order() {
+        let long = "x".repeat(64);
+        let every = ["index", "new", "show", "create", "edit", "update", "delete", "archive"];
+        for newline in ["\n", "\r\n"] {
+            let (directory, project) = project(newline);
+            let before = tree(directory.path());
+            let plans = [
+                controller("posts", &every, &project),
+                ws_handler("chat", &project),
+                controller(&long, &["show"], &project),
+                controller("about", &[], &project),
+                ws_handler("blog-post", &project),
+            ];
+            for plan in &plans {
+                plan.check().unwrap().apply().unwrap();
+                assert!(plan.check().unwrap().is_done());
+            }
+            for at in [2, 0, 4, 1, 3] {
+                plans[at].clone().invert().check().unwrap().apply().unwrap();
+            }
+            assert_eq!(tree(directory.path()), before);
+        }
+    }
+}

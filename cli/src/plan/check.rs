@@ -1,4 +1,4 @@
-//! A plan against the disk: what each change comes to, and the files as they would be.
+//! A plan against the disk: what each change would come to.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -267,7 +267,7 @@ impl Checked {
                 Problem::NoPlace { path, reason, paste } => {
                     let sentence = format!("no place for this in {}: {reason}", path.display());
                     if paste.is_none() {
-                        help = Some("choose another name, or remove that route first".to_owned());
+                        help = Some("choose another name, or make room for this one first".to_owned());
                     }
                     if let Some((_, lines)) = pastes.iter_mut().find(|(pasted, _)| *pasted == path) {
                         lines.extend(paste);

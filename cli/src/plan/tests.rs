@@ -39,7 +39,7 @@ fn handler(name: &str) -> Vec<Part> {
 }
 
 /// Every file and directory below `root`, files with their bytes.
-fn tree(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut tree = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {

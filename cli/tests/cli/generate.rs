@@ -185,7 +185,7 @@ fn a_path_that_is_taken_is_not_taken_twice() {
         .failed(1, "src/routes.rs: another handler is at GET /posts/{id}\n");
     assert!(
         run.stderr
-            .ends_with("help:  choose another name, or remove that route first\n"),
+            .ends_with("help:  choose another name, or make room for this one first\n"),
         "{}",
         run.stderr
     );

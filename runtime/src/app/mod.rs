@@ -5,12 +5,14 @@ mod supervised;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::Route;
+use http::Extensions;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
@@ -32,6 +34,7 @@ use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
 use crate::websocket::{Settings, WebSocketOptions};
+use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
 const SECTIONS: [&str; 5] = ["server", "log", "views", "websocket", "app"];
@@ -103,6 +106,7 @@ pub(crate) struct Assembled {
     pub(crate) service: AppService,
     pub(crate) options: ServerOptions,
     pub(crate) pubsub: PubSub,
+    pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
 }
@@ -242,6 +246,27 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         self.config.is_some()
     }
 
+    /// As [`serve`](Self::serve), until `shutdown` is done: then it ends as [`run`](Self::run) does at a signal.
+    ///
+    /// # Errors
+    /// When the application can't start: a setting, a route or a template is wrong.
+    pub async fn serve_until(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let config = self.take_config()?;
+        unwind::install_hook();
+        let app = self.config(config).assemble()?;
+        let lifecycle = app.lifecycle.clone();
+        let mut serving = pin!(app.serve(listener));
+        let remaining = tokio::select! {
+            remaining = &mut serving => remaining,
+            () = shutdown => {
+                lifecycle.drain();
+                serving.await
+            }
+        };
+        remaining.end().await;
+        Ok(())
+    }
+
     fn take_config(&mut self) -> Result<Config> {
         match self.config.take() {
             Some(config) => Ok(config),
@@ -267,38 +292,42 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
+        let wheel = Wheel::new();
+        let pubsub = PubSub::new();
+        let scope = Scope(Arc::new(Values {
+            config,
+            pubsub: pubsub.clone(),
+        }));
+        let mut extensions = Extensions::new();
+        extensions.insert(scope.clone());
         let dispatcher = Dispatcher {
             registry,
             pages: router::pages(&mut routes, &self.state)?,
             fallback: self.fallback,
             error_page: environment.is_dev().then_some(dev::error_page),
+            extensions,
         };
 
         let (lifecycle, ended) = Lifecycle::new();
-        let pubsub = PubSub::new();
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
-            lifecycle: lifecycle.clone(),
+            wheel: wheel.clone(),
             console: environment.is_dev().then_some(dev::console),
         };
-        let mut layers = self.layers;
-        let body_limit = DefaultBodyLimit::max(options.body_limit);
-        layers.insert(0, Box::new(move |router: Router| router.layer(body_limit)));
         let assembly = Assembly {
             dispatcher: Arc::new(dispatcher),
             state: self.state,
-            scope: Scope(Arc::new(Values {
-                config,
-                pubsub: pubsub.clone(),
-            })),
+            scope,
             settings: Arc::new(settings),
-            layers,
+            body_limit: options.body_limit,
+            layers: self.layers,
         };
         Ok(Assembled {
             service: router::build(&routes, &assembly)?,
             options,
             pubsub,
+            wheel,
             lifecycle,
             ended,
         })
@@ -307,7 +336,15 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 
 impl Assembled {
     async fn serve(self, listener: TcpListener) -> Remaining {
-        server::serve(listener, self.service, &self.options, self.lifecycle, self.ended).await
+        server::serve(
+            listener,
+            self.service,
+            &self.options,
+            self.lifecycle,
+            self.wheel,
+            self.ended,
+        )
+        .await
     }
 }
 

@@ -1,18 +1,4 @@
 //! Settings: `nova.toml`, its sections for one environment, and `NOVA_…` variables, in rising order of precedence.
-//!
-//! ```toml
-//! [server]                # for every environment
-//! port = 8080
-//!
-//! [env.prod.server]       # overrides [server] in the environment `prod`
-//! host = "0.0.0.0"
-//!
-//! [app]                   # the application's own, read with `Config::section`
-//! greeting = "hello"
-//! ```
-//!
-//! `NOVA_SERVER_PORT=9000` overrides `server.port` over both. Every value remembers where it comes from, so that a wrong
-//! one is reported with its key, its file and line (or its variable), and what was expected.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +16,36 @@ use tree::Node;
 /// The file's name, searched for in the working directory and above.
 const FILE: &str = "nova.toml";
 
-/// The settings in force.
+/// The settings in force: those of `nova.toml`, then those for the environment, then the process's variables.
+///
+/// ```toml
+/// [server]                # for every environment
+/// port = 8080
+///
+/// [env.prod.server]       # overrides [server] in the environment `prod`
+/// host = "0.0.0.0"
+///
+/// [app]                   # the application's own: `config.section("app")`
+/// greeting = "hello"
+/// ```
+///
+/// `NOVA_SERVER_PORT=9000` overrides `server.port` over both; a list is written with commas. A wrong value or an unknown
+/// key is an error at start that names the key, the file and line or the variable, and what was expected.
+///
+/// | setting | default | meaning |
+/// | --- | --- | --- |
+/// | `server.host`, `server.port` | `127.0.0.1`, 8080 | where to listen, unless the process is given a socket |
+/// | `server.max_connections` | 100000 | the most connections at a time; others wait to be accepted |
+/// | `server.header_timeout` | 10 | seconds that a request's head may take to come |
+/// | `server.body_limit` | 2097152 | the most bytes of a body that an extractor reads; more is 413 |
+/// | `server.shutdown_timeout` | 30 | seconds that the end may take |
+/// | `log.level` | `info` | a level, or levels by target: `warn,myapp=debug` |
+/// | `views.dir` | `views` | the directory of the templates, below the project's |
+/// | `websocket.allowed_origins` | none | origins besides the server's own whose pages may connect; `*` is any |
+/// | `websocket.idle_timeout` | 60 | seconds without a byte from the client after which it is closed |
+/// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
+/// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
+/// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
 #[derive(Clone, Debug)]

@@ -57,6 +57,14 @@ impl Payload {
         serde_json::to_string(value).map(|text| Self::Json(text.into()))
     }
 
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
     /// The text, of text and of JSON.
     pub fn as_text(&self) -> Option<&str> {
         match self {

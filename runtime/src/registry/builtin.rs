@@ -8,20 +8,21 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::{Handling, Registry, Replying, RequestContext};
 use crate::error::Error;
 use crate::files;
-use crate::reply::{JsonPayload, RedirectPayload, Reply, SendFile, StatusPayload, ViewPayload, kind};
+use crate::reply::kind::{self, Bare, Data, Redirect, View};
+use crate::reply::{Reply, SendFile};
 use crate::view::{self, ViewError, Views};
 
 /// A registry with the built-in kinds, for an application whose project is at `root`.
 pub(crate) fn registry(views: &Views, root: &Path) -> Registry {
     let mut registry = Registry::new();
     registry.set(kind::JSON, |reply, context| Handling::Done(json(&reply, context)));
-    registry.set(kind::STATUS, |_: Replying<StatusPayload>, _| {
+    registry.set(kind::STATUS, |_: Replying<Bare>, _| {
         Handling::Done(StatusCode::OK.into_response())
     });
     registry.set(kind::REDIRECT, |reply, _| Handling::Done(redirect(&reply)));
     for kind in [kind::VIEW, kind::OK] {
         let views = views.clone();
-        registry.set(kind, move |reply: Replying<ViewPayload>, context| {
+        registry.set(kind, move |reply: Replying<View>, context| {
             let (views, controller) = (views.clone(), context.controller);
             Handling::Pending(Box::pin(async move {
                 render(&views, controller, reply.payload).await.into_response()
@@ -37,8 +38,8 @@ pub(crate) fn registry(views: &Views, root: &Path) -> Registry {
     registry
 }
 
-fn json(reply: &Replying<JsonPayload>, context: &RequestContext) -> Response {
-    match reply.payload.0.to_vec() {
+fn json(reply: &Replying<Data>, context: &RequestContext) -> Response {
+    match reply.payload.to_vec() {
         Ok(body) => {
             let status = match context.method {
                 Method::POST => StatusCode::CREATED,
@@ -51,8 +52,8 @@ fn json(reply: &Replying<JsonPayload>, context: &RequestContext) -> Response {
     }
 }
 
-fn redirect(reply: &Replying<RedirectPayload>) -> Response {
-    let location = &reply.payload.0;
+fn redirect(reply: &Replying<Redirect>) -> Response {
+    let location = &reply.payload.location;
     let is_redirection = reply.status.is_none_or(|status| status.is_redirection());
     match HeaderValue::try_from(location) {
         Ok(location) if is_redirection => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),
@@ -61,12 +62,12 @@ fn redirect(reply: &Replying<RedirectPayload>) -> Response {
     }
 }
 
-async fn render(views: &Views, controller: Option<&str>, payload: ViewPayload) -> Result<Response, Error> {
+async fn render(views: &Views, controller: Option<&str>, payload: View) -> Result<Response, Error> {
     let name = match payload.name {
         Some(name) => name.into_owned(),
         None => view::default_name(controller)?,
     };
-    let variables = payload.data.to_value().map_err(ViewError::Variables)?;
+    let variables = payload.variables.to_value().map_err(ViewError::Variables)?;
     let html = views.render(&name, variables).await?;
     let content_type = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], html).into_response())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
+use crate::error::Error;
 use crate::reply::Kind;
 
 pub(crate) mod builtin;
@@ -40,6 +41,17 @@ pub struct Replying<P> {
     pub payload: P,
 }
 
+impl<P> Replying<P> {
+    /// The same reply with another payload: to hand it on to another handler.
+    pub fn map<Q>(self, payload: impl FnOnce(P) -> Q) -> Replying<Q> {
+        Replying {
+            status: self.status,
+            headers: self.headers,
+            payload: payload(self.payload),
+        }
+    }
+}
+
 /// A response, now or later.
 pub(crate) enum Handling {
     Done(Response),
@@ -65,6 +77,34 @@ type Handler = Arc<dyn Fn(AnyReply, &RequestContext) -> Result<Handling, Mismatc
 #[derive(Clone, Default)]
 pub struct Registry {
     handlers: BTreeMap<Cow<'static, str>, Handler>,
+}
+
+/// A handler of a registry, which can be called.
+#[derive(Clone)]
+pub struct ReplyHandler(Handler);
+
+impl ReplyHandler {
+    /// Turns a payload into a response, as the registry does. It panics as the handler does.
+    ///
+    /// # Errors
+    /// Gives an error when the handler takes payloads of another type.
+    pub async fn respond<P: Send + 'static>(
+        &self,
+        reply: Replying<P>,
+        request: &RequestContext,
+    ) -> Result<Response, Error> {
+        match (self.0)(reply.map(|payload| Box::new(payload) as Box<dyn Any + Send>), request) {
+            Ok(Handling::Done(response)) => Ok(response),
+            Ok(Handling::Pending(response)) => Ok(response.await),
+            Err(mismatch) => Err(Error::new(format!("the handler takes a `{}`", mismatch.expected))),
+        }
+    }
+}
+
+impl fmt::Debug for ReplyHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyHandler")
+    }
 }
 
 /// Why a handler was not registered.
@@ -140,6 +180,11 @@ impl Registry {
         self.handlers.remove(kind).is_some()
     }
 
+    /// Finds the handler of a kind, to be registered again under another or called by another.
+    pub fn get(&self, kind: &str) -> Option<ReplyHandler> {
+        self.handlers.get(kind).map(|handler| ReplyHandler(Arc::clone(handler)))
+    }
+
     /// Whether a kind has a handler.
     pub fn contains(&self, kind: &str) -> bool {
         self.handlers.contains_key(kind)
@@ -169,14 +214,10 @@ impl Registry {
         self.handlers.insert(Cow::Borrowed(kind.name()), Arc::new(handler));
     }
 
-    /// Finds the handler of a kind and calls it. `None` without one.
-    pub(crate) fn handle(
-        &self,
-        kind: &str,
-        reply: AnyReply,
-        context: &RequestContext,
-    ) -> Option<Result<Handling, Mismatch>> {
-        self.handlers.get(kind).map(|handler| handler(reply, context))
+    /// Calls the handler of a kind; without one, every payload is a mismatch.
+    pub(crate) fn handle(&self, kind: &str, reply: AnyReply, context: &RequestContext) -> Result<Handling, Mismatch> {
+        let handler = self.handlers.get(kind).ok_or(Mismatch { expected: "!" })?;
+        handler(reply, context)
     }
 }
 

@@ -1,4 +1,23 @@
-//! Kinds of reply, and the payloads of the built-in ones.
+//! The built-in kinds of reply, with their payloads: for handlers that take the place of built-in ones.
+//!
+//! ```
+//! use nova::kind::{self, Data};
+//! use nova::prelude::*;
+//! use nova::{App, Replying, RequestContext};
+//!
+//! /// Puts every JSON answer into an envelope.
+//! async fn enveloped(reply: Replying<Data>, _request: RequestContext) -> nova::Result<axum::Json<serde_json::Value>> {
+//!     Ok(axum::Json(json!({ "data": reply.payload.to_value()? })))
+//! }
+//!
+//! # use nova::{axum, serde_json};
+//! # fn routes() -> Routes { Routes::new() }
+//! let app = App::new(routes).reply_handlers(|registry| {
+//!     registry.replace(kind::JSON, enveloped);
+//!     Ok(())
+//! });
+//! # let _ = app;
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,12 +27,18 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub(crate) const JSON: Kind<JsonPayload> = Kind::new("json");
-pub(crate) const OK: Kind<ViewPayload> = Kind::new("ok");
-pub(crate) const VIEW: Kind<ViewPayload> = Kind::new("view");
-pub(crate) const STATUS: Kind<StatusPayload> = Kind::new("status");
-pub(crate) const REDIRECT: Kind<RedirectPayload> = Kind::new("redirect");
-pub(crate) const SENDFILE: Kind<SendFile> = Kind::new("sendfile");
+/// `json`: anything serialisable.
+pub const JSON: Kind<Data> = Kind::new("json");
+/// `view`: a view with its variables.
+pub const VIEW: Kind<View> = Kind::new("view");
+/// `ok`: the same as `view`.
+pub const OK: Kind<View> = Kind::new("ok");
+/// `status`: nothing but a status.
+pub const STATUS: Kind<Bare> = Kind::new("status");
+/// `redirect`: a location.
+pub const REDIRECT: Kind<Redirect> = Kind::new("redirect");
+/// `sendfile`: a file.
+pub const SENDFILE: Kind<SendFile> = Kind::new("sendfile");
 
 /// The name of a kind of reply, with the type of its payload.
 ///
@@ -33,24 +58,30 @@ pub struct Kind<P> {
     payload: PhantomData<fn(P)>,
 }
 
-/// The payload of `json`.
-pub(crate) struct JsonPayload(pub(crate) Box<dyn ToJson>);
+/// Something serialisable whose type is forgotten: the payload of `json`.
+pub struct Data(Box<dyn ToJson>);
 
 /// The payload of `view` and `ok`.
-pub(crate) struct ViewPayload {
-    /// The view, where it is not the controller's own.
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) data: Box<dyn ToJson>,
+#[derive(Debug)]
+pub struct View {
+    /// The view's name, where it is not the controller's own.
+    pub name: Option<Cow<'static, str>>,
+    /// Its variables.
+    pub variables: Data,
 }
 
-/// The payload of `status`.
-pub(crate) struct StatusPayload;
+/// The payload of `status`: there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Bare;
 
 /// The payload of `redirect`.
-pub(crate) struct RedirectPayload(pub(crate) String);
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// Where to.
+    pub location: String,
+}
 
-/// Something serialisable whose type is forgotten.
-pub(crate) trait ToJson: Send {
+trait ToJson: Send {
     fn to_vec(&self) -> serde_json::Result<Vec<u8>>;
     fn to_value(&self) -> serde_json::Result<serde_json::Value>;
 }
@@ -62,6 +93,37 @@ impl<T: Serialize + Send> ToJson for T {
 
     fn to_value(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
+    }
+}
+
+impl Data {
+    pub(super) fn new(value: impl Serialize + Send + 'static) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The value as JSON text.
+    ///
+    /// # Errors
+    /// When the value's `Serialize` fails.
+    pub fn to_vec(&self) -> serde_json::Result<Vec<u8>> {
+        self.0.to_vec()
+    }
+
+    /// The value as a JSON value.
+    ///
+    /// # Errors
+    /// When the value's `Serialize` fails.
+    pub fn to_value(&self) -> serde_json::Result<serde_json::Value> {
+        self.0.to_value()
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_value() {
+            Ok(value) => value.fmt(f),
+            Err(error) => write!(f, "what does not serialise: {error}"),
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-pub(crate) mod kind;
+pub mod kind;
 mod undispatched;
 
-pub(crate) use kind::{JsonPayload, RedirectPayload, StatusPayload, ViewPayload};
+use kind::{Bare, Data, Redirect, View};
 pub use kind::{Kind, SendFile};
 pub(crate) use undispatched::Undispatched;
 
@@ -103,40 +103,45 @@ impl Reply {
 
     /// Anything that serialises, as JSON. The status is 200, or 201 when the request was a POST.
     pub fn json(value: impl Serialize + Send + 'static) -> Self {
-        Self::of(kind::JSON, JsonPayload(Box::new(value)))
+        Self::of(kind::JSON, Data::new(value))
     }
 
     /// The controller's own view with these variables: `controllers::posts::show` renders `views/posts/show`.
     pub fn view(variables: impl Serialize + Send + 'static) -> Self {
-        let data = Box::new(variables);
-        Self::of(kind::VIEW, ViewPayload { name: None, data })
+        let variables = Data::new(variables);
+        Self::of(kind::VIEW, View { name: None, variables })
     }
 
     /// The view of this name with these variables.
     pub fn view_named(name: impl Into<Cow<'static, str>>, variables: impl Serialize + Send + 'static) -> Self {
         let name = Some(name.into());
-        let data = Box::new(variables);
-        Self::of(kind::VIEW, ViewPayload { name, data })
+        let variables = Data::new(variables);
+        Self::of(kind::VIEW, View { name, variables })
     }
 
     /// The same as [`view`](Self::view), under the name that Nova's tutorials use.
     pub fn ok(variables: impl Serialize + Send + 'static) -> Self {
-        let data = Box::new(variables);
-        Self::of(kind::OK, ViewPayload { name: None, data })
+        let variables = Data::new(variables);
+        Self::of(kind::OK, View { name: None, variables })
     }
 
     /// A status. Without a [body](Self::with_body) it is the status page for that code, or empty where there is none.
     ///
     /// A number that is no status code (100 to 999) makes a reply that can't be dispatched: the fallback is told.
     pub fn status(code: impl IntoStatus) -> Self {
-        Self::of(kind::STATUS, StatusPayload).with_status(code)
+        Self::of(kind::STATUS, Bare).with_status(code)
     }
 
     /// A redirection with 302 Found, or another code [set](Self::with_status) from 300 to 399.
     ///
     /// A location with a control character in it makes a reply that can't be dispatched, never a header.
     pub fn redirect(location: impl Into<String>) -> Self {
-        Self::of(kind::REDIRECT, RedirectPayload(location.into()))
+        Self::of(
+            kind::REDIRECT,
+            Redirect {
+                location: location.into(),
+            },
+        )
     }
 
     /// A file, streamed. Conditional and range requests are answered.
@@ -191,18 +196,14 @@ impl Reply {
 
     /// What a `json` or view reply carries, as a JSON value: for tests of a controller.
     pub fn data(&self) -> Option<serde_json::Value> {
-        let json = self.payload::<JsonPayload>().map(|json| &json.0);
-        let data = json.or_else(|| self.payload::<ViewPayload>().map(|view| &view.data))?;
+        let json = self.payload::<Data>();
+        let data = json.or_else(|| self.payload::<View>().map(|view| &view.variables))?;
         data.to_value().ok()
     }
 
     /// The status that the caller has set.
     pub fn status_code(&self) -> Option<StatusCode> {
         self.overrides.status
-    }
-
-    pub(crate) fn overrides_mut(&mut self) -> &mut Overrides {
-        &mut self.overrides
     }
 
     pub(crate) fn overrides(&self) -> &Overrides {

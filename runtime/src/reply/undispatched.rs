@@ -27,9 +27,17 @@ impl Undispatched {
         carrier.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The status of the response that carries it. It is seen only where nothing dispatches: loudly wrong rather than
-    /// empty and 200.
-    pub(crate) const STATUS: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+    /// Whether a response carries one.
+    pub(crate) fn is_in(response: &Response) -> bool {
+        response.extensions().get::<Carrier>().is_some()
+    }
+
+    /// The status of the response that carries it: one that no controller sets, so that one which is set around a reply
+    /// is told apart. It is seen only where nothing dispatches: loudly wrong rather than empty and 200.
+    pub(crate) const STATUS: StatusCode = match StatusCode::from_u16(599) {
+        Ok(status) => status,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
 
     fn into_response(self) -> Response {
         let mut response = (Self::STATUS, "a reply that no Nova route dispatched").into_response();

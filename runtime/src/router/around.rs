@@ -5,12 +5,14 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tower::{Layer, Service};
 
 use crate::dispatch::Dispatcher;
+use crate::error::Error;
 use crate::fallback::Fallback;
 use crate::registry::RequestContext;
 use crate::routes::Guard;
@@ -100,6 +102,7 @@ where
         let clone = self.controller.clone();
         let mut controller = std::mem::replace(&mut self.controller, clone);
         Box::pin(async move {
+            let start = Instant::now();
             let context = RequestContext {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
@@ -108,35 +111,51 @@ where
             };
             request.extensions_mut().insert(inner.scope.clone());
             let answered = caught(async {
-                let request = match inner.secure(request).await {
-                    Ok(request) => request,
-                    Err(denial) => return denial,
+                let response = match inner.secure(request).await {
+                    Ok(request) => {
+                        let Ok(response) = controller.call(request).await;
+                        response.into_response()
+                    }
+                    Err(Denial::Response(response)) => response,
+                    Err(Denial::Error(error)) => return inner.dispatcher.fail(&context, &error).await,
                 };
-                let Ok(response) = controller.call(request).await;
-                response.into_response()
+                inner
+                    .dispatcher
+                    .dispatch(&context, inner.fallback.as_ref(), response)
+                    .await
             });
-            Ok(match answered.await {
-                Ok(response) => {
-                    inner
-                        .dispatcher
-                        .dispatch(&context, inner.fallback.as_ref(), response)
-                        .await
-                }
+            let response = match answered.await {
+                Ok(response) => response,
                 Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
-            })
+            };
+            tracing::debug!(
+                "{} {} {} in {:?}",
+                context.method,
+                context.uri.path(),
+                response.status().as_u16(),
+                start.elapsed()
+            );
+            Ok(response)
         })
     }
 }
 
+/// Why a request does not reach its controller.
+enum Denial {
+    Response(Response),
+    Error(Error),
+}
+
 impl<S: Sync> Inner<S> {
     /// Asks the security function. Gives the request back with what it handed over, or the denial.
-    async fn secure(&self, request: Request) -> Result<Request, Response> {
+    async fn secure(&self, request: Request) -> Result<Request, Denial> {
         let Some(guard) = &self.guard else {
             return Ok(request);
         };
         let (mut parts, body) = request.into_parts();
         match guard.check(&mut parts, &self.state).await {
-            Decision::Deny(response) => Err(response),
+            Decision::Deny(response) => Err(Denial::Response(response)),
+            Decision::Fail(error) => Err(Denial::Error(error)),
             Decision::Allow(grant) => {
                 if let Some(grant) = grant {
                     grant(&mut parts.extensions);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use http::Method;
 
-use crate::routes::{Endpoint, Routes};
+use crate::routes::{Group, Route};
 
 type Place = &'static Location<'static>;
 
@@ -71,70 +71,92 @@ pub enum RouteError {
     },
 }
 
-/// Checks the paths of a table against each other.
-pub(super) fn check<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> Result<(), RouteError> {
-    let mut hosts: BTreeMap<Option<&str>, Host> = BTreeMap::new();
-    for group in &routes.groups {
-        let host = hosts.entry(group.host.as_deref()).or_default();
-        for route in &group.routes {
-            let path = group.path_of(route);
-            check_path(&path, route.place)?;
-            for method in route.endpoint.methods() {
-                host.claim(method, &path, route.place)?;
-            }
-            host.add(path, route.place)?;
-            if let Endpoint::Assets(_) = &route.endpoint {
-                let below = format!("{}/{{*file}}", group.path_of(route).trim_end_matches('/'));
-                host.add(below, route.place)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What one host has so far.
+/// What the routes of one host lay claim to.
 #[derive(Default)]
-struct Host {
-    claimed: BTreeMap<(String, String), Place>,
+pub(super) struct Claims {
+    methods: BTreeMap<(String, String), Place>,
     paths: BTreeMap<String, Place>,
-    tree: matchit::Router<()>,
 }
 
-impl Host {
-    fn claim(&mut self, method: &Method, path: &str, second: Place) -> Result<(), RouteError> {
-        match self.claimed.insert((method.to_string(), path.to_owned()), second) {
-            None => Ok(()),
-            Some(first) => Err(RouteError::Duplicate {
-                method: method.clone(),
-                path: path.to_owned(),
-                first,
-                second,
-            }),
+/// Which of two trees a path is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// That of most paths.
+    First,
+    /// That of wildcards that would be in the way of a parameter.
+    Second,
+}
+
+impl Claims {
+    /// Claims a path for these methods.
+    pub(super) fn claim(&mut self, methods: &[Method], path: &str, second: Place) -> Result<(), RouteError> {
+        for method in methods {
+            if let Some(first) = self.methods.insert((method.to_string(), path.to_owned()), second) {
+                return Err(RouteError::Duplicate {
+                    method: method.clone(),
+                    path: path.to_owned(),
+                    first,
+                    second,
+                });
+            }
         }
+        self.paths.entry(path.to_owned()).or_insert(second);
+        Ok(())
     }
 
-    fn add(&mut self, path: String, place: Place) -> Result<(), RouteError> {
-        if self.paths.contains_key(&path) {
-            return Ok(());
+    /// Gives each path a tree where nothing is in its way.
+    pub(super) fn levels(&self) -> Result<BTreeMap<String, Level>, RouteError> {
+        let mut levels = BTreeMap::new();
+        let mut trees = [matchit::Router::new(), matchit::Router::new()];
+        // Wildcards last: whatever the order of declaration, it is they who make way.
+        let (wildcards, plain): (Vec<_>, Vec<_>) = self.paths.iter().partition(|(path, _)| path.contains("{*"));
+        for (path, place) in plain {
+            self.insert(&mut trees[0], path, place)?;
         }
-        match self.tree.insert(&path, ()) {
-            Ok(()) => {
-                self.paths.insert(path, place);
-                Ok(())
+        for (path, place) in wildcards {
+            let level = match self.insert(&mut trees[0], path, place) {
+                Ok(()) => Level::First,
+                Err(RouteError::Conflict { with, .. }) if !with.contains("{*") => {
+                    self.insert(&mut trees[1], path, place)?;
+                    Level::Second
+                }
+                Err(error) => return Err(error),
+            };
+            levels.insert(path.clone(), level);
+        }
+        Ok(levels)
+    }
+
+    fn insert(&self, tree: &mut matchit::Router<()>, path: &str, place: Place) -> Result<(), RouteError> {
+        match tree.insert(path, ()) {
+            Ok(()) => Ok(()),
+            Err(matchit::InsertError::Conflict { with }) => {
+                let other = self.paths.get(&with).copied().unwrap_or(place);
+                // The paths come in alphabetical order here; in the message, in that of declaration.
+                let ((with, first), (path, second)) = match (other.line(), place.line()) {
+                    (other_line, line) if other_line <= line => ((with, other), (path.to_owned(), place)),
+                    _ => ((path.to_owned(), place), (with, other)),
+                };
+                Err(RouteError::Conflict {
+                    path,
+                    with,
+                    first,
+                    second,
+                })
             }
-            Err(matchit::InsertError::Conflict { with }) => Err(RouteError::Conflict {
-                first: self.paths.get(&with).copied().unwrap_or(place),
-                second: place,
-                path,
-                with,
-            }),
             Err(error) => Err(RouteError::Path {
-                path,
+                path: path.to_owned(),
                 reason: error.to_string(),
                 place,
             }),
         }
     }
+}
+
+/// Checks what is written of a route by itself.
+pub(super) fn check_route<S>(group: &Group<S>, route: &Route<S>) -> Result<(), RouteError> {
+    check_path(&group.prefix, route.place)?;
+    check_path(&route.path, route.place)
 }
 
 fn check_path(path: &str, place: Place) -> Result<(), RouteError> {
@@ -145,7 +167,7 @@ fn check_path(path: &str, place: Place) -> Result<(), RouteError> {
             place,
         })
     };
-    if !path.starts_with('/') {
+    if !path.is_empty() && !path.starts_with('/') {
         return wrong("a path begins with `/`".to_owned());
     }
     for part in path.split('/') {

@@ -2,6 +2,9 @@
 
 mod around;
 mod check;
+mod hosts;
+mod limit;
+mod outermost;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,22 +12,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path as PathParameters, Request, State};
+use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request, State};
 use axum::handler::Handler as _;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_http::normalize_path::NormalizePathLayer;
 
 use around::Around;
 pub use check::RouteError;
+use check::{Claims, Level, check_route};
+use hosts::Hosts;
+use limit::BodyLimit;
+use outermost::Outermost;
 
-use crate::dispatch::{Dispatcher, Page};
+use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::reply::Reply;
-use crate::routes::{Endpoint, Route, Routes};
+use crate::routes::{Endpoint, Group, Route, Routes};
 use crate::scope::Scope;
 use crate::websocket::Settings;
 
@@ -40,31 +45,32 @@ pub(crate) struct Assembly<S> {
     pub(crate) state: S,
     pub(crate) scope: Scope,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) body_limit: usize,
     pub(crate) layers: Vec<AppLayer>,
 }
 
 /// The status pages of a table, for its dispatcher.
-pub(crate) fn pages<S: Clone + Send + Sync + 'static>(
-    routes: &mut Routes<S>,
-    state: &S,
-) -> Result<BTreeMap<StatusCode, Page>, RouteError> {
-    let mut pages = BTreeMap::new();
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>(routes: &mut Routes<S>, state: &S) -> Result<Pages, RouteError> {
+    let mut pages = Pages::default();
     let mut places = BTreeMap::new();
     for page in std::mem::take(&mut routes.pages) {
         let status = page.status().ok_or(RouteError::NoErrorStatus {
             code: page.code,
             place: page.place,
         })?;
-        if let Some(first) = places.insert(status, page.place) {
+        if let Some(first) = places.insert((status, page.prefix.clone()), page.place) {
             return Err(RouteError::DuplicatePage {
                 code: page.code,
                 first,
                 second: page.place,
             });
         }
-        let service = BoxCloneSyncService::new(page.handler.with_state(state.clone()));
-        let controller = page.controller;
-        pages.insert(status, Page { controller, service });
+        let page = Page {
+            prefix: page.prefix,
+            controller: page.controller,
+            service: BoxCloneSyncService::new(page.handler.with_state(state.clone())),
+        };
+        pages.add(status, page);
     }
     Ok(pages)
 }
@@ -74,71 +80,83 @@ pub(crate) fn build<S: Clone + Send + Sync + 'static>(
     routes: &Routes<S>,
     assembly: &Assembly<S>,
 ) -> Result<AppService, RouteError> {
-    check::check(routes)?;
-    let mut hosts: BTreeMap<Option<String>, Paths<S>> = BTreeMap::new();
+    let mut hosts: BTreeMap<Option<&str>, Host<'_, S>> = BTreeMap::new();
     hosts.entry(None).or_default();
     for group in &routes.groups {
-        let paths = hosts.entry(group.host.clone()).or_default();
+        let host = hosts.entry(group.host.as_deref()).or_default();
         for route in &group.routes {
-            let around = assembly.around(route.name, group);
-            let (path, endpoint) = assembly.endpoint(group.path_of(route), route)?;
-            // The first that was declared becomes the outermost.
-            let endpoint = group
-                .layers
-                .iter()
-                .rev()
-                .fold(endpoint.layer(around), |inner, layer| layer(inner));
-            paths.entry(path).or_default().add(endpoint, route.endpoint.methods());
+            check_route(group, route)?;
+            host.add(assembly.resolve(group, route)?)?;
         }
     }
-    let services = hosts
+    let any = hosts.remove(&None).unwrap_or_default().router(assembly, None)?;
+    let own = hosts
         .into_iter()
-        .map(|(host, paths)| (host, assembly.host(paths)))
-        .collect();
-    let service = NormalizePathLayer::trim_trailing_slash().layer(by_host(services));
-    Ok(BoxCloneSyncService::new(service))
+        .filter_map(|(name, host)| Some((name?.to_owned(), host)));
+    let own = own
+        .map(|(name, host)| Ok((name, host.router(assembly, Some(&any))?)))
+        .collect::<Result<_, RouteError>>()?;
+    let service = |router: Router| assembly.layers.iter().rev().fold(router, |inner, layer| layer(inner));
+    let own: BTreeMap<String, Router> = own;
+    let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
+    Ok(BoxCloneSyncService::new(Outermost {
+        dispatcher: Arc::clone(&assembly.dispatcher),
+        hosts: Arc::new(Hosts::new(own, service(any))),
+    }))
 }
 
-/// The paths of one host.
-type Paths<S> = BTreeMap<String, Methods<S>>;
-
-/// What one path answers.
-struct Methods<S> {
+/// A route with all that axum is to be told of it.
+struct Resolved<'a, S> {
+    path: String,
+    group: &'a Group<S>,
+    route: &'a Route<S>,
     router: MethodRouter<S>,
-    listed: Vec<Method>,
 }
 
-impl<S: Clone> Default for Methods<S> {
+/// The routes of one host.
+struct Host<'a, S> {
+    claims: Claims,
+    paths: BTreeMap<String, Vec<Resolved<'a, S>>>,
+}
+
+impl<S> Default for Host<'_, S> {
     fn default() -> Self {
         Self {
-            router: MethodRouter::new(),
-            listed: Vec::new(),
+            claims: Claims::default(),
+            paths: BTreeMap::new(),
         }
     }
 }
 
-impl<S: Clone> Methods<S> {
-    fn add(&mut self, endpoint: MethodRouter<S>, methods: &[Method]) {
-        self.router = std::mem::take(&mut self.router).merge(endpoint);
-        self.listed.extend_from_slice(methods);
+impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
+    fn add(&mut self, resolved: Resolved<'a, S>) -> Result<(), RouteError> {
+        let methods = resolved.route.endpoint.methods();
+        self.claims.claim(methods, &resolved.path, resolved.route.place)?;
+        self.paths.entry(resolved.path.clone()).or_default().push(resolved);
+        Ok(())
     }
 
-    /// The header `allow`: what is declared, and what follows from it.
-    fn allow(&self) -> HeaderValue {
-        let mut names: Vec<_> = self.listed.iter().map(Method::as_str).collect();
-        if names.contains(&"GET") && !names.contains(&"HEAD") {
-            names.push("HEAD");
+    /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404.
+    fn router(self, assembly: &Assembly<S>, any: Option<&Router>) -> Result<Router, RouteError> {
+        let levels = self.claims.levels()?;
+        let mut first = Router::new();
+        // A parameter is preferred to a wildcard in the same place, which one tree can't tell apart.
+        let mut second = Router::new();
+        for (path, routes) in self.paths {
+            let endpoint = assembly.path(routes);
+            match levels.get(&path) {
+                Some(Level::Second) => second = second.route(&path, endpoint),
+                _ => first = first.route(&path, endpoint),
+            }
         }
-        if !names.contains(&"OPTIONS") {
-            names.push("OPTIONS");
-        }
-        // Names of methods are tokens.
-        HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+        let last = any.cloned().unwrap_or_else(|| assembly.not_found());
+        let second = second.with_state(assembly.state.clone()).fallback_service(last);
+        Ok(first.with_state(assembly.state.clone()).fallback_service(second))
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Assembly<S> {
-    fn around(&self, controller: Option<&'static str>, group: &crate::routes::Group<S>) -> Around<S> {
+    fn around(&self, controller: Option<&'static str>, group: &Group<S>) -> Around<S> {
         Around::new(
             Arc::clone(&self.dispatcher),
             self.scope.clone(),
@@ -159,6 +177,32 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
             None,
             None,
         )
+    }
+
+    /// 404 for everything.
+    fn not_found(&self) -> Router {
+        let page = any(async || Reply::status(StatusCode::NOT_FOUND)).layer(self.dispatched());
+        Router::new().fallback_service(page.with_state(self.state.clone()))
+    }
+
+    /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
+    fn resolve<'a>(&self, group: &'a Group<S>, route: &'a Route<S>) -> Result<Resolved<'a, S>, RouteError> {
+        let (path, router) = self.endpoint(group.path_of(route), route)?;
+        let router = router.layer(self.around(route.name, group));
+        Ok(Resolved {
+            path,
+            group,
+            route,
+            router: self.in_group(group, router),
+        })
+    }
+
+    /// Puts what a group has in common around an endpoint. The first middleware that was declared is the outermost.
+    fn in_group(&self, group: &Group<S>, endpoint: MethodRouter<S>) -> MethodRouter<S> {
+        let endpoint = group.layers.iter().rev().fold(endpoint, |inner, layer| layer(inner));
+        // Axum's own limit is for some extractors only.
+        let endpoint = endpoint.layer(DefaultBodyLimit::disable());
+        endpoint.layer(BodyLimit(group.body_limit.unwrap_or(self.body_limit)))
     }
 
     /// What axum calls for a route, and at which path.
@@ -192,52 +236,45 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
         }
     }
 
-    /// The service of one host: its paths, each with OPTIONS and 405, and 404 for all others.
-    fn host(&self, paths: Paths<S>) -> Router {
-        let mut router = Router::new();
-        for (path, methods) in paths {
-            let allow = methods.allow();
-            let has_options = methods.listed.contains(&Method::OPTIONS);
-            let mut endpoint = methods.router;
-            if !has_options {
-                let allow = allow.clone();
-                endpoint = endpoint.options(async move || (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]));
-            }
-            let not_allowed = async move || {
-                let page = Reply::status(StatusCode::METHOD_NOT_ALLOWED);
-                ([(header::ALLOW, allow)], page)
-            };
-            router = router.route(&path, endpoint.fallback(not_allowed.layer(self.dispatched())));
+    /// All that one path answers: its routes, OPTIONS, and 405 for other methods. The last two are in the group that
+    /// declared the path first, so that its middleware sees them.
+    fn path(&self, routes: Vec<Resolved<'_, S>>) -> MethodRouter<S> {
+        let listed: Vec<Method> = routes
+            .iter()
+            .flat_map(|route| route.route.endpoint.methods())
+            .cloned()
+            .collect();
+        let group = routes.first().map(|first| first.group);
+        let mut path = MethodRouter::new();
+        for route in routes {
+            path = path.merge(route.router);
         }
-        let not_found = async || Reply::status(StatusCode::NOT_FOUND);
-        let router = router.fallback_service(any(not_found).layer(self.dispatched()).with_state(self.state.clone()));
-        let router = router.with_state(self.state.clone());
-        self.layers.iter().rev().fold(router, |inner, layer| layer(inner))
+        let Some(group) = group else {
+            return path;
+        };
+        let allow = allow(&listed);
+        if !listed.contains(&Method::OPTIONS) {
+            let allow = allow.clone();
+            let answer = async move || (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]);
+            path = path.merge(self.in_group(group, axum::routing::options(answer)));
+        }
+        let not_allowed = async move || ([(header::ALLOW, allow)], Reply::status(StatusCode::METHOD_NOT_ALLOWED));
+        let not_allowed = any(not_allowed.layer(self.dispatched()));
+        path.fallback_service(self.in_group(group, not_allowed).with_state(self.state.clone()))
     }
 }
 
-/// The service for the request's host, or the one for any.
-fn by_host(mut hosts: BTreeMap<Option<String>, Router>) -> AppService {
-    let any_host = hosts.remove(&None).unwrap_or_default();
-    if hosts.is_empty() {
-        return BoxCloneSyncService::new(any_host.into_service());
+/// The header `allow`: what is declared, and what follows from it.
+fn allow(listed: &[Method]) -> HeaderValue {
+    let mut names: Vec<_> = listed.iter().map(Method::as_str).collect();
+    if names.contains(&"GET") && !names.contains(&"HEAD") {
+        names.push("HEAD");
     }
-    let hosts: Arc<BTreeMap<String, Router>> = Arc::new(
-        hosts
-            .into_iter()
-            .filter_map(|(host, router)| Some((host?, router)))
-            .collect(),
-    );
-    BoxCloneSyncService::new(service_fn(move |request: Request| {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.map(|host| {
-            host.rsplit_once(':')
-                .map_or(host, |(name, _)| name)
-                .to_ascii_lowercase()
-        });
-        let router = host.and_then(|host| hosts.get(&host)).unwrap_or(&any_host).clone();
-        router.oneshot(request)
-    }))
+    if !names.contains(&"OPTIONS") {
+        names.push("OPTIONS");
+    }
+    // Names of methods are tokens.
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
 fn directory_endpoint<S: Clone + Send + Sync + 'static>(root: PathBuf) -> MethodRouter<S> {

@@ -31,6 +31,7 @@ pub struct Group<S = ()> {
     pub(crate) guard: Option<Guard<S>>,
     pub(crate) layers: Vec<ApplyLayer<S>>,
     pub(crate) fallback: Option<Fallback>,
+    pub(crate) body_limit: Option<usize>,
     pub(crate) routes: Vec<Route<S>>,
 }
 
@@ -60,6 +61,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
             guard: None,
             layers: Vec::new(),
             fallback: None,
+            body_limit: None,
             routes: Vec::new(),
         }
     }
@@ -144,6 +146,13 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
+    /// The most bytes that a request's body may have in this group, in place of `server.body_limit` (2 MiB). More is 413,
+    /// before any of it is read where the request says how much it will be.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = Some(bytes);
+        self
+    }
+
     /// Asks this function before every route of the group, WebSockets included. See [`Access`].
     pub fn security<F, T>(mut self, function: F) -> Self
     where
@@ -194,18 +203,22 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     }
 
     pub(super) fn below(mut self, prefix: &str) -> Self {
-        self.prefix = format!("{}{}", prefix.trim_end_matches('/'), self.prefix);
+        self.prefix = joined(prefix, &self.prefix);
         self
     }
 
-    /// A route's whole path.
+    /// A route's whole path. A trailing slash says nothing.
     pub(crate) fn path_of(&self, route: &Route<S>) -> String {
-        match (self.prefix.as_str(), route.path.as_str()) {
-            ("", path) => path.to_owned(),
-            (prefix, "/" | "") => prefix.to_owned(),
-            (prefix, path) => format!("{prefix}{path}"),
+        match joined(&self.prefix, &route.path) {
+            path if path.is_empty() => "/".to_owned(),
+            path => path,
         }
     }
+}
+
+/// Two parts of a path, without the slash that either may end in.
+pub(super) fn joined(prefix: &str, path: &str) -> String {
+    format!("{}{}", prefix.trim_end_matches('/'), path.trim_end_matches('/'))
 }
 
 /// The methods of a filter, by name.

@@ -49,6 +49,8 @@ pub struct Routes<S = ()> {
 
 /// A controller for a status.
 pub(crate) struct StatusPage<S> {
+    /// Of the paths that it is for.
+    pub(crate) prefix: String,
     pub(crate) code: u16,
     pub(crate) controller: Option<&'static str>,
     pub(crate) handler: MethodRouter<S>,
@@ -71,15 +73,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds another table below a prefix: a part of the application that is written on its own. Its status pages are
-    /// used where this table has none for a code.
+    /// for what is below the prefix; this table's are for everything, where no mounted one has its own.
     pub fn mount(mut self, prefix: &str, routes: Self) -> Self {
         self.groups
             .extend(routes.groups.into_iter().map(|group| group.below(prefix)));
-        for page in routes.pages {
-            if !self.pages.iter().any(|known| known.code == page.code) {
-                self.pages.push(page);
-            }
-        }
+        self.pages.extend(routes.pages.into_iter().map(|page| StatusPage {
+            prefix: group::joined(prefix, &page.prefix),
+            ..page
+        }));
         self
     }
 
@@ -93,6 +94,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         self.pages.push(StatusPage {
+            prefix: String::new(),
             code,
             controller: name::of::<H>(),
             handler: any(controller),

@@ -1,15 +1,21 @@
 //! A connection's handle without a connection, for calling a handler directly.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::pubsub::PubSub;
-use crate::websocket::{Arrival, Inbox, Info, NoMessage, Socket};
+use crate::websocket::{self, Info, NoMessage, Overflow, Socket};
+use crate::wheel::Wheel;
 
 /// What a handler's connection would receive.
-pub struct Mailbox<M: Send + 'static = NoMessage>(Inbox<M>);
+pub struct Mailbox<M: Send + 'static = NoMessage> {
+    mailbox: Arc<websocket::Mailbox<M>>,
+    wheel: Wheel,
+}
 
 /// How long [`Mailbox::next`] waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,27 +40,28 @@ pub fn socket() -> (Socket, Mailbox) {
 
 /// As [`socket`], for a handler with messages of its own.
 pub fn socket_of<M: Send + 'static>() -> (Socket<M>, Mailbox<M>) {
-    let (socket, inbox) = Socket::new(&PubSub::new());
-    (socket, Mailbox(inbox))
+    let wheel = Wheel::new();
+    let socket = Socket::new(&PubSub::new(), &wheel);
+    let mailbox = Arc::clone(socket.mailbox());
+    mailbox.begin(Duration::MAX, Overflow::Close);
+    (socket, Mailbox { mailbox, wheel })
 }
 
 impl<M: Send + 'static> Mailbox<M> {
     /// The next message: a broadcast, one that was sent, or one of a timer. `None` when none comes for five seconds.
     pub async fn next(&mut self) -> Option<Info<M>> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(info) = self.0.take_due(Instant::now()) {
-                return Some(info);
+        let arrival = async {
+            loop {
+                if let Some(info) = self.mailbox.take_due().or_else(|| self.mailbox.try_next()) {
+                    return info;
+                }
+                poll_fn(|context| self.mailbox.poll(context)).await;
             }
-            let due = self.0.next_due().map_or(deadline, |due| due.min(deadline));
-            tokio::select! {
-                arrival = self.0.next() => if let Arrival::Info(info) = arrival {
-                    return Some(info);
-                },
-                () = sleep_until(due) => if Instant::now() >= deadline {
-                    return None;
-                },
-            }
+        };
+        tokio::select! {
+            info = arrival => Some(info),
+            () = self.wheel.turn() => None,
+            () = sleep(PATIENCE) => None,
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::wire::Frame;
 pub struct Commands {
     pub(crate) frames: Frames,
     pub(crate) end: Option<End>,
+    /// Whether the connection is to receive from now on, where that changes.
+    pub(crate) receives: Option<bool>,
 }
 
 /// No frame and one frame are the common cases, and take no allocation.
@@ -41,6 +43,7 @@ impl Commands {
         Self {
             frames: Frames::None,
             end: None,
+            receives: None,
         }
     }
 
@@ -49,6 +52,7 @@ impl Commands {
         Self {
             frames: Frames::One(frame.into()),
             end: None,
+            receives: None,
         }
     }
 
@@ -57,6 +61,7 @@ impl Commands {
         Self {
             frames: Frames::Many(frames.into_iter().collect()),
             end: None,
+            receives: None,
         }
     }
 
@@ -70,6 +75,7 @@ impl Commands {
         Self {
             frames: Frames::None,
             end: Some(End::Stop),
+            receives: None,
         }
     }
 
@@ -79,6 +85,25 @@ impl Commands {
         Self {
             frames: Frames::None,
             end: Some(End::Crash(format!("{error:?}"))),
+            receives: None,
+        }
+    }
+
+    /// Stops reading from the client, which is then held up by TCP, until [`resume`](Self::resume). Messages from the
+    /// system still arrive, and so do frames that had been read before. The idle timeout goes on: it ends a connection
+    /// that does not resume in time.
+    pub fn pause() -> Self {
+        Self {
+            receives: Some(false),
+            ..Self::none()
+        }
+    }
+
+    /// Reads from the client again.
+    pub fn resume() -> Self {
+        Self {
+            receives: Some(true),
+            ..Self::none()
         }
     }
 
@@ -91,6 +116,7 @@ impl Commands {
                 (first, second) => Frames::Many(first.into_iter().chain(second).collect()),
             };
             self.end = then.end;
+            self.receives = then.receives.or(self.receives);
         }
         self
     }

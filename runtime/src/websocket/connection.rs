@@ -1,21 +1,26 @@
 //! One WebSocket connection, from the 101 to `terminate`: one task, one loop.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, sleep_until, timeout};
+use bytes::Bytes;
+use tokio::io::AsyncWrite as _;
+use tokio::time::timeout;
 
+use super::buffer;
 use super::commands::End;
-use super::mailbox::{Arrival, Inbox};
-use super::{Commands, Info, Reason, Socket, WebSocketHandler};
-use crate::lifecycle::Lifecycle;
+use super::mailbox::{Mailbox, Signals};
+use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
-use crate::unwind::caught;
+use crate::unwind::{Panic, caught};
 use crate::wire::{self, Close, Decoder, Frame, Violation};
 
-/// How much is read at a time. The buffer is given back when it is empty: an idle connection has none.
-const READ_SIZE: usize = 8 * 1024;
+/// When so much is to be written, it is written before more frames are handled.
+const WRITE_SIZE: usize = 64 * 1024;
 /// How long, and for how many bytes, the peer's last words are read away after a close frame: unread bytes would reset
 /// the connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -26,22 +31,32 @@ const LINGER_BYTES: usize = 64 * 1024;
 pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) message_size: usize,
-    pub(crate) fragments: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) wire: wire::Limits,
 }
 
-pub(crate) struct Connection<H, M> {
+/// A connection. Between two things that happen it holds no buffer: what is read goes into a buffer of the worker that
+/// reads it, and what is written is gathered in another.
+pub(crate) struct Connection<H, M: Send + 'static> {
     handler: H,
-    socket: Socket<M>,
-    inbox: Inbox<M>,
-    lifecycle: Lifecycle,
+    socket: Ended<M>,
+    mailbox: Arc<Mailbox<M>>,
     limits: Limits,
     decoder: Decoder,
-    /// Received and not yet decoded.
-    input: BytesMut,
     /// Encoded and not yet written: what the callbacks of one turn of the loop have sent.
     output: Vec<u8>,
-    last_received: Instant,
+    /// Whether the handler wants to receive: it may stop and resume.
+    receives: bool,
+}
+
+/// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
+/// comes to nothing, is left.
+pub(crate) struct Ended<M: Send + 'static>(pub(crate) Socket<M>);
+
+impl<M: Send + 'static> Drop for Ended<M> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// The end of the loop.
@@ -51,41 +66,41 @@ struct Ending {
     reason: Reason,
 }
 
+/// What the loop has waited for.
+enum Event {
+    Readable,
+    Mail(Signals),
+}
+
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Socket<M>, inbox: Inbox<M>, limits: Limits, lifecycle: Lifecycle) -> Self {
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits) -> Self {
+        let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
             socket,
-            inbox,
-            lifecycle,
+            mailbox,
             limits,
-            decoder: Decoder::new(wire::Limits {
-                message_size: limits.message_size,
-                fragments: limits.fragments,
-            }),
-            input: BytesMut::new(),
+            decoder: Decoder::default(),
             output: Vec::new(),
-            last_received: Instant::now(),
+            receives: true,
         }
     }
 
     /// Runs the connection to its end, whatever that is.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.input.extend_from_slice(&read_ahead);
-        drop(read_ahead);
-        self.last_received = Instant::now();
-        let Err(Ending { close, reason }) = self.serve(&mut transport).await;
+        self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
+        let Err(Ending { close, reason }) = self.serve(&mut transport, read_ahead).await;
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
-        self.socket.end();
-        drop(self.inbox);
+        self.socket.0.end();
         let linger = match close {
             Some(close) => write_close(&mut transport, &mut self.output, &close, self.limits.write_timeout).await,
             None => false,
         };
+        buffer::give_back(std::mem::take(&mut self.output));
         if let Reason::Crash(message) = &reason {
             tracing::error!("a WebSocket handler crashed: {message}");
         }
-        if let Err(panic) = caught(self.handler.terminate(reason, &self.socket)).await {
+        if let Err(panic) = caught(self.handler.terminate(reason, &self.socket.0)).await {
             tracing::error!("a WebSocket handler's `terminate` {panic}");
         }
         if linger {
@@ -95,115 +110,138 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// The loop. It waits only for sources; the callbacks run between two waits, and are never cancelled.
-    async fn serve(&mut self, transport: &mut Transport) -> Result<std::convert::Infallible, Ending> {
+    async fn serve(
+        &mut self,
+        transport: &mut Transport,
+        read_ahead: Bytes,
+    ) -> Result<std::convert::Infallible, Ending> {
         // What `init` sent to itself comes before any frame, even one that came with the handshake.
-        for _ in 0..self.inbox.len() {
-            if let Some(info) = self.inbox.try_next() {
-                self.info(info).await?;
-            }
+        self.messages(transport).await?;
+        if !read_ahead.is_empty() {
+            let mut input = Vec::from(read_ahead);
+            self.input(transport, &mut input).await?;
         }
         loop {
-            // All that one read brought is handled before the mailbox is looked at.
-            while let Some(frame) = self.decoder.decode(&mut self.input).map_err(Ending::violation)? {
-                self.frame(frame).await?;
-            }
-            if self.input.is_empty() {
-                self.input = BytesMut::new();
-            }
             self.flush(transport).await?;
-            self.wait(transport).await?;
-        }
-    }
-
-    /// Waits for something to happen, and does what it asks for.
-    async fn wait(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        let idle = self.last_received + self.limits.idle_timeout;
-        let deadline = self.inbox.next_due().map_or(idle, |due| due.min(idle));
-        let arrival = tokio::select! {
-            ready = transport.stream().readable() => {
-                ready.map_err(Ending::error)?;
-                return self.read(transport);
+            match self.wait(transport).await? {
+                Event::Readable => self.read(transport).await?,
+                Event::Mail(signals) => self.mail(transport, signals).await?,
             }
-            arrival = self.inbox.next() => Some(arrival),
-            () = sleep_until(deadline) => None,
-            () = self.lifecycle.draining() => return Err(Ending::new(1001, Reason::Shutdown)),
-        };
-        if self.inbox.has_overflowed() {
-            return Err(Ending::new(1013, Reason::Slow));
-        }
-        match arrival {
-            Some(Arrival::Info(info)) => self.messages(info).await,
-            Some(Arrival::Attention) => Ok(()),
-            None => self.timers(idle).await,
         }
     }
 
-    fn read(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        self.input.reserve(READ_SIZE);
-        match transport.stream().try_read_buf(&mut self.input) {
+    /// Waits for the socket or the mailbox. The socket comes first: what one read brings is handled before the mailbox.
+    async fn wait(&mut self, transport: &mut Transport) -> Result<Event, Ending> {
+        poll_fn(|context| {
+            if self.receives {
+                match transport.stream().poll_read_ready(context) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(Event::Readable)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::error(error))),
+                    Poll::Pending => {}
+                }
+            }
+            self.mailbox.poll(context).map(|signals| Ok(Event::Mail(signals)))
+        })
+        .await
+    }
+
+    /// Reads once, into the worker's buffer, and handles every frame that this completes.
+    async fn read(&mut self, transport: &mut Transport) -> Result<(), Ending> {
+        let mut buffer = buffer::borrow_input();
+        let read = match transport.stream().try_read(&mut buffer) {
             Ok(0) => Err(Ending {
                 close: None,
                 reason: Reason::Closed,
             }),
-            Ok(_) => {
-                self.last_received = Instant::now();
-                Ok(())
+            Ok(length) => {
+                self.mailbox.received_now();
+                self.input(transport, &mut buffer[..length]).await
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(Ending::error(error)),
-        }
+        };
+        buffer::give_back_input(buffer);
+        read
     }
 
-    /// Handles this message, and those that wait behind it now: their frames are written together.
-    async fn messages(&mut self, first: Info<M>) -> Result<(), Ending> {
-        let waiting = self.inbox.len();
-        self.info(first).await?;
-        for _ in 0..waiting {
-            match self.inbox.try_next() {
-                Some(info) => self.info(info).await?,
-                None => break,
+    async fn input(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
+        let mut taken = 0;
+        while taken < input.len() {
+            let decoded = self.decoder.decode(&mut input[taken..], &self.limits.wire);
+            let (more, frame) = decoded.map_err(Ending::violation)?;
+            taken += more;
+            if let Some(frame) = frame {
+                if let Frame::Ping(payload) = &frame {
+                    // On its way before the handler sees the ping, which may take its time.
+                    self.send(&Frame::Pong(payload.clone()))?;
+                    self.flush(transport).await?;
+                }
+                self.frame(frame).await?;
+                if self.output.len() >= WRITE_SIZE {
+                    self.flush(transport).await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// A deadline has come: of timers, or of idleness.
-    async fn timers(&mut self, idle: Instant) -> Result<(), Ending> {
-        let now = Instant::now();
-        if now >= idle {
+    /// Does what the mailbox asks for: the most urgent first.
+    async fn mail(&mut self, transport: &mut Transport, signals: Signals) -> Result<(), Ending> {
+        if signals.overflowed {
+            return Err(Ending::new(1013, Reason::Slow));
+        }
+        if signals.draining {
+            return Err(Ending::new(1001, Reason::Shutdown));
+        }
+        if signals.idle {
             return Err(Ending::new(1000, Reason::Timeout));
         }
-        while let Some(info) = self.inbox.take_due(now) {
+        if signals.timers {
+            while let Some(info) = self.mailbox.take_due() {
+                self.info(info).await?;
+            }
+        }
+        self.messages(transport).await
+    }
+
+    /// Handles the messages that wait now: their frames are written together.
+    async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
+        for _ in 0..self.mailbox.len() {
+            let Some(info) = self.mailbox.try_next() else {
+                break;
+            };
             self.info(info).await?;
+            if self.output.len() >= WRITE_SIZE {
+                self.flush(transport).await?;
+            }
         }
         Ok(())
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), Ending> {
-        match &frame {
-            Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone()))?,
-            Frame::Close(close) => {
-                // The same code without the reason, as RFC 6455 §5.5.1 has it.
-                let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
-                return Err(Ending {
-                    close: Some(echo),
-                    reason: Reason::Remote(close.clone()),
-                });
-            }
-            _ => {}
+        if let Frame::Close(close) = frame {
+            // The same code without the reason, as RFC 6455 §5.5.1 has it.
+            let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
+            return Err(Ending {
+                close: Some(echo),
+                reason: Reason::Remote(close),
+            });
         }
-        let commands = caught(self.handler.handle(frame, &self.socket)).await;
+        let commands = caught(self.handler.handle(frame, &self.socket.0)).await;
         self.obey(commands)
     }
 
     async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
-        let commands = caught(self.handler.info(info, &self.socket)).await;
+        let commands = caught(self.handler.info(info, &self.socket.0)).await;
         self.obey(commands)
     }
 
     /// Every callback passes through here.
-    fn obey(&mut self, commands: Result<Commands, crate::unwind::Panic>) -> Result<(), Ending> {
+    fn obey(&mut self, commands: Result<Commands, Panic>) -> Result<(), Ending> {
         let commands = commands.map_err(|panic| Ending::crash(panic.to_string()))?;
+        if let Some(receives) = commands.receives {
+            self.receives = receives;
+        }
         for frame in commands.frames {
             if let Frame::Close(close) = frame {
                 // It is encoded with the ending; an illegal one is a crash like any illegal frame.
@@ -223,19 +261,32 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        if self.output.capacity() == 0 {
+            self.output = buffer::borrow_output();
+        }
         wire::encode(frame, &mut self.output).map_err(|why| Ending::crash(why.to_owned()))
     }
 
-    /// Writes what has been sent, in one write where the kernel takes it. Meanwhile only an overflowing mailbox is heard.
+    /// Writes what has been sent, in one write where the kernel takes it.
     async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        if self.output.is_empty() {
+        if self.output.capacity() == 0 {
             return Ok(());
         }
-        let output = std::mem::take(&mut self.output);
-        tokio::select! {
-            written = write(transport, &output, self.limits.write_timeout) => written.map_err(Ending::error),
-            () = self.inbox.overflow() => Err(Ending { close: None, reason: Reason::Slow }),
-        }
+        let mut output = std::mem::take(&mut self.output);
+        let written = match transport.stream().try_write(&output) {
+            Ok(written) if written == output.len() => Ok(()),
+            Ok(written) => {
+                output.drain(..written);
+                write_slowly(&self.mailbox, transport, &output, self.limits.write_timeout).await
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                write_slowly(&self.mailbox, transport, &output, self.limits.write_timeout).await
+            }
+            Err(error) => Err(Ending::error(error)),
+        };
+        output.clear();
+        buffer::give_back(output);
+        written
     }
 }
 
@@ -268,6 +319,24 @@ impl Ending {
     }
 }
 
+/// Writes to a peer that does not take everything at once. Meanwhile only an overflowing mailbox is heard.
+///
+/// Boxed: a deadline is something that a connection which writes freely has no room for.
+async fn write_slowly<M: Send + 'static>(
+    mailbox: &Mailbox<M>,
+    transport: &mut Transport,
+    output: &[u8],
+    deadline: Duration,
+) -> Result<(), Ending> {
+    Box::pin(async {
+        tokio::select! {
+            written = write(transport, output, deadline) => written.map_err(Ending::error),
+            () = mailbox.overflow() => Err(Ending { close: None, reason: Reason::Slow }),
+        }
+    })
+    .await
+}
+
 async fn write(transport: &mut Transport, mut bytes: &[u8], deadline: Duration) -> io::Result<()> {
     let stream = transport.stream();
     let write = async {
@@ -287,15 +356,11 @@ async fn write(transport: &mut Transport, mut bytes: &[u8], deadline: Duration) 
 
 /// Writes what is left and the close frame, and ends the sending direction. Says whether there is a peer to listen to.
 async fn write_close(transport: &mut Transport, output: &mut Vec<u8>, close: &Close, deadline: Duration) -> bool {
-    use std::pin::Pin;
-
-    use tokio::io::AsyncWrite as _;
-
     if wire::encode_close(close, output).is_err() || write(transport, output, deadline).await.is_err() {
         return false;
     }
-    *output = Vec::new();
-    std::future::poll_fn(|context| Pin::new(&mut *transport).poll_shutdown(context))
+    output.clear();
+    poll_fn(|context| Pin::new(&mut *transport).poll_shutdown(context))
         .await
         .is_ok()
 }

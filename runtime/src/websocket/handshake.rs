@@ -7,19 +7,20 @@ use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use serde::Deserialize;
 
-use super::connection::{Connection, Limits};
+use super::connection::{Connection, Ended, Limits};
 use super::init::Terms;
 use super::{IntoAccept, Socket, WebSocketHandler};
 use crate::error::Error;
-use crate::lifecycle::Lifecycle;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::Reply;
 use crate::transport;
+use crate::wheel::Wheel;
+use crate::wire;
 
 /// What RFC 6455 §1.3 has the server append to the key.
 const ACCEPT_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -54,11 +55,11 @@ impl Default for WebSocketOptions {
 }
 
 /// What every WebSocket route of an application shares.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) options: WebSocketOptions,
     pub(crate) pubsub: PubSub,
-    pub(crate) lifecycle: Lifecycle,
+    pub(crate) wheel: Wheel,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
 }
@@ -78,10 +79,9 @@ where
     let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
         return Error::new("a WebSocket needs a connection, and this request came without one").into_response();
     };
-    let (socket, inbox) = Socket::<M>::new(&settings.pubsub);
+    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel);
     parts.extensions.insert(socket.clone());
-    // What is joined in an `init` that refuses, panics or is cancelled with its request is left when this is dropped.
-    let unaccepted = EndOnDrop(Some(socket));
+    let socket = Ended(socket);
     let accepted = match init.call(&mut parts, state).await {
         Ok(output) => output.into_accept(),
         Err(rejection) => Err(rejection),
@@ -90,33 +90,13 @@ where
         Ok(accepted) => accepted,
         Err(refusal) => return refusal,
     };
-    let Some(socket) = unaccepted.accept() else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
     let response = switch_protocols(&key, &accepted.terms, &parts.headers);
     let limits = limits(&accepted.terms, &settings.options);
-    let lifecycle = settings.lifecycle.clone();
-    let websocket = Connection::new(accepted.handler, socket, inbox, limits, lifecycle);
+    let websocket = Connection::new(accepted.handler, socket, limits);
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response
-}
-
-struct EndOnDrop<M: Send + 'static>(Option<Socket<M>>);
-
-impl<M: Send + 'static> EndOnDrop<M> {
-    fn accept(mut self) -> Option<Socket<M>> {
-        self.0.take()
-    }
-}
-
-impl<M: Send + 'static> Drop for EndOnDrop<M> {
-    fn drop(&mut self) {
-        if let Some(socket) = &self.0 {
-            socket.end();
-        }
-    }
 }
 
 /// Checks the request, and gives the key.
@@ -128,6 +108,9 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
     let headers = &parts.headers;
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
+    }
+    if parts.version == Version::HTTP_10 {
+        return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1"));
     }
     if !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(refuse(
@@ -182,13 +165,15 @@ fn refuse(status: StatusCode, why: &'static str) -> Response {
 
 /// Whether a header that lists tokens has this one, in any case.
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|part| part.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers
         .get_all(name)
         .into_iter()
         .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|part| part.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 fn is_key(key: &HeaderValue) -> bool {
@@ -229,7 +214,8 @@ fn switch_protocols(key: &HeaderValue, terms: &Terms, request: &HeaderMap) -> Re
     }
     if let Some(protocol) = &terms.protocol {
         match HeaderValue::try_from(protocol) {
-            Ok(value) if has_token(request, header::SEC_WEBSOCKET_PROTOCOL, protocol) => {
+            // Names of sub-protocols are told apart by case.
+            Ok(value) if tokens(request, header::SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == protocol) => {
                 headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
             }
             _ => tracing::warn!("the sub-protocol `{protocol}` was not offered, and is not chosen"),
@@ -249,8 +235,11 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
     Limits {
         idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
         write_timeout: Duration::from_secs(options.write_timeout),
-        message_size: terms.max_message_size.unwrap_or(options.max_message_size),
-        fragments: options.max_fragments,
+        overflow: terms.overflow,
+        wire: wire::Limits {
+            message_size: terms.max_message_size.unwrap_or(options.max_message_size),
+            fragments: options.max_fragments,
+        },
     }
 }
 

@@ -38,6 +38,22 @@ pub(crate) struct Terms {
     pub(crate) headers: HeaderMap,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
+    pub(crate) overflow: Overflow,
+}
+
+/// What becomes of a broadcast for which a connection's mailbox has no room: 1,024 messages, or 1 MiB of broadcasts.
+///
+/// It is full when the client does not read, or when the handler does not keep up. Messages of the handler's own are never
+/// dropped: their sender gets them back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The connection is closed with 1013, and its handler is told [`Reason::Slow`](crate::Reason::Slow).
+    #[default]
+    Close,
+    /// The new one is dropped.
+    DropNewest,
+    /// The oldest broadcasts are dropped, until the new one fits.
+    DropOldest,
 }
 
 /// A refused handshake: 400 by default, or any response.
@@ -102,6 +118,12 @@ impl<H> Accept<H> {
     /// Closes the connection when nothing is received for so long, in place of `websocket.idle_timeout` (60 s).
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.terms.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Chooses what becomes of broadcasts that a slow client or a slow handler leaves no room for.
+    pub fn overflow(mut self, policy: Overflow) -> Self {
+        self.terms.overflow = policy;
         self
     }
 

@@ -1,5 +1,6 @@
 //! WebSocket connections, as their handlers see them.
 
+mod buffer;
 mod commands;
 mod connection;
 mod handler;
@@ -11,7 +12,7 @@ mod socket;
 pub use commands::Commands;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
-pub use init::{Accept, IntoAccept, Rejection};
-pub(crate) use mailbox::{Arrival, Inbox};
+pub use init::{Accept, IntoAccept, Overflow, Rejection};
+pub(crate) use mailbox::Mailbox;
 pub use mailbox::{NotSent, Timer};
 pub use socket::Socket;

@@ -8,9 +8,10 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::handler::NoMessage;
-use super::mailbox::{Inbox, Mailbox, NotSent, Timer};
+use super::mailbox::{Mailbox, NotSent, Timer};
 use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
+use crate::wheel::Wheel;
 use crate::wire::Text;
 
 /// A handle on a connection, for its handler and for tasks that the handler starts.
@@ -26,10 +27,15 @@ struct Inner<M> {
 }
 
 impl<M: Send + 'static> Socket<M> {
-    pub(crate) fn new(pubsub: &PubSub) -> (Self, Inbox<M>) {
-        let (mailbox, inbox) = Mailbox::new();
-        let membership = Membership::new(pubsub);
-        (Self(Arc::new(Inner { membership, mailbox })), inbox)
+    pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel) -> Self {
+        Self(Arc::new(Inner {
+            membership: Membership::new(pubsub),
+            mailbox: Arc::new(Mailbox::new(wheel)),
+        }))
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
+        &self.0.mailbox
     }
 
     /// The connection's name among subscribers, as [`PubSub::members`] lists it.
@@ -118,6 +124,12 @@ impl<M: Send + 'static> Socket<M> {
     /// The end of the connection, for all who still hold a handle.
     pub(crate) fn end(&self) {
         self.0.membership.end();
+        self.0.mailbox.end();
+    }
+
+    /// How many messages wait for this connection.
+    pub fn queue_len(&self) -> usize {
+        self.0.mailbox.len()
     }
 }
 

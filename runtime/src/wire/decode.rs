@@ -1,10 +1,15 @@
 //! Bytes to frames, however the bytes are cut (RFC 6455 §5.2 to §5.6).
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 
 use super::Text;
 use super::encode::MAX_CONTROL_PAYLOAD;
 use super::frame::{Close, Frame};
+
+/// The longest header: two bytes, eight of length, four of mask (RFC 6455 §5.2).
+const MAX_HEADER: usize = 14;
+/// A header is cheap to send: what it promises is reserved only up to here, the rest as it comes.
+const TRUSTED: usize = 64 * 1024;
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -26,26 +31,32 @@ pub(crate) enum Violation {
     Size,
 }
 
-/// The state between two reads. It holds only what is unfinished; between messages, nothing.
-#[derive(Debug)]
-pub(crate) struct Decoder {
-    limits: Limits,
+/// What is unfinished between two reads. The bytes that were read are the caller's: it takes all it is given, and between
+/// messages it holds nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder(Option<Box<Unfinished>>);
+
+#[derive(Debug, Default)]
+struct Unfinished {
+    /// The header that has only begun to come.
+    header: [u8; MAX_HEADER],
+    header_length: usize,
     /// The frame whose payload is still coming.
-    frame: Option<Partial>,
+    frame: Option<Header>,
+    /// How much of that payload has come.
+    received: usize,
+    /// The payload of a control frame that is still coming.
+    control: Vec<u8>,
     /// The message whose fragments are still coming.
     message: Option<Message>,
-    /// The payload of the control frame that is coming.
-    control: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Partial {
+struct Header {
     opcode: Opcode,
     fin: bool,
     mask: [u8; 4],
-    /// How far the mask has come.
-    phase: usize,
-    remaining: usize,
+    length: usize,
 }
 
 #[derive(Debug)]
@@ -74,179 +85,226 @@ impl Opcode {
 }
 
 impl Decoder {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            frame: None,
-            message: None,
-            control: Vec::new(),
-        }
-    }
-
-    /// Takes the next frame out of `input`, or all of `input` where that is not enough for one.
+    /// Takes the next frame out of `input`, unmasking it in place. Gives it with the number of bytes that were taken:
+    /// all of them where they are not enough for a frame.
     ///
     /// After a violation the decoder is of no more use.
-    pub(crate) fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Frame>, Violation> {
-        loop {
-            let mut frame = match self.frame.take() {
-                Some(frame) => frame,
-                None => match self.header(input)? {
-                    Some(frame) => frame,
-                    None => return Ok(None),
-                },
+    pub(crate) fn decode(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+        let mut taken = 0;
+        while taken < input.len() {
+            let rest = &mut input[taken..];
+            let (more, frame) = if self.0.is_none() {
+                self.decode_whole(rest, limits)?
+            } else {
+                self.decode_part(rest, limits)?
             };
-            let taken = frame.remaining.min(input.len());
-            let target = match &mut self.message {
-                Some(message) if !frame.opcode.is_control() => &mut message.data,
-                _ => &mut self.control,
-            };
-            let start = target.len();
-            target.extend_from_slice(&input[..taken]);
-            unmask(&mut target[start..], frame.mask, frame.phase);
-            input.advance(taken);
-            frame.phase = (frame.phase + taken) % 4;
-            frame.remaining -= taken;
-            self.check_text(&frame)?;
-            if frame.remaining > 0 {
-                self.frame = Some(frame);
-                return Ok(None);
-            }
-            if let Some(frame) = self.finish(&frame)? {
-                return Ok(Some(frame));
+            taken += more;
+            if frame.is_some() {
+                return Ok((taken, frame));
             }
         }
+        Ok((taken, None))
     }
 
-    /// Reads a frame's header, and judges by it alone whether the payload may come.
-    fn header(&mut self, input: &mut BytesMut) -> Result<Option<Partial>, Violation> {
-        let &[first, second, ..] = &input[..] else {
-            return Ok(None);
+    /// The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
+    fn decode_whole(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+        let Some((header, start)) = parse_header(input, None, limits)? else {
+            return self.decode_part(input, limits);
         };
-        if first & 0x70 != 0 {
-            return Err(Violation::Protocol("a reserved bit is set"));
+        let end = start + header.length;
+        if !header.fin || end > input.len() {
+            return self.decode_part(input, limits);
         }
-        if second & 0x80 == 0 {
-            return Err(Violation::Protocol("a client's frame must be masked"));
+        let payload = &mut input[start..end];
+        unmask(payload, header.mask, 0);
+        Ok((end, Some(whole(header.opcode, Bytes::copy_from_slice(payload))?)))
+    }
+
+    /// Goes on with what is unfinished, as far as the input reaches.
+    fn decode_part(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+        let unfinished = self.0.get_or_insert_default();
+        let (taken, frame) = unfinished.go_on(input, limits)?;
+        if unfinished.is_empty() {
+            self.0 = None;
         }
-        let fin = first & 0x80 != 0;
-        let opcode = match first & 0x0F {
-            0x0 => Opcode::Continuation,
-            0x1 => Opcode::Text,
-            0x2 => Opcode::Binary,
-            0x8 => Opcode::Close,
-            0x9 => Opcode::Ping,
-            0xA => Opcode::Pong,
-            _ => return Err(Violation::Protocol("a reserved opcode")),
+        Ok((taken, frame))
+    }
+}
+
+impl Unfinished {
+    fn is_empty(&self) -> bool {
+        self.header_length == 0 && self.frame.is_none() && self.message.is_none()
+    }
+
+    /// Takes one step: a header, or what there is of a payload.
+    fn go_on(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+        let (header, taken) = match self.frame {
+            Some(header) => (header, 0),
+            None => match self.header(input, limits)? {
+                (Some(header), taken) => (header, taken),
+                (None, taken) => return Ok((taken, None)),
+            },
         };
-        let short = usize::from(second & 0x7F);
-        if opcode.is_control() && (!fin || short > MAX_CONTROL_PAYLOAD) {
-            return Err(Violation::Protocol(
-                "a control frame is whole and has at most 125 bytes",
-            ));
+        let payload = &mut input[taken..];
+        let here = payload.len().min(header.length - self.received);
+        let payload = &mut payload[..here];
+        unmask(payload, header.mask, self.received);
+        self.received += here;
+        let complete = self.received == header.length;
+        if header.opcode.is_control() {
+            self.control.extend_from_slice(payload);
+        } else if let Some(message) = &mut self.message {
+            message.data.extend_from_slice(payload);
+            message.check(header.fin && complete)?;
         }
-        match (opcode, &self.message) {
-            (Opcode::Continuation, None) => return Err(Violation::Protocol("a continuation of nothing")),
-            (Opcode::Text | Opcode::Binary, Some(_)) => {
-                return Err(Violation::Protocol("a new message inside a fragmented one"));
+        self.frame = (!complete).then_some(header);
+        let frame = if complete { self.finish(&header)? } else { None };
+        Ok((taken + here, frame))
+    }
+
+    /// Takes as much of a header as there is, and begins its frame when it is whole.
+    fn header(&mut self, input: &[u8], limits: &Limits) -> Result<(Option<Header>, usize), Violation> {
+        let before = self.header_length;
+        let here = input.len().min(MAX_HEADER - before);
+        self.header[before..before + here].copy_from_slice(&input[..here]);
+        let available = &self.header[..before + here];
+        let Some((header, length)) = parse_header(available, self.message.as_ref(), limits)? else {
+            self.header_length = before + here;
+            return Ok((None, here));
+        };
+        self.header_length = 0;
+        self.received = 0;
+        if !header.opcode.is_control() {
+            let message = self.message.get_or_insert_with(|| Message {
+                is_text: header.opcode == Opcode::Text,
+                data: Vec::new(),
+                valid: 0,
+                fragments: 0,
+            });
+            message.fragments += 1;
+            if message.fragments > limits.fragments {
+                return Err(Violation::Protocol("a message in too many fragments"));
             }
-            _ => {}
+            message.data.reserve_exact(header.length.min(TRUSTED));
         }
-        let extended = match short {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        let Some(extension) = input.get(2..2 + extended) else {
-            return Ok(None);
-        };
-        let length = match extended {
-            0 => short as u64,
-            _ => extension.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
-        };
-        if length >> 63 != 0 || (extended == 2 && length < 126) || (extended == 8 && length < 0x1_0000) {
-            return Err(Violation::Protocol(
-                "a length in more bytes than it needs, or with its top bit set",
-            ));
-        }
-        let so_far = self.message.as_ref().map_or(0, |message| message.data.len());
-        let length = usize::try_from(length).map_err(|_| Violation::Size)?;
-        if !opcode.is_control() && length.saturating_add(so_far) > self.limits.message_size {
-            return Err(Violation::Size);
-        }
-        let Some(&[a, b, c, d]) = input.get(2 + extended..6 + extended) else {
-            return Ok(None);
-        };
-        input.advance(6 + extended);
-        if !opcode.is_control() {
-            self.begin_fragment(opcode, length)?;
-        }
-        Ok(Some(Partial {
-            opcode,
-            fin,
-            mask: [a, b, c, d],
-            phase: 0,
-            remaining: length,
-        }))
-    }
-
-    fn begin_fragment(&mut self, opcode: Opcode, length: usize) -> Result<(), Violation> {
-        /// A header is cheap to send: what it promises is reserved only up to here, the rest as it comes.
-        const TRUSTED: usize = 64 * 1024;
-        let message = self.message.get_or_insert_with(|| Message {
-            is_text: opcode == Opcode::Text,
-            data: Vec::new(),
-            valid: 0,
-            fragments: 0,
-        });
-        message.fragments += 1;
-        if message.fragments > self.limits.fragments {
-            return Err(Violation::Protocol("a message in too many fragments"));
-        }
-        message.data.reserve_exact(length.min(TRUSTED));
-        Ok(())
-    }
-
-    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends.
-    fn check_text(&mut self, frame: &Partial) -> Result<(), Violation> {
-        let Some(message) = &mut self.message else {
-            return Ok(());
-        };
-        if frame.opcode.is_control() || !message.is_text {
-            return Ok(());
-        }
-        match std::str::from_utf8(&message.data[message.valid..]) {
-            Ok(text) => message.valid += text.len(),
-            Err(error) if error.error_len().is_some() => return Err(Violation::Encoding),
-            Err(_) if frame.fin && frame.remaining == 0 => return Err(Violation::Encoding),
-            // A character that has only begun.
-            Err(error) => message.valid += error.valid_up_to(),
-        }
-        Ok(())
+        Ok((Some(header), length - before))
     }
 
     /// Ends a frame, and with it perhaps a message.
-    fn finish(&mut self, frame: &Partial) -> Result<Option<Frame>, Violation> {
-        if frame.opcode.is_control() {
-            let payload = Bytes::from(std::mem::take(&mut self.control));
-            return Ok(Some(match frame.opcode {
-                Opcode::Ping => Frame::Ping(payload),
-                Opcode::Pong => Frame::Pong(payload),
-                _ => Frame::Close(close(payload)?),
-            }));
+    fn finish(&mut self, header: &Header) -> Result<Option<Frame>, Violation> {
+        if header.opcode.is_control() {
+            return whole(header.opcode, std::mem::take(&mut self.control).into()).map(Some);
         }
-        if !frame.fin {
+        if !header.fin {
             return Ok(None);
         }
-        let Some(message) = self.message.take() else {
-            return Ok(None);
-        };
-        let data = Bytes::from(message.data);
-        Ok(Some(if message.is_text {
-            Frame::Text(Text::try_from(data).map_err(|_| Violation::Encoding)?)
-        } else {
-            Frame::Binary(data)
-        }))
+        let message = self.message.take();
+        let message = message.map(|message| {
+            let opcode = if message.is_text { Opcode::Text } else { Opcode::Binary };
+            whole(opcode, message.data.into())
+        });
+        message.transpose()
     }
+}
+
+impl Message {
+    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends.
+    fn check(&mut self, is_last: bool) -> Result<(), Violation> {
+        if !self.is_text {
+            return Ok(());
+        }
+        match std::str::from_utf8(&self.data[self.valid..]) {
+            Ok(text) => self.valid += text.len(),
+            Err(error) if error.error_len().is_some() || is_last => return Err(Violation::Encoding),
+            // A character that has only begun.
+            Err(error) => self.valid += error.valid_up_to(),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a header, and judges by it alone whether its payload may come. Gives it with its length; `None` where it is not
+/// whole.
+fn parse_header(
+    input: &[u8],
+    message: Option<&Message>,
+    limits: &Limits,
+) -> Result<Option<(Header, usize)>, Violation> {
+    let &[first, second, ..] = input else {
+        return Ok(None);
+    };
+    if first & 0x70 != 0 {
+        return Err(Violation::Protocol("a reserved bit is set"));
+    }
+    if second & 0x80 == 0 {
+        return Err(Violation::Protocol("a client's frame must be masked"));
+    }
+    let fin = first & 0x80 != 0;
+    let opcode = match first & 0x0F {
+        0x0 => Opcode::Continuation,
+        0x1 => Opcode::Text,
+        0x2 => Opcode::Binary,
+        0x8 => Opcode::Close,
+        0x9 => Opcode::Ping,
+        0xA => Opcode::Pong,
+        _ => return Err(Violation::Protocol("a reserved opcode")),
+    };
+    let short = usize::from(second & 0x7F);
+    if opcode.is_control() && (!fin || short > MAX_CONTROL_PAYLOAD) {
+        return Err(Violation::Protocol(
+            "a control frame is whole and has at most 125 bytes",
+        ));
+    }
+    match (opcode, message) {
+        (Opcode::Continuation, None) => return Err(Violation::Protocol("a continuation of nothing")),
+        (Opcode::Text | Opcode::Binary, Some(_)) => {
+            return Err(Violation::Protocol("a new message inside a fragmented one"));
+        }
+        _ => {}
+    }
+    let extended = match short {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let Some(extension) = input.get(2..2 + extended) else {
+        return Ok(None);
+    };
+    let length = match extended {
+        0 => short as u64,
+        _ => extension.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
+    };
+    if length >> 63 != 0 || (extended == 2 && length < 126) || (extended == 8 && length < 0x1_0000) {
+        return Err(Violation::Protocol(
+            "a length in more bytes than it needs, or with its top bit set",
+        ));
+    }
+    let so_far = message.map_or(0, |message| message.data.len());
+    let length = usize::try_from(length).map_err(|_| Violation::Size)?;
+    if !opcode.is_control() && length.saturating_add(so_far) > limits.message_size {
+        return Err(Violation::Size);
+    }
+    let Some(&[a, b, c, d]) = input.get(2 + extended..6 + extended) else {
+        return Ok(None);
+    };
+    let header = Header {
+        opcode,
+        fin,
+        mask: [a, b, c, d],
+        length,
+    };
+    Ok(Some((header, 6 + extended)))
+}
+
+/// The frame of a whole payload.
+fn whole(opcode: Opcode, payload: Bytes) -> Result<Frame, Violation> {
+    Ok(match opcode {
+        Opcode::Text => Frame::Text(Text::try_from(payload).map_err(|_| Violation::Encoding)?),
+        Opcode::Ping => Frame::Ping(payload),
+        Opcode::Pong => Frame::Pong(payload),
+        Opcode::Close => Frame::Close(close(payload)?),
+        Opcode::Binary | Opcode::Continuation => Frame::Binary(payload),
+    })
 }
 
 fn close(mut payload: Bytes) -> Result<Close, Violation> {
@@ -266,10 +324,22 @@ fn close(mut payload: Bytes) -> Result<Close, Violation> {
     }
 }
 
-/// Unmasks in place (RFC 6455 §5.3), from the place in the mask that the payload has come to.
-fn unmask(payload: &mut [u8], mut mask: [u8; 4], phase: usize) {
-    mask.rotate_left(phase);
-    for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+/// Unmasks in place (RFC 6455 §5.3) a part of a payload that begins `offset` bytes into it.
+fn unmask(payload: &mut [u8], mut mask: [u8; 4], offset: usize) {
+    /// Wide enough for the compiler to use vectors.
+    const WIDTH: usize = 32;
+    mask.rotate_left(offset % 4);
+    let mut pattern = [0; WIDTH];
+    for (byte, mask) in pattern.iter_mut().zip(mask.iter().cycle()) {
+        *byte = *mask;
+    }
+    let mut chunks = payload.chunks_exact_mut(WIDTH);
+    for chunk in &mut chunks {
+        for (byte, mask) in chunk.iter_mut().zip(&pattern) {
+            *byte ^= mask;
+        }
+    }
+    for (byte, mask) in chunks.into_remainder().iter_mut().zip(&pattern) {
         *byte ^= mask;
     }
 }
@@ -303,15 +373,18 @@ mod tests {
 
     /// Feeds the bytes in pieces of this size.
     fn decode(bytes: &[u8], piece: usize) -> Result<Vec<Frame>, Violation> {
-        let mut decoder = Decoder::new(LIMITS);
-        let mut input = BytesMut::new();
+        let mut decoder = Decoder::default();
         let mut frames = Vec::new();
         for piece in bytes.chunks(piece) {
-            input.extend_from_slice(piece);
-            while let Some(frame) = decoder.decode(&mut input)? {
-                frames.push(frame);
+            let mut piece = piece.to_vec();
+            let mut at = 0;
+            while at < piece.len() {
+                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS)?;
+                at += taken;
+                frames.extend(frame);
             }
         }
+        assert!(!frames.is_empty() || decoder.0.is_some(), "what is taken is kept");
         Ok(frames)
     }
 

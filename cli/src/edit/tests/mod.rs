@@ -1,4 +1,4 @@
-//! Goldens for modules and imports, and what the other tests of edits are made with.
+//! Goldens for declarations: modules, imports.
 
 mod properties;
 mod routes;
@@ -114,18 +114,20 @@ fn a_module_takes_its_own_line_in_every_kind_of_file() {
 
 #[test]
 fn a_module_is_present_however_it_is_declared() {
-    for text in [
-        "mod a;",
-        "pub(crate) mod a;",
-        "pub mod a {}",
-        "#[cfg(unix)] pub mod a;",
-        "mod  a  ;",
-    ] {
+    for text in ["mod a;", "pub(crate) mod a;", "#[cfg(unix)] pub mod a;", "mod  a  ;"] {
         assert_eq!(module("a").insert(text).unwrap(), Edit::Unchanged, "{text}");
     }
     for text in ["// pub mod a;", "mod b { mod a; }", "const A: &str = \"pub mod a;\";"] {
         assert!(matches!(module("a").insert(text).unwrap(), Edit::Changed(_)), "{text}");
     }
+}
+
+#[test]
+fn a_module_written_in_place_has_no_file() {
+    assert_eq!(
+        refused(&module("a"), "pub mod a {}"),
+        "`mod a` is written in place there, and has no file of its own"
+    );
 }
 
 #[test]

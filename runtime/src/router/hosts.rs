@@ -1,0 +1,52 @@
+//! Which router answers which host.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::Request;
+use http::header;
+
+/// A router for each host that has routes of its own, and one for all others. A path that a host's own router does not
+/// know goes on to that.
+pub(super) struct Hosts {
+    own: BTreeMap<String, Router>,
+    any: Router,
+}
+
+impl Hosts {
+    pub(super) fn new(own: BTreeMap<String, Router>, any: Router) -> Self {
+        Self { own, any }
+    }
+
+    pub(super) fn router(&self, request: &Request) -> &Router {
+        if self.own.is_empty() {
+            return &self.any;
+        }
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host
+            .or_else(|| request.uri().host())
+            .map(|host| without_port(host).to_ascii_lowercase());
+        host.and_then(|host| self.own.get(&host)).unwrap_or(&self.any)
+    }
+}
+
+/// The name in a `host` header: the colons of an IPv6 address, in brackets, begin no port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn a_port_is_cut_off_the_name() {
+        assert_eq!(without_port("a.example:80"), "a.example");
+        assert_eq!(without_port("a.example"), "a.example");
+        assert_eq!(without_port("[::1]:80"), "[::1]");
+        assert_eq!(without_port("[::1]"), "[::1]");
+    }
+}

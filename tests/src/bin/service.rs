@@ -1,0 +1,109 @@
+//! An application to be ended: its requests and WebSockets last as long as the test wants.
+
+#![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
+
+use std::sync::LazyLock;
+
+use nova::prelude::*;
+use nova_tests::Gate;
+
+static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
+
+struct Listener;
+
+impl Listener {
+    async fn init() -> Self {
+        Self
+    }
+}
+
+impl WebSocketHandler for Listener {
+    async fn handle(&mut self, frame: Frame, _socket: &Socket) -> Commands {
+        Commands::send(frame)
+    }
+
+    async fn terminate(self, reason: Reason, _socket: &Socket) {
+        eprintln!("terminate: {reason:?}");
+    }
+}
+
+struct Stubborn;
+
+impl Stubborn {
+    async fn init() -> Self {
+        Self
+    }
+}
+
+impl WebSocketHandler for Stubborn {
+    async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+        eprintln!("handling");
+        GATE.pass().await;
+        Commands::send("handled")
+    }
+}
+
+async fn begin() -> &'static str {
+    eprintln!("begun");
+    GATE.pass().await;
+    "finished"
+}
+
+async fn create() -> Reply {
+    Reply::status(201)
+}
+
+async fn panics() -> &'static str {
+    panic!("boom")
+}
+
+async fn fails() -> nova::Result<Reply> {
+    let number: u8 = "x".parse().map_err(std::io::Error::other)?;
+    Ok(Reply::json(number))
+}
+
+async fn not_found() -> &'static str {
+    "nothing here"
+}
+
+async fn nobody() -> Access {
+    Access::deny()
+}
+
+fn routes() -> Routes {
+    Routes::new()
+        .group(
+            Group::new("/")
+                .get("/", async || "here")
+                .get("/slow/{id}", begin)
+                .post("/posts", create)
+                .get("/panic", panics)
+                .get("/fails", fails)
+                .get("/unhandled", async || Reply::of("unknown", ()))
+                .ws("/ws", Listener::init)
+                .ws("/stubborn", Stubborn::init),
+        )
+        .group(
+            Group::new("/admin")
+                .host("admin.example")
+                .security(nobody)
+                .get("/", create),
+        )
+        .status(404, not_found)
+}
+
+/// Opens the gate at the first line on standard input, unless that belongs to a supervisor.
+fn await_opening() {
+    if std::env::var_os("NOVA_SUPERVISED").is_none() {
+        std::thread::spawn(|| {
+            if std::io::stdin().lines().next().is_some() {
+                GATE.open();
+            }
+        });
+    }
+}
+
+fn main() -> nova::Result<()> {
+    await_opening();
+    nova::App::new(routes).run()
+}

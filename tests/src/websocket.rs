@@ -1,0 +1,238 @@
+//! A WebSocket client that speaks in bytes, so that it can say anything.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
+use crate::Server;
+use crate::http::{Connection, Response};
+
+/// The key of RFC 6455 §1.3.
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// What a server makes of it.
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// The first byte of a frame that is a whole text message.
+pub const TEXT: u8 = 0x81;
+/// The first byte of a frame that is a whole binary message.
+pub const BINARY: u8 = 0x82;
+/// The first byte of a close frame.
+pub const CLOSE: u8 = 0x88;
+/// The first byte of a ping.
+pub const PING: u8 = 0x89;
+/// The first byte of a pong.
+pub const PONG: u8 = 0x8A;
+/// Taken from a first byte, it makes the frame one that is continued.
+pub const FIN: u8 = 0x80;
+
+/// An open connection.
+#[derive(Debug)]
+pub struct WebSocket {
+    stream: TcpStream,
+    input: Vec<u8>,
+    /// The response that accepted.
+    pub handshake: Response,
+}
+
+/// What a client receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// A ping.
+    Ping(Vec<u8>),
+    /// A pong.
+    Pong(Vec<u8>),
+    /// A close frame: its code and reason.
+    Close(Option<u16>, String),
+    /// The end of the stream.
+    End,
+}
+
+impl Received {
+    /// A text message.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    /// A close frame without a reason.
+    pub fn close(code: u16) -> Self {
+        Self::Close(Some(code), String::new())
+    }
+}
+
+/// A request for an upgrade, with more headers.
+pub fn upgrade(target: &str, headers: &[(&str, &str)]) -> String {
+    let mut request = format!(
+        "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n"
+    );
+    for (name, value) in headers {
+        write!(request, "{name}: {value}\r\n").unwrap();
+    }
+    request + "\r\n"
+}
+
+/// A client's frame: masked, its length in as few bytes as it needs.
+pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+    let payload = payload.as_ref();
+    let mut frame = header(first, payload.len());
+    frame.extend(MASK);
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+/// The head of a masked frame, up to its length.
+pub fn header(first: u8, length: usize) -> Vec<u8> {
+    let mut header = vec![first];
+    match length {
+        0..=125 => header.push(0x80 | u8::try_from(length).unwrap()),
+        126..=0xFFFF => {
+            header.push(0x80 | 0x7E);
+            header.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+        _ => {
+            header.push(0x80 | 0x7F);
+            header.extend((length as u64).to_be_bytes());
+        }
+    }
+    header
+}
+
+/// The payload of a close frame.
+pub fn closing(code: u16, reason: &str) -> Vec<u8> {
+    [&code.to_be_bytes(), reason.as_bytes()].concat()
+}
+
+/// Asks for an upgrade that is refused.
+pub fn refused(server: &Server, target: &str, headers: &[(&str, &str)]) -> Response {
+    let mut connection = server.connect();
+    connection.send(upgrade(target, headers));
+    let response = connection.response("GET");
+    assert_ne!(response.status, 101, "the upgrade was accepted");
+    response
+}
+
+impl WebSocket {
+    /// Connects.
+    pub fn open(server: &Server, target: &str) -> Self {
+        Self::open_with(server, target, &[], [])
+    }
+
+    /// Connects with more headers, and with frames that are sent together with the request.
+    pub fn open_with(
+        server: &Server,
+        target: &str,
+        headers: &[(&str, &str)],
+        pipelined: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Self {
+        Self::upgraded(server.connect(), target, headers, pipelined)
+    }
+
+    /// Upgrades a connection.
+    pub fn upgraded(
+        mut connection: Connection,
+        target: &str,
+        headers: &[(&str, &str)],
+        pipelined: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Self {
+        let mut request = upgrade(target, headers).into_bytes();
+        request.extend(pipelined.into_iter().flatten());
+        connection.send(request);
+        let handshake = connection.response("GET");
+        assert_eq!(handshake.status, 101, "{:?}", String::from_utf8_lossy(&handshake.body));
+        let (stream, input) = connection.into_parts();
+        Self {
+            stream,
+            input,
+            handshake,
+        }
+    }
+
+    /// Sends a frame.
+    pub fn send(&mut self, first: u8, payload: impl AsRef<[u8]>) {
+        self.send_bytes(frame(first, payload));
+    }
+
+    /// Sends a text message.
+    pub fn text(&mut self, text: &str) {
+        self.send(TEXT, text);
+    }
+
+    /// Sends bytes, in one write.
+    pub fn send_bytes(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends nothing more.
+    pub fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Waits for the next frame.
+    pub fn receive(&mut self) -> Received {
+        let Some([first, second]) = self.take(2).and_then(|head| <[u8; 2]>::try_from(head).ok()) else {
+            return Received::End;
+        };
+        assert_eq!(second & 0x80, 0, "a server's frame is not masked");
+        let length = match second {
+            126 => self.number(2),
+            127 => self.number(8),
+            short => usize::from(short),
+        };
+        let payload = self.take(length).expect("the end of a frame");
+        match first {
+            TEXT => Received::Text(String::from_utf8(payload).unwrap()),
+            BINARY => Received::Binary(payload),
+            PING => Received::Ping(payload),
+            PONG => Received::Pong(payload),
+            CLOSE => match payload.split_at_checked(2) {
+                Some((code, reason)) => Received::Close(
+                    Some(u16::from_be_bytes(code.try_into().unwrap())),
+                    String::from_utf8(reason.to_vec()).unwrap(),
+                ),
+                None => Received::Close(None, String::new()),
+            },
+            other => panic!("a frame that begins with {other:#x}"),
+        }
+    }
+
+    /// Waits for the next frame, which is a text.
+    pub fn receive_text(&mut self) -> String {
+        match self.receive() {
+            Received::Text(text) => text,
+            other => panic!("{other:?} in place of a text"),
+        }
+    }
+
+    /// What comes from now on, to the end of the stream.
+    pub fn rest(&mut self) -> Vec<Received> {
+        let rest = std::iter::from_fn(|| Some(self.receive()).filter(|received| *received != Received::End));
+        rest.collect()
+    }
+
+    fn number(&mut self, bytes: usize) -> usize {
+        let bytes = self.take(bytes).expect("a length");
+        bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
+    }
+
+    /// Takes so many bytes. `None` when the stream ends before the first.
+    fn take(&mut self, wanted: usize) -> Option<Vec<u8>> {
+        let mut scratch = vec![0; 64 * 1024];
+        while self.input.len() < wanted {
+            match self.stream.read(&mut scratch) {
+                Ok(0) => {
+                    assert!(self.input.is_empty(), "the stream ends within a frame");
+                    return None;
+                }
+                Ok(read) => self.input.extend_from_slice(&scratch[..read]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("nothing came: {error}"),
+            }
+        }
+        Some(self.input.drain(..wanted).collect())
+    }
+}

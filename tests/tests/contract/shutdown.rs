@@ -1,0 +1,114 @@
+//! The end of a process: what is finished, what is told, and what is cut.
+
+use nova_tests::http::Connection;
+use nova_tests::process::await_refusal;
+use nova_tests::websocket::{TEXT, frame};
+use nova_tests::{Process, Received, WebSocket};
+
+use crate::service::{start, start_with};
+
+/// Begins a request that lasts until the gate is opened.
+fn begin(process: &Process, address: std::net::SocketAddr) -> Connection {
+    let mut connection = Connection::open(address);
+    connection.send("GET /slow/1 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    process.lines().await_note("begun");
+    connection
+}
+
+#[test]
+fn sigterm_ends_it_with_0_and_the_listener_is_closed() {
+    for signal in ["TERM", "INT"] {
+        let (mut process, _directory) = start();
+        let address = process.address();
+        assert_eq!(Connection::open(address).request("GET", "/", &[], "").text(), "here");
+        process.signal(signal);
+        assert_eq!(process.end().code(), Some(0), "{signal}");
+        await_refusal(address);
+    }
+}
+
+#[test]
+fn a_running_request_is_answered_and_nothing_new_is_accepted() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut running = begin(&process, address);
+    process.signal("TERM");
+    await_refusal(address);
+    process.say("open");
+    let response = running.response("GET");
+    assert_eq!(
+        (response.text(), response.header("connection")),
+        ("finished", Some("close"))
+    );
+    assert!(running.is_ended());
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_callback_in_flight_is_finished_before_the_1001() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut socket = WebSocket::upgraded(Connection::open(address), "/stubborn", &[], [frame(TEXT, "work")]);
+    process.lines().await_note("handling");
+    process.signal("TERM");
+    await_refusal(address);
+    process.say("open");
+    assert_eq!(socket.rest(), [Received::text("handled"), Received::close(1001)]);
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn websockets_are_closed_with_1001_and_told_of_the_shutdown() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut sockets = [(); 3].map(|()| WebSocket::upgraded(Connection::open(address), "/ws", &[], []));
+    sockets[0].text("a");
+    assert_eq!(sockets[0].receive_text(), "a");
+    process.signal("TERM");
+    for socket in &mut sockets {
+        assert_eq!(socket.rest(), [Received::close(1001)]);
+    }
+    drop(sockets);
+    for _ in 0..3 {
+        assert!(process.lines().await_note("terminate").contains("Shutdown"));
+    }
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_connection_without_a_request_does_not_hold_it() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut idle = Connection::open(address);
+    assert_eq!(idle.request("GET", "/", &[], "").text(), "here");
+    let _silent = Connection::open(address);
+    process.signal("TERM");
+    assert_eq!(process.end().code(), Some(0));
+    assert!(idle.is_ended());
+}
+
+#[test]
+fn the_deadline_ends_what_does_not_end() {
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_TIMEOUT", "1")]);
+    let address = process.address();
+    let _running = begin(&process, address);
+    let mut half = Connection::open(address);
+    half.send("GET / HTTP/1.1\r\nhost: loc");
+    let stubborn = Connection::open(address);
+    let _stubborn = WebSocket::upgraded(stubborn, "/stubborn", &[], [frame(TEXT, "work")]);
+    process.lines().await_note("handling");
+    process.signal("TERM");
+    process.end();
+    process.lines().await_note("did not end within");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_TIMEOUT", "3600")]);
+    let address = process.address();
+    let _running = begin(&process, address);
+    process.signal("TERM");
+    await_refusal(address);
+    process.signal("TERM");
+    process.end();
+}
