@@ -207,7 +207,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             return describe::print(&(self.routes)(&environment));
         }
         let config = self.take_config()?;
-        telemetry::start(&config.section("log")?, config.environment())?;
+        telemetry::start(&config.section("log")?, config.environment());
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
