@@ -20,7 +20,7 @@ pub(crate) struct Cli {
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 
-    /// When to colour what is printed.
+    /// When to colour what is printed; `auto` asks the terminal and `NO_COLOR`.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 
@@ -29,13 +29,12 @@ pub(crate) struct Cli {
 }
 
 /// When to use colour.
+//
+// The values have no documentation of their own: clap would make a page of every `--help` for it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
