@@ -17,11 +17,17 @@ Examples:
   nova serve                         run it, and run it again on every change")]
 pub(crate) struct Cli {
     /// Run as if started in this directory.
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", display_order = 100)]
     pub(crate) directory: Option<PathBuf>,
 
     /// When to colour what is printed; `auto` asks the terminal and `NO_COLOR`.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        display_order = 101
+    )]
     pub(crate) color: Color,
 
     #[command(subcommand)]
