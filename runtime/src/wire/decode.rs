@@ -3,33 +3,11 @@
 use bytes::{Buf as _, Bytes};
 
 use super::Text;
-use super::encode::MAX_CONTROL_PAYLOAD;
 use super::frame::{Close, Frame};
+use super::header::{Header, Limits, MAX_HEADER, Opcode, Violation};
 
-/// The longest header: two bytes, eight of length, four of mask (RFC 6455 §5.2).
-const MAX_HEADER: usize = 14;
 /// A header is cheap to send: what it promises is reserved only up to here, the rest as it comes.
 const TRUSTED: usize = 64 * 1024;
-
-/// What a client may send.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The size of a message in bytes, inclusive: of one frame and of all its fragments together.
-    pub(crate) message_size: usize,
-    /// The number of frames that one message may come in.
-    pub(crate) fragments: usize,
-}
-
-/// How a client broke the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
-    /// A malformed or misplaced frame: 1002.
-    Protocol(&'static str),
-    /// Text that is not UTF-8: 1007.
-    Encoding,
-    /// A message over the limit: 1009.
-    Size,
-}
 
 /// What is unfinished between two reads. The bytes that were read are the caller's: it takes all it is given, and between
 /// messages it holds nothing.
@@ -51,14 +29,6 @@ struct Unfinished {
     message: Option<Message>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    opcode: Opcode,
-    fin: bool,
-    mask: [u8; 4],
-    length: usize,
-}
-
 #[derive(Debug)]
 struct Message {
     is_text: bool,
@@ -66,22 +36,6 @@ struct Message {
     /// How many bytes of a text are known to be valid.
     valid: usize,
     fragments: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opcode {
-    Continuation,
-    Text,
-    Binary,
-    Close,
-    Ping,
-    Pong,
-}
-
-impl Opcode {
-    fn is_control(self) -> bool {
-        matches!(self, Self::Close | Self::Ping | Self::Pong)
-    }
 }
 
 impl Decoder {
@@ -108,7 +62,7 @@ impl Decoder {
 
     /// The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
     fn decode_whole(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
-        let Some((header, start)) = parse_header(input, None, limits)? else {
+        let Some((header, start)) = Header::parse(input, None, limits)? else {
             return self.decode_part(input, limits);
         };
         let end = start + header.length;
@@ -168,7 +122,8 @@ impl Unfinished {
         let here = input.len().min(MAX_HEADER - before);
         self.header[before..before + here].copy_from_slice(&input[..here]);
         let available = &self.header[..before + here];
-        let Some((header, length)) = parse_header(available, self.message.as_ref(), limits)? else {
+        let so_far = self.message.as_ref().map(|message| message.data.len());
+        let Some((header, length)) = Header::parse(available, so_far, limits)? else {
             self.header_length = before + here;
             return Ok((None, here));
         };
@@ -221,79 +176,6 @@ impl Message {
         }
         Ok(())
     }
-}
-
-/// Reads a header, and judges by it alone whether its payload may come. Gives it with its length; `None` where it is not
-/// whole.
-fn parse_header(
-    input: &[u8],
-    message: Option<&Message>,
-    limits: &Limits,
-) -> Result<Option<(Header, usize)>, Violation> {
-    let &[first, second, ..] = input else {
-        return Ok(None);
-    };
-    if first & 0x70 != 0 {
-        return Err(Violation::Protocol("a reserved bit is set"));
-    }
-    if second & 0x80 == 0 {
-        return Err(Violation::Protocol("a client's frame must be masked"));
-    }
-    let fin = first & 0x80 != 0;
-    let opcode = match first & 0x0F {
-        0x0 => Opcode::Continuation,
-        0x1 => Opcode::Text,
-        0x2 => Opcode::Binary,
-        0x8 => Opcode::Close,
-        0x9 => Opcode::Ping,
-        0xA => Opcode::Pong,
-        _ => return Err(Violation::Protocol("a reserved opcode")),
-    };
-    let short = usize::from(second & 0x7F);
-    if opcode.is_control() && (!fin || short > MAX_CONTROL_PAYLOAD) {
-        return Err(Violation::Protocol(
-            "a control frame is whole and has at most 125 bytes",
-        ));
-    }
-    match (opcode, message) {
-        (Opcode::Continuation, None) => return Err(Violation::Protocol("a continuation of nothing")),
-        (Opcode::Text | Opcode::Binary, Some(_)) => {
-            return Err(Violation::Protocol("a new message inside a fragmented one"));
-        }
-        _ => {}
-    }
-    let extended = match short {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let Some(extension) = input.get(2..2 + extended) else {
-        return Ok(None);
-    };
-    let length = match extended {
-        0 => short as u64,
-        _ => extension.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
-    };
-    if length >> 63 != 0 || (extended == 2 && length < 126) || (extended == 8 && length < 0x1_0000) {
-        return Err(Violation::Protocol(
-            "a length in more bytes than it needs, or with its top bit set",
-        ));
-    }
-    let so_far = message.map_or(0, |message| message.data.len());
-    let length = usize::try_from(length).map_err(|_| Violation::Size)?;
-    if !opcode.is_control() && length.saturating_add(so_far) > limits.message_size {
-        return Err(Violation::Size);
-    }
-    let Some(&[a, b, c, d]) = input.get(2 + extended..6 + extended) else {
-        return Ok(None);
-    };
-    let header = Header {
-        opcode,
-        fin,
-        mask: [a, b, c, d],
-        length,
-    };
-    Ok(Some((header, 6 + extended)))
 }
 
 /// The frame of a whole payload.

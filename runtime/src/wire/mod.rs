@@ -3,9 +3,11 @@
 mod decode;
 mod encode;
 mod frame;
+mod header;
 mod text;
 
-pub(crate) use decode::{Decoder, Limits, Violation};
+pub(crate) use decode::Decoder;
 pub(crate) use encode::{encode, encode_close};
 pub use frame::{Close, Frame};
+pub(crate) use header::{Limits, Violation};
 pub use text::Text;
