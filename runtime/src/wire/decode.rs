@@ -3,6 +3,7 @@
 use bytes::{Buf as _, Bytes};
 
 use super::Text;
+use super::deflate::Codec;
 use super::frame::{Close, Frame};
 use super::header::{Header, Limits, MAX_HEADER, Opcode, Violation};
 
@@ -32,6 +33,8 @@ struct Unfinished {
 #[derive(Debug)]
 struct Message {
     is_text: bool,
+    is_compressed: bool,
+    /// As it came.
     data: Vec<u8>,
     /// How many bytes of a text are known to be valid.
     valid: usize,
@@ -42,15 +45,21 @@ impl Decoder {
     /// Takes the next frame out of `input`, unmasking it in place. Gives it with the number of bytes that were taken:
     /// all of them where they are not enough for a frame.
     ///
-    /// After a violation the decoder is of no more use.
-    pub(crate) fn decode(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    /// Where there is a codec, messages may come compressed, and are inflated. After a violation the decoder is of no more
+    /// use.
+    pub(crate) fn decode(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let mut taken = 0;
         while taken < input.len() {
             let rest = &mut input[taken..];
             let (more, frame) = if self.0.is_none() {
-                self.decode_whole(rest, limits)?
+                self.decode_whole(rest, limits, codec)?
             } else {
-                self.decode_part(rest, limits)?
+                self.decode_part(rest, limits, codec)?
             };
             taken += more;
             if frame.is_some() {
@@ -61,23 +70,37 @@ impl Decoder {
     }
 
     /// The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
-    fn decode_whole(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
-        let Some((header, start)) = Header::parse(input, None, limits)? else {
-            return self.decode_part(input, limits);
+    fn decode_whole(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
+        let Some((header, start)) = Header::parse(input, None, limits, codec.is_some())? else {
+            return self.decode_part(input, limits, codec);
         };
         let end = start + header.length;
         if !header.fin || end > input.len() {
-            return self.decode_part(input, limits);
+            return self.decode_part(input, limits, codec);
         }
         let payload = &mut input[start..end];
         unmask(payload, header.mask, 0);
-        Ok((end, Some(whole(header.opcode, Bytes::copy_from_slice(payload))?)))
+        let payload = match codec {
+            Some(codec) if header.compressed => codec.inflate(payload, limits.message_size)?,
+            _ => Bytes::copy_from_slice(payload),
+        };
+        Ok((end, Some(whole(header.opcode, payload)?)))
     }
 
     /// Goes on with what is unfinished, as far as the input reaches.
-    fn decode_part(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    fn decode_part(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let unfinished = self.0.get_or_insert_default();
-        let (taken, frame) = unfinished.go_on(input, limits)?;
+        let (taken, frame) = unfinished.go_on(input, limits, codec)?;
         if unfinished.is_empty() {
             self.0 = None;
         }
@@ -91,10 +114,15 @@ impl Unfinished {
     }
 
     /// Takes one step: a header, or what there is of a payload.
-    fn go_on(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    fn go_on(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let (header, taken) = match self.frame {
             Some(header) => (header, 0),
-            None => match self.header(input, limits)? {
+            None => match self.header(input, limits, codec.is_some())? {
                 (Some(header), taken) => (header, taken),
                 (None, taken) => return Ok((taken, None)),
             },
@@ -112,18 +140,22 @@ impl Unfinished {
             message.check(header.fin && complete)?;
         }
         self.frame = (!complete).then_some(header);
-        let frame = if complete { self.finish(&header)? } else { None };
+        let frame = if complete {
+            self.finish(&header, limits, codec)?
+        } else {
+            None
+        };
         Ok((taken + here, frame))
     }
 
     /// Takes as much of a header as there is, and begins its frame when it is whole.
-    fn header(&mut self, input: &[u8], limits: &Limits) -> Result<(Option<Header>, usize), Violation> {
+    fn header(&mut self, input: &[u8], limits: &Limits, inflates: bool) -> Result<(Option<Header>, usize), Violation> {
         let before = self.header_length;
         let here = input.len().min(MAX_HEADER - before);
         self.header[before..before + here].copy_from_slice(&input[..here]);
         let available = &self.header[..before + here];
         let so_far = self.message.as_ref().map(|message| message.data.len());
-        let Some((header, length)) = Header::parse(available, so_far, limits)? else {
+        let Some((header, length)) = Header::parse(available, so_far, limits, inflates)? else {
             self.header_length = before + here;
             return Ok((None, here));
         };
@@ -132,6 +164,7 @@ impl Unfinished {
         if !header.opcode.is_control() {
             let message = self.message.get_or_insert_with(|| Message {
                 is_text: header.opcode == Opcode::Text,
+                is_compressed: header.compressed,
                 data: Vec::new(),
                 valid: 0,
                 fragments: 0,
@@ -146,7 +179,12 @@ impl Unfinished {
     }
 
     /// Ends a frame, and with it perhaps a message.
-    fn finish(&mut self, header: &Header) -> Result<Option<Frame>, Violation> {
+    fn finish(
+        &mut self,
+        header: &Header,
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<Option<Frame>, Violation> {
         if header.opcode.is_control() {
             return whole(header.opcode, std::mem::take(&mut self.control).into()).map(Some);
         }
@@ -156,16 +194,21 @@ impl Unfinished {
         let message = self.message.take();
         let message = message.map(|message| {
             let opcode = if message.is_text { Opcode::Text } else { Opcode::Binary };
-            whole(opcode, message.data.into())
+            let payload = match codec {
+                Some(codec) if message.is_compressed => codec.inflate(&message.data, limits.message_size)?,
+                _ => message.data.into(),
+            };
+            whole(opcode, payload)
         });
         message.transpose()
     }
 }
 
 impl Message {
-    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends.
+    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends. What is compressed is
+    /// checked when it is inflated.
     fn check(&mut self, is_last: bool) -> Result<(), Violation> {
-        if !self.is_text {
+        if !self.is_text || self.is_compressed {
             return Ok(());
         }
         match std::str::from_utf8(&self.data[self.valid..]) {
@@ -261,7 +304,7 @@ mod tests {
             let mut piece = piece.to_vec();
             let mut at = 0;
             while at < piece.len() {
-                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS)?;
+                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS, &mut None)?;
                 at += taken;
                 frames.extend(frame);
             }

@@ -30,6 +30,8 @@ pub(crate) enum Violation {
 pub(super) struct Header {
     pub(super) opcode: Opcode,
     pub(super) fin: bool,
+    /// Whether the message that begins here is compressed (RFC 7692 §6).
+    pub(super) compressed: bool,
     pub(super) mask: [u8; 4],
     pub(super) length: usize,
 }
@@ -53,16 +55,20 @@ impl Opcode {
 
 impl Header {
     /// Reads a header, and judges by it alone whether its payload may come. Gives it with its length; `None` where it
-    /// is not whole. `so_far` is the size of a message whose fragments are still coming.
+    /// is not whole. `so_far` is the size of a message whose fragments are still coming; `inflates`, whether messages may
+    /// come compressed.
     pub(super) fn parse(
         input: &[u8],
         so_far: Option<usize>,
         limits: &Limits,
+        inflates: bool,
     ) -> Result<Option<(Self, usize)>, Violation> {
         let &[first, second, ..] = input else {
             return Ok(None);
         };
-        if first & 0x70 != 0 {
+        let reserved = first & 0x70;
+        // Only the first frame of a message says that it is compressed.
+        if reserved != 0 && !(inflates && reserved == 0x40 && matches!(first & 0x0F, 0x1 | 0x2)) {
             return Err(Violation::Protocol("a reserved bit is set"));
         }
         if second & 0x80 == 0 {
@@ -118,6 +124,7 @@ impl Header {
         let header = Self {
             opcode,
             fin,
+            compressed: reserved != 0,
             mask: [a, b, c, d],
             length,
         };
