@@ -46,6 +46,7 @@ const FILE: &str = "nova.toml";
 /// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
 /// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
 /// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
+/// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
 #[derive(Clone)]

@@ -18,7 +18,7 @@ use super::mailbox::{Mailbox, Signals};
 use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::{Panic, caught};
-use crate::wire::{self, Close, Decoder, Frame, Violation};
+use crate::wire::{self, Close, Codec, Decoder, Frame, Violation};
 
 /// When so much is to be written, it is written before more frames are handled.
 const WRITE_SIZE: usize = 64 * 1024;
@@ -48,6 +48,8 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     mailbox: Arc<Mailbox<M>>,
     limits: Limits,
     decoder: Decoder,
+    /// Where compression was agreed on.
+    codec: Option<Codec>,
     /// Encoded and not yet written: what the callbacks of one turn of the loop have sent.
     output: Vec<u8>,
     /// Whether the handler wants to receive: it may stop and resume.
@@ -82,7 +84,7 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits) -> Self {
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -90,6 +92,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             mailbox,
             limits,
             decoder: Decoder::default(),
+            codec,
             output: Vec::new(),
             receives: true,
             mail_first: false,
@@ -184,7 +187,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn input(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
         let mut taken = 0;
         while taken < input.len() {
-            let decoded = self.decoder.decode(&mut input[taken..], &self.limits.wire);
+            let decoded = self
+                .decoder
+                .decode(&mut input[taken..], &self.limits.wire, &mut self.codec);
             let (more, frame) = decoded.map_err(Ending::violation)?;
             taken += more;
             if let Some(frame) = frame {
@@ -301,7 +306,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if self.output.capacity() == 0 {
             self.output = buffer::borrow_output();
         }
-        wire::encode(frame, &mut self.output).map_err(|why| Ending::crash(why.to_owned()))
+        let encoded = match &mut self.codec {
+            Some(codec) => codec.encode(frame, &mut self.output),
+            None => wire::encode(frame, &mut self.output),
+        };
+        encoded.map_err(|why| Ending::crash(why.to_owned()))
     }
 
     /// Writes what has been sent, in one write where the kernel takes it.

@@ -8,11 +8,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::connection::{Connection, Ended, Limits};
-use super::init::Terms;
-use super::{IntoAccept, Socket, WebSocketHandler};
+use super::init::{Compress, Terms};
+use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate};
 use crate::error::Error;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
@@ -40,6 +40,9 @@ pub(crate) struct WebSocketOptions {
     max_fragments: usize,
     /// How long the peer may take to read what is written, in seconds.
     write_timeout: u64,
+    /// Whether messages are compressed, where a handler does not say.
+    #[serde(deserialize_with = "if_built_in")]
+    compress: bool,
 }
 
 impl Default for WebSocketOptions {
@@ -50,6 +53,7 @@ impl Default for WebSocketOptions {
             max_message_size: 1_000_000,
             max_fragments: 1024,
             write_timeout: 30,
+            compress: false,
         }
     }
 }
@@ -90,9 +94,15 @@ where
         Ok(accepted) => accepted,
         Err(refusal) => return Refusal::mark(StatusCode::BAD_REQUEST, refusal),
     };
-    let response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let mut response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let codec = wanted_compression(&accepted.terms, &settings.options)
+        .and_then(|wanted| deflate::agree(&wanted, &parts.headers))
+        .map(|(codec, answer)| {
+            response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+            codec
+        });
     let limits = limits(&accepted.terms, &settings.options);
-    let websocket = Connection::new(accepted.handler, socket, limits);
+    let websocket = Connection::new(accepted.handler, socket, limits, codec);
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         Box::pin(websocket.run(transport, read_ahead))
     }));
@@ -253,6 +263,25 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
     }
 }
 
+fn wanted_compression(terms: &Terms, options: &WebSocketOptions) -> Option<Compression> {
+    match terms.compress {
+        Compress::AsConfigured => options.compress.then(Compression::default),
+        Compress::Never => None,
+        Compress::Like(compression) => Some(compression),
+    }
+}
+
+/// What this program is not built with can't be configured.
+fn if_built_in<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    let compress = bool::deserialize(value)?;
+    if compress && !cfg!(feature = "deflate") {
+        return Err(de::Error::custom(
+            "this program is built without compression: enable the feature `deflate` of nova-framework",
+        ));
+    }
+    Ok(compress)
+}
+
 /// A WebSocket route's answer with its `init` forgotten.
 pub(crate) type Answer<S> =
     Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
@@ -260,6 +289,8 @@ pub(crate) type Answer<S> =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::environment::Environment;
 
     #[test]
     fn the_accept_key_is_that_of_rfc_6455_section_1_3() {
@@ -271,6 +302,22 @@ mod tests {
         assert!(is_key(&HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==")));
         for key in ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZTEyMzQ="] {
             assert!(!is_key(&HeaderValue::from_static(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn compression_is_configured_only_where_it_is_built_in() {
+        let variables = [("NOVA_WEBSOCKET_COMPRESS".to_owned(), "true".to_owned())];
+        let config = Config::read("/nowhere", Environment::TEST, variables).unwrap();
+        let options = config.section::<WebSocketOptions>("websocket");
+        if cfg!(feature = "deflate") {
+            assert!(options.unwrap().compress);
+        } else {
+            assert_eq!(
+                options.unwrap_err().to_string(),
+                "NOVA_WEBSOCKET_COMPRESS: websocket.compress: this program is built without compression: enable the \
+                 feature `deflate` of nova-framework"
+            );
         }
     }
 
