@@ -1,7 +1,9 @@
 //! The command line as it is typed: clap types, nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Real-time web services in Rust.
@@ -15,11 +17,17 @@ Examples:
   nova serve                         run it, and run it again on every change")]
 pub(crate) struct Cli {
     /// Run as if started in this directory.
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", display_order = 100)]
     pub(crate) directory: Option<PathBuf>,
 
-    /// When to colour what is printed.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to colour what is printed; `auto` asks the terminal and `NO_COLOR`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        display_order = 101
+    )]
     pub(crate) color: Color,
 
     #[command(subcommand)]
@@ -27,14 +35,50 @@ pub(crate) struct Cli {
 }
 
 /// When to use colour.
+//
+// The values have no documentation of their own: clap would make a page of every `--help` for it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
+}
+
+impl Color {
+    /// What the command line says, found before it is parsed: help, and what is said of bad usage, have colour too.
+    pub(crate) fn asked_for(args: impl IntoIterator<Item = OsString>) -> Self {
+        let args: Vec<_> = args.into_iter().take_while(|arg| arg != "--").collect();
+        let apart = args
+            .windows(2)
+            .filter(|pair| pair[0] == "--color")
+            .map(|pair| pair[1].to_str());
+        let joined = args.iter().map(|arg| arg.to_str()?.strip_prefix("--color="));
+        apart
+            .chain(joined)
+            .flatten()
+            .find_map(|value| Self::from_str(value, false).ok())
+            .unwrap_or(Self::Auto)
+    }
+}
+
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+impl From<Color> for clap::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
 }
 
 /// What to do.
@@ -60,6 +104,8 @@ Examples:
   nova new services/chat --name live-chat")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
+    // Also an empty one, which clap's own parser of paths refuses: it is answered as other bad paths are.
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) path: PathBuf,
 
     /// The application's name, when it is not the directory's.
@@ -177,4 +223,30 @@ pub(crate) struct Routes {
     /// One JSON object on a line for each route.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn colour_is_found_wherever_it_is_asked_for() {
+        for (line, always) in [
+            ("nova --color always new", true),
+            ("nova new --color=always", true),
+            ("nova new", false),
+            ("nova new --color", false),
+            ("nova serve -- --color always", false),
+        ] {
+            let color = Color::asked_for(line.split(' ').map(OsString::from));
+            assert_eq!(matches!(color, Color::Always), always, "{line}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
 mod edit;
@@ -20,13 +20,10 @@ mod terminal;
 mod workspace;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
-    match cli.color {
-        args::Color::Auto => anstream::ColorChoice::Auto,
-        args::Color::Always => anstream::ColorChoice::Always,
-        args::Color::Never => anstream::ColorChoice::Never,
-    }
-    .write_global();
+    let color = args::Color::asked_for(std::env::args_os());
+    let matches = args::Cli::command().color(color.into()).get_matches();
+    let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    anstream::ColorChoice::from(cli.color).write_global();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {

@@ -33,8 +33,11 @@ struct Data {
 
 /// Runs `nova new`.
 pub(crate) fn run(args: &args::New) -> Result<()> {
-    let absolute = std::path::absolute(&args.path)
-        .map_err(|error| Error::usage(format!("can't create a project in `{}`: {error}", args.path.display())))?;
+    let absolute = std::path::absolute(&args.path).map_err(|error| {
+        Error::usage(format!("can't create a project in `{}`: {error}", args.path.display()))
+            .detail("nothing was written")
+            .help("nova new myapp")
+    })?;
     let absolute = without_dots(&absolute);
     let (typed, name) = name(args, &absolute)?;
     refuse_occupied(&absolute, args)?;
@@ -110,12 +113,8 @@ fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
         role.command = format!("nova new {} --name ", shell_word(&args.path));
         return Ok((typed.clone(), Name::parse(typed, &role)?));
     }
-    // `nova new ""` names nothing, and neither does `nova new /`.
-    let last = if args.path.as_os_str().is_empty() {
-        None
-    } else {
-        directory.file_name()
-    };
+    // `nova new /` names nothing.
+    let last = directory.file_name();
     let typed = last.unwrap_or_default().to_string_lossy().into_owned();
     if args.path.file_name().is_none() && !typed.is_empty() {
         role.command = format!("nova new {} --name ", shell_word(&args.path));

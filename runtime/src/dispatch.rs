@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::{Handling, Registry, Replying, RequestContext};
 use crate::reply::{self, Overrides, Reply, Undispatched, kind};
+use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
 
@@ -27,8 +28,8 @@ pub(crate) struct Dispatcher {
     pub(crate) fallback: Option<Fallback>,
     /// The page for an error, where the person who sees it may: in `dev` only.
     pub(crate) error_page: Option<ErrorPage>,
-    /// What a status page finds in its request.
-    pub(crate) extensions: Extensions,
+    /// What every request finds of its application.
+    pub(crate) scope: Scope,
 }
 
 /// Shows an error, and where it arose.
@@ -122,10 +123,7 @@ impl Dispatcher {
         let status = response.status();
         let (parts, _) = response.into_parts();
         let mut page = self.page(context, status).await;
-        for name in parts.headers.keys() {
-            page.headers_mut().remove(name);
-        }
-        page.headers_mut().extend(parts.headers);
+        lay_over(page.headers_mut(), parts.headers);
         page.headers_mut().remove(header::CONTENT_LENGTH);
         page.extensions_mut().extend(parts.extensions);
         page
@@ -186,7 +184,7 @@ impl Dispatcher {
         *request.method_mut() = context.method.clone();
         *request.uri_mut() = context.uri.clone();
         *request.headers_mut() = context.headers.clone();
-        *request.extensions_mut() = self.extensions.clone();
+        request.extensions_mut().insert(self.scope.clone());
         let context = RequestContext {
             controller: page.controller,
             ..context.clone()
@@ -228,7 +226,7 @@ fn is_bare(response: &Response) -> bool {
 
 async fn resolve(fallback: &Fallback, context: &RequestContext, invalid: Invalid) -> Response {
     let resolved = caught(fallback.resolve(context.clone(), invalid)).await;
-    resolved.unwrap_or_else(|panic| Error::from(panic).into_response())
+    resolved.unwrap_or_else(|panic| panic.into_error().into_response())
 }
 
 impl Pages {
@@ -245,6 +243,22 @@ impl Pages {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.0.get(&status)?.iter().find(|page| below(&page.prefix))
+    }
+}
+
+/// Lays headers over others: they replace those of the same names, but for those that add up.
+fn lay_over(headers: &mut HeaderMap, over: HeaderMap) {
+    let mut adding = [header::SET_COOKIE, header::VARY].map(|name| {
+        let values: Vec<_> = headers.get_all(&name).iter().cloned().collect();
+        (name, values)
+    });
+    headers.extend(over);
+    for (name, before) in &mut adding {
+        for value in before.drain(..) {
+            if !headers.get_all(&*name).iter().any(|known| known == value) {
+                headers.append(&*name, value);
+            }
+        }
     }
 }
 
@@ -265,9 +279,8 @@ impl Wishes {
     /// Adds what was set on the reply itself: what is around it wins.
     fn wrap(&mut self, overrides: Overrides) {
         self.status = self.status.or(overrides.status);
-        let mut headers = overrides.headers;
-        headers.extend(std::mem::take(&mut self.headers));
-        self.headers = headers;
+        let around = std::mem::replace(&mut self.headers, overrides.headers);
+        lay_over(&mut self.headers, around);
         self.body = self.body.take().or(overrides.body);
     }
 
@@ -309,8 +322,7 @@ impl Wishes {
             headers.remove(header::CONTENT_LENGTH);
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        // Replaces those of the same names.
-        response.headers_mut().extend(self.headers);
+        lay_over(response.headers_mut(), self.headers);
         response.extensions_mut().extend(self.extensions);
         response
     }

@@ -14,6 +14,9 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// [`downcast_ref`](Self::downcast_ref) tells the cases apart; without a fallback it is the 500 page and a line in the
 /// log.
 ///
+/// An `Err` of another type that axum can itself respond with, as `Err("no such thing".to_owned())` or
+/// `Err(StatusCode::NOT_FOUND)`, is that response: a text with status 200, or a bare status. It reaches no fallback.
+///
 /// It has no variants to match on: rooms that have something to branch on have error types of their own.
 ///
 /// ```
@@ -40,15 +43,24 @@ static RECORD_BACKTRACES: AtomicBool = AtomicBool::new(false);
 impl Error {
     /// An error from a message or from another error.
     pub fn new(source: impl Into<Source>) -> Self {
-        let backtrace = if RECORD_BACKTRACES.load(Ordering::Relaxed) {
+        let backtrace = if Self::records_backtraces() {
             Backtrace::force_capture()
         } else {
             Backtrace::capture()
         };
+        Self::with_backtrace(source, backtrace)
+    }
+
+    pub(crate) fn with_backtrace(source: impl Into<Source>, backtrace: Backtrace) -> Self {
         Self(Box::new(Inner {
             source: source.into(),
             backtrace,
         }))
+    }
+
+    /// Whether errors record where they are made.
+    pub(crate) fn records_backtraces() -> bool {
+        RECORD_BACKTRACES.load(Ordering::Relaxed)
     }
 
     /// The error inside, when it is a `T`.

@@ -37,7 +37,6 @@ pub(crate) async fn send(file: &Path, method: &Method, headers: &HeaderMap) -> R
     };
     for name in [
         header::RANGE,
-        header::IF_RANGE,
         header::IF_MATCH,
         header::IF_NONE_MATCH,
         header::IF_MODIFIED_SINCE,
@@ -46,6 +45,13 @@ pub(crate) async fn send(file: &Path, method: &Method, headers: &HeaderMap) -> R
         if let Some(value) = headers.get(&name) {
             request.headers_mut().insert(name, value.clone());
         }
+    }
+    if let Some(condition) = headers.get(header::IF_RANGE)
+        && headers.contains_key(header::RANGE)
+        && !is_unchanged(file, condition).await
+    {
+        // A part of what the file is now does not fit what the client has of what it was (RFC 9110 §13.1.5).
+        request.headers_mut().remove(header::RANGE);
     }
     let Ok(response) = ServeFile::new(file).oneshot(request).await;
     let mut response = response.map(Body::new).into_response();
@@ -56,6 +62,15 @@ pub(crate) async fn send(file: &Path, method: &Method, headers: &HeaderMap) -> R
         *content_type = complete;
     }
     response
+}
+
+/// Whether the file still has this tag, or this date of its last change.
+async fn is_unchanged(file: &Path, condition: &HeaderValue) -> bool {
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = Method::HEAD;
+    let Ok(response) = ServeFile::new(file).oneshot(request).await;
+    let has = |name| response.headers().get(name) == Some(condition);
+    has(header::ETAG) || has(header::LAST_MODIFIED)
 }
 
 /// Text that we serve is UTF-8; a browser would guess otherwise.

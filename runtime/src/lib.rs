@@ -52,10 +52,14 @@
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
-//! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`]: WebSockets.
+//! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
 //! - [`testing`]: all of it without a port.
+//!
+//! # Features
+//!
+//! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
 
 pub mod prelude;
 pub mod testing;
@@ -76,7 +80,7 @@ pub use routes::{Group, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Socket, Timer,
+    Accept, Commands, Compression, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Socket, Timer,
     WebSocketHandler,
 };
 mod parts_handler;

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use crate::error::Error;
-use crate::reply::Reply;
+use crate::reply::{Refusal, Reply};
 
 /// What a security function decides.
 ///
@@ -75,9 +75,11 @@ impl Access {
         Self::deny_with(Reply::status(StatusCode::UNAUTHORIZED))
     }
 
-    /// This response: a reply, such as `Reply::status(403)`, or anything that axum can respond with.
+    /// This response: a reply, such as `Reply::status(403)`, or anything that axum can respond with. One that would say
+    /// success is sent with 401.
     pub fn deny_with(response: impl IntoResponse) -> Self {
-        Self(Decision::Deny(response.into_response()))
+        let response = response.into_response();
+        Self(Decision::Deny(Refusal::mark(StatusCode::UNAUTHORIZED, response)))
     }
 
     /// Redirects with 302 Found.

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
-use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -137,7 +135,8 @@ impl Remaining {
             let (left, deadline) = (self.connections.len(), self.deadline);
             tracing::warn!("{left} connections did not end within {deadline:?}, and are cut");
         }
-        self.connections.shutdown().await;
+        // Not waited for: a task that never yields would be for ever.
+        self.connections.abort_all();
     }
 }
 
@@ -172,14 +171,13 @@ async fn serve_connection<T>(
         lifecycle,
     ));
     match http.await {
-        Ok((mut transport, read_ahead)) => match connection.take_successor() {
-            Some(successor) => {
+        Ok(None) => {}
+        Ok(Some((transport, read_ahead))) => {
+            if let Some(successor) = connection.take_successor() {
                 drop(connection);
                 successor(transport, read_ahead).await;
             }
-            // Whether it succeeds or not, the connection is at its end.
-            None => drop(poll_fn(|context| Pin::new(&mut transport).poll_shutdown(context)).await),
-        },
+        }
         Err(error) => tracing::debug!("a connection from {peer} ended: {error}"),
     }
 }
@@ -191,11 +189,12 @@ async fn serve_http<T>(
     service: T,
     header_timeout: Duration,
     lifecycle: Lifecycle,
-) -> hyper::Result<(Transport, bytes::Bytes)>
+) -> hyper::Result<Option<(Transport, bytes::Bytes)>>
 where
     T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
 {
     let phase = lifecycle.clone();
+    let upgrades = connection.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -231,6 +230,11 @@ where
             poll_fn(|context| http.poll_without_shutdown(context)).await?;
         }
     }
+    if !upgrades.has_successor() {
+        // HTTP is over, and what it has written may still be on its way: the connection goes on to its own end.
+        http.await?;
+        return Ok(None);
+    }
     let parts = http.into_parts();
-    Ok((parts.io.into_inner(), parts.read_buf))
+    Ok(Some((parts.io.into_inner(), parts.read_buf)))
 }

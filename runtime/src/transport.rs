@@ -84,6 +84,10 @@ impl Connection {
         *self.successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(successor);
     }
 
+    pub(crate) fn has_successor(&self) -> bool {
+        self.successor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(crate) fn take_successor(&self) -> Option<Successor> {
         self.successor.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -1,6 +1,7 @@
 //! Panics of the application's code, caught where they can harm only what caused them.
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
@@ -8,18 +9,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Once;
 
+use crate::error::Error;
+
 /// What a panic said, and where.
 #[derive(Debug)]
 pub(crate) struct Panic {
     pub(crate) message: String,
     /// `file:line` of the panic; unknown when the hook is not installed.
     pub(crate) place: Option<String>,
+    /// Where the panic came from, when errors record that.
+    backtrace: Option<Backtrace>,
 }
 
 thread_local! {
     /// Whether the code that runs on this thread now is inside [`caught`].
     static CATCHING: Cell<bool> = const { Cell::new(false) };
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static REPORT: RefCell<Option<(String, Option<Backtrace>)>> = const { RefCell::new(None) };
 }
 
 /// Runs a future to its end, or to its panic.
@@ -39,9 +44,13 @@ pub(crate) fn caught_now<T>(function: impl FnOnce() -> T) -> Result<T, Panic> {
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(function));
     CATCHING.set(outer);
-    result.map_err(|payload| Panic {
-        message: message(&*payload),
-        place: PLACE.take(),
+    result.map_err(|payload| {
+        let (place, backtrace) = REPORT.take().unzip();
+        Panic {
+            message: message(&*payload),
+            place,
+            backtrace: backtrace.flatten(),
+        }
     })
 }
 
@@ -53,11 +62,10 @@ pub(crate) fn install_hook() {
         let standard = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if CATCHING.get() {
-                PLACE.set(
-                    panic
-                        .location()
-                        .map(|place| format!("{}:{}", place.file(), place.line())),
-                );
+                REPORT.set(panic.location().map(|place| {
+                    let place = format!("{}:{}", place.file(), place.line());
+                    (place, Error::records_backtraces().then(Backtrace::force_capture))
+                }));
             } else {
                 standard(panic);
             }
@@ -75,10 +83,20 @@ fn message(payload: &(dyn Any + Send)) -> String {
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Some(place) => write!(f, "panicked at {place}: {}", self.message),
-            None => write!(f, "panicked: {}", self.message),
+            Some(place) => write!(f, "panicked at {place}: {}", self.message.escape_debug()),
+            None => write!(f, "panicked: {}", self.message.escape_debug()),
         }
     }
 }
 
 impl std::error::Error for Panic {}
+
+impl Panic {
+    /// The panic as an error, with its own backtrace.
+    pub(crate) fn into_error(mut self) -> Error {
+        match self.backtrace.take() {
+            Some(backtrace) => Error::with_backtrace(self, backtrace),
+            None => Error::new(self),
+        }
+    }
+}

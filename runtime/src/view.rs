@@ -75,7 +75,7 @@ pub enum ViewError {
     /// The controller has no name that a view could have, as a closure; the reply must name its view.
     Nameless,
     /// A template can't be compiled.
-    Template(Box<handlebars::TemplateError>),
+    Template(PathBuf, Box<handlebars::TemplateError>),
     /// A template can't be rendered with these variables.
     Render(Box<handlebars::RenderError>),
     /// The variables can't be serialised.
@@ -155,7 +155,7 @@ impl Compiled {
             let name = template_name(directory, path);
             templates
                 .register_template_string(&name, text)
-                .map_err(|error| ViewError::Template(Box::new(error)))?;
+                .map_err(|error| ViewError::Template(path.clone(), Box::new(error)))?;
         }
         Ok(Self { templates, files })
     }
@@ -175,7 +175,8 @@ fn list(directory: &Path) -> Result<Files, ViewError> {
             let path = entry.map_err(failed)?.path();
             // A file may be gone between the listing and here, as when an editor saves.
             let Ok(metadata) = path.metadata() else { continue };
-            if metadata.is_dir() {
+            // Not through links: they may lead in circles.
+            if metadata.is_dir() && !path.is_symlink() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
                 files.insert(path, (metadata.modified().ok(), metadata.len()));
@@ -209,7 +210,10 @@ impl fmt::Display for ViewError {
         match self {
             Self::Missing { name, path } => write!(f, "there is no view `{name}`: {} does not exist", path.display()),
             Self::Nameless => f.write_str("a closure has no view of its own: use `Reply::view_named`"),
-            Self::Template(error) => write!(f, "a view can't be compiled: {error}"),
+            Self::Template(path, error) => {
+                let (line, column) = error.pos().unwrap_or((1, 1));
+                write!(f, "{}:{line}:{column}: {}", path.display(), error.reason())
+            }
             Self::Render(error) => write!(f, "a view can't be rendered: {error}"),
             Self::Variables(error) => write!(f, "the variables of a view can't be serialised: {error}"),
             Self::Read(path, error) => write!(f, "can't read {}: {error}", path.display()),
@@ -263,7 +267,7 @@ mod tests {
         views.reload().unwrap();
         assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
         std::fs::write(directory.path().join("a.hbs"), "{{#if}").unwrap();
-        assert!(matches!(views.reload(), Err(ViewError::Template(_))));
+        assert!(matches!(views.reload(), Err(ViewError::Template(..))));
         assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
     }
 

@@ -4,33 +4,32 @@
 //! clock comes there the connection is *visited*: asked, without being woken, when it wants to be visited next. So
 //! received bytes only move a time stamp, and a connection that is silent for its whole idle timeout costs one visit.
 //!
-//! A deadline is never early, and at most one tick late.
+//! A deadline is never early, and at most one tick late. All times are counted from the wheel's beginning.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-/// The length of a tick.
-const TICK: Duration = Duration::from_millis(16);
-/// The number of slots: deadlines further away than 65 s are visited once on the way. A power of two.
-const SLOTS: u32 = 4096;
+/// The length of a tick, in milliseconds.
+const TICK: u64 = 16;
+/// The number of slots: what is due later than 65 s from now is visited once on the way.
+const SLOTS: u64 = 4096;
 /// How many connections are visited before other tasks have their turn.
 const BATCH: usize = 512;
-
-/// A moment, in ticks since the wheel began. It runs for 2 years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(u32);
 
 /// What the wheel visits.
 pub(crate) trait Timed: Send + Sync {
     /// Where the wheel keeps it: the wheel's own note.
     fn place(&self) -> &Place;
 
-    /// Does what is due. Says when to come again; `None` is never.
-    fn visit(&self, now: Tick) -> Option<Tick>;
+    /// When it wants to be visited; `None` is never again.
+    fn due(&self) -> Option<Duration>;
+
+    /// Does what is due.
+    fn visit(&self, now: Duration);
 
     /// The end of the server has begun.
     fn drain(&self);
@@ -48,7 +47,8 @@ pub(crate) struct Wheel(Arc<Inner>);
 
 struct Inner {
     began: Instant,
-    now: AtomicU32,
+    /// In ticks.
+    now: AtomicU64,
     slots: Box<[Mutex<Slot>]>,
     draining: AtomicBool,
 }
@@ -59,38 +59,41 @@ impl Wheel {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
-            now: AtomicU32::new(0),
+            now: AtomicU64::new(0),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             draining: AtomicBool::new(false),
         }))
     }
 
-    /// The time of the last tick. Reading it asks no clock.
-    pub(crate) fn now(&self) -> Tick {
-        Tick(self.0.now.load(Ordering::SeqCst))
+    /// The time of the last tick: that of the clock or a little before. Reading it asks no clock.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_millis(self.tick() * TICK)
     }
 
-    /// The first tick that is at least this far away: the time since the last one is added.
-    pub(crate) fn after(&self, delay: Duration) -> Tick {
-        let due = self.0.began.elapsed().saturating_add(delay);
-        Tick(ticks(due).saturating_add(1))
+    /// The time of the clock.
+    pub(crate) fn exactly_now(&self) -> Duration {
+        self.0.began.elapsed()
     }
 
-    /// Enters a connection, to be visited at `due`. One that comes when the drain has begun is told at once.
-    pub(crate) fn enter(&self, entry: Arc<dyn Timed>, due: Tick) {
-        let late = Arc::clone(&entry);
-        self.insert(entry, due);
+    fn tick(&self) -> u64 {
+        self.0.now.load(Ordering::SeqCst)
+    }
+
+    /// Enters a connection, or moves it to where it wants to be. One that comes when the drain has begun is told at once.
+    pub(crate) fn enter(&self, entry: &Arc<dyn Timed>) {
+        self.take(&**entry);
+        self.insert(Arc::clone(entry));
         // After it was inserted: the drain sees it, or it sees the drain.
         if self.0.draining.load(Ordering::SeqCst) {
-            late.drain();
+            entry.drain();
         }
     }
 
-    /// Visits a connection earlier than it asked for.
-    pub(crate) fn move_to(&self, entry: &dyn Timed, due: Tick) {
-        // One that is not in the wheel is being visited, or has left.
+    /// Visits a connection as early as it wants now, which is earlier than it did.
+    pub(crate) fn hurry(&self, entry: &dyn Timed) {
+        // One that is not in the wheel is being moved: who moves it asks it again.
         if let Some(entry) = self.take(entry) {
-            self.enter(entry, due);
+            self.insert(entry);
         }
     }
 
@@ -99,19 +102,20 @@ impl Wheel {
         self.take(entry);
     }
 
-    fn insert(&self, mut entry: Arc<dyn Timed>, due: Tick) {
-        loop {
-            let now = self.now().0;
+    fn insert(&self, mut entry: Arc<dyn Timed>) {
+        while let Some(due) = entry.due() {
+            let now = self.tick();
             // What is due now or before is for the next tick; what is beyond the last slot is asked again there.
-            let target = due.0.clamp(now.saturating_add(1), now.saturating_add(SLOTS - 1));
+            let target = ticks_until(due).clamp(now + 1, now + SLOTS - 1);
             let slot = target % SLOTS;
             let note = Arc::clone(&entry);
             let mut entries = self.lock(slot);
             entry.place().set(slot, entries.len());
             entries.push(entry);
             drop(entries);
-            // The clock may have passed the slot before the entry was in it: then it would wait for a whole turn.
-            if self.now().0 < target {
+            // Meanwhile the clock may have passed the slot, or the entry may want to be earlier: either saw it nowhere.
+            let is_late = self.tick() >= target || note.due().is_some_and(|earlier| earlier < due);
+            if !is_late {
                 return;
             }
             match self.take(&*note) {
@@ -126,19 +130,20 @@ impl Wheel {
             let (slot, _) = entry.place().get()?;
             let mut entries = self.lock(slot);
             // It may have been moved before the lock was held.
-            let Some((still, index)) = entry.place().get().filter(|(still, _)| *still == slot) else {
+            let Some((_, index)) = entry.place().get().filter(|(still, _)| *still == slot) else {
                 continue;
             };
             let taken = entries.swap_remove(index);
             taken.place().clear();
             if let Some(moved) = entries.get(index) {
-                moved.place().set(still, index);
+                moved.place().set(slot, index);
             }
             return Some(taken);
         }
     }
 
-    fn lock(&self, slot: u32) -> std::sync::MutexGuard<'_, Slot> {
+    #[expect(clippy::cast_possible_truncation, reason = "a slot's number")]
+    fn lock(&self, slot: u64) -> MutexGuard<'_, Slot> {
         self.0.slots[slot as usize]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -147,26 +152,22 @@ impl Wheel {
     /// Turns the wheel, for ever. Cancel safe: nothing in it is lost.
     pub(crate) async fn turn(&self) {
         loop {
-            let next = self.now().0.saturating_add(1);
-            sleep_until(self.0.began + TICK * next).await;
+            sleep_until(self.0.began + Duration::from_millis((self.tick() + 1) * TICK)).await;
             // A process that was stopped for a while visits all that it has passed.
-            let target = ticks(self.0.began.elapsed());
-            while self.now().0 < target {
-                self.tick().await;
+            while Duration::from_millis((self.tick() + 1) * TICK) <= self.exactly_now() {
+                self.next_tick().await;
             }
         }
     }
 
-    async fn tick(&self) {
-        let now = Tick(self.now().0.saturating_add(1));
-        self.0.now.store(now.0, Ordering::SeqCst);
-        let slot = now.0 % SLOTS;
+    async fn next_tick(&self) {
+        let now = self.tick() + 1;
+        self.0.now.store(now, Ordering::SeqCst);
         let mut visited = 0;
-        // One by one: what is entered meanwhile is for later slots, and nothing is held while a connection is visited.
-        while let Some(entry) = self.pop(slot) {
-            if let Some(next) = entry.visit(now) {
-                self.enter(entry, next);
-            }
+        // One by one: what is entered meanwhile is for later slots, and no lock is held while a connection is visited.
+        while let Some(entry) = self.pop(now % SLOTS) {
+            entry.visit(Duration::from_millis(now * TICK));
+            self.enter(&entry);
             visited += 1;
             if visited % BATCH == 0 {
                 yield_now().await;
@@ -174,8 +175,9 @@ impl Wheel {
         }
     }
 
-    fn pop(&self, slot: u32) -> Option<Arc<dyn Timed>> {
-        let entry = self.lock(slot).pop()?;
+    fn pop(&self, slot: u64) -> Option<Arc<dyn Timed>> {
+        let mut entries = self.lock(slot);
+        let entry = entries.pop()?;
         entry.place().clear();
         Some(entry)
     }
@@ -195,23 +197,9 @@ impl Wheel {
     }
 }
 
-fn ticks(time: Duration) -> u32 {
-    u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX)
-}
-
-impl Tick {
-    /// The tick a delay later: for delays that are counted from a tick, such as an idle timeout.
-    pub(crate) fn plus(self, delay: Duration) -> Self {
-        Self(self.0.saturating_add(ticks(delay)).saturating_add(1))
-    }
-
-    pub(crate) fn as_u32(self) -> u32 {
-        self.0
-    }
-
-    pub(crate) fn from_u32(tick: u32) -> Self {
-        Self(tick)
-    }
+/// The first tick that is not before `due`.
+fn ticks_until(due: Duration) -> u64 {
+    u64::try_from(due.as_nanos().div_ceil(u128::from(TICK) * 1_000_000)).unwrap_or(u64::MAX / 2)
 }
 
 impl Place {
@@ -219,19 +207,172 @@ impl Place {
         Self(AtomicU64::new(NOWHERE))
     }
 
-    fn get(&self) -> Option<(u32, usize)> {
+    fn get(&self) -> Option<(u64, usize)> {
         let place = self.0.load(Ordering::Acquire);
-        #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-        let halves = ((place >> 32) as u32, place as u32 as usize);
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+        let halves = (place >> 32, place as u32 as usize);
         (place != NOWHERE).then_some(halves)
     }
 
-    fn set(&self, slot: u32, index: usize) {
-        self.0
-            .store(u64::from(slot) << 32 | index as u64 & 0xFFFF_FFFF, Ordering::Release);
+    fn set(&self, slot: u64, index: usize) {
+        self.0.store(slot << 32 | index as u64 & 0xFFFF_FFFF, Ordering::Release);
     }
 
     fn clear(&self) {
         self.0.store(NOWHERE, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wants to be visited at some time, and notes when it was.
+    struct Entry {
+        place: Place,
+        due: Mutex<Option<Duration>>,
+        visits: Mutex<Vec<Duration>>,
+        drained: AtomicBool,
+    }
+
+    impl Entry {
+        fn at(due: Duration) -> Arc<Self> {
+            Arc::new(Self {
+                place: Place::nowhere(),
+                due: Mutex::new(Some(due)),
+                visits: Mutex::default(),
+                drained: AtomicBool::new(false),
+            })
+        }
+    }
+
+    impl Timed for Entry {
+        fn place(&self) -> &Place {
+            &self.place
+        }
+
+        fn due(&self) -> Option<Duration> {
+            *self.due.lock().unwrap()
+        }
+
+        fn visit(&self, now: Duration) {
+            let mut due = self.due.lock().unwrap();
+            if due.is_some_and(|due| due <= now) {
+                *due = None;
+            }
+            self.visits.lock().unwrap().push(now);
+        }
+
+        fn drain(&self) {
+            self.drained.store(true, Ordering::SeqCst);
+        }
+    }
+
+    async fn turn_to(wheel: &Wheel, time: Duration) {
+        while wheel.now() < time {
+            wheel.next_tick().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_visit_is_never_early_and_at_most_a_tick_late() {
+        let wheel = Wheel::new();
+        let entries: Vec<_> = [1, 15, 16, 17, 1000, 64_000, 200_000]
+            .map(Duration::from_millis)
+            .map(Entry::at)
+            .into();
+        for entry in &entries {
+            wheel.enter(&(Arc::clone(entry) as Arc<dyn Timed>));
+        }
+        let dues: Vec<_> = entries.iter().map(|entry| entry.due().unwrap()).collect();
+        turn_to(&wheel, Duration::from_secs(201)).await;
+        for (entry, due) in entries.iter().zip(dues) {
+            let last = *entry.visits.lock().unwrap().last().unwrap();
+            assert!(
+                (due..=due + Duration::from_millis(2 * TICK)).contains(&last),
+                "{due:?} at {last:?}"
+            );
+        }
+        let on_the_way = entries.last().unwrap().visits.lock().unwrap().len();
+        assert_eq!(on_the_way, 4, "one visit for each turn of the wheel, and the last");
+    }
+
+    #[tokio::test]
+    async fn one_that_hurries_is_visited_earlier_and_one_that_leaves_never() {
+        let wheel = Wheel::new();
+        let (hurried, left) = (Entry::at(Duration::from_mins(1)), Entry::at(Duration::from_secs(1)));
+        for entry in [&hurried, &left] {
+            wheel.enter(&(Arc::clone(entry) as Arc<dyn Timed>));
+        }
+        *hurried.due.lock().unwrap() = Some(Duration::from_millis(100));
+        wheel.hurry(&*hurried);
+        wheel.leave(&*left);
+        turn_to(&wheel, Duration::from_secs(2)).await;
+        assert_eq!(hurried.visits.lock().unwrap().len(), 1);
+        assert!(left.visits.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_drain_reaches_all_and_those_that_come_later() {
+        let wheel = Wheel::new();
+        let (early, late) = (Entry::at(Duration::from_secs(1)), Entry::at(Duration::from_secs(1)));
+        wheel.enter(&(Arc::clone(&early) as Arc<dyn Timed>));
+        wheel.drain().await;
+        wheel.enter(&(Arc::clone(&late) as Arc<dyn Timed>));
+        assert!(early.drained.load(Ordering::SeqCst) && late.drained.load(Ordering::SeqCst));
+    }
+
+    /// What a million connections with the default idle timeout cost in a minute of silence.
+    #[tokio::test]
+    async fn a_million_silent_connections_cost_one_visit_each_per_timeout() {
+        const CONNECTIONS: u64 = 1_000_000;
+        const TIMEOUT: Duration = Duration::from_mins(1);
+        struct Silent(Place, AtomicU64);
+        impl Timed for Silent {
+            fn place(&self) -> &Place {
+                &self.0
+            }
+            fn due(&self) -> Option<Duration> {
+                Some(Duration::from_millis(self.1.load(Ordering::Relaxed)))
+            }
+            fn visit(&self, now: Duration) {
+                let next = u64::try_from((now + TIMEOUT).as_millis()).unwrap();
+                self.1.store(next, Ordering::Relaxed);
+            }
+            fn drain(&self) {}
+        }
+        let wheel = Wheel::new();
+        for number in 0..CONNECTIONS {
+            let first = TIMEOUT + Duration::from_micros(number * 60);
+            let first = AtomicU64::new(u64::try_from(first.as_millis()).unwrap());
+            wheel.enter(&(Arc::new(Silent(Place::nowhere(), first)) as Arc<dyn Timed>));
+        }
+        let count = |wheel: &Wheel| {
+            wheel
+                .0
+                .slots
+                .iter()
+                .map(|slot| slot.lock().unwrap().len() as u64)
+                .sum::<u64>()
+        };
+        assert_eq!(count(&wheel), CONNECTIONS);
+        // From 120 s to 180 s each is visited once: 16,667 a second.
+        turn_to(&wheel, Duration::from_mins(2)).await;
+        let before: u64 = sum_of_dues(&wheel, &count);
+        turn_to(&wheel, Duration::from_mins(3)).await;
+        let visits = (sum_of_dues(&wheel, &count) - before) / 60_000;
+        assert!(visits <= 17_000 * 60, "{visits} visits in 60 s");
+        assert!(visits >= CONNECTIONS * 9 / 10, "{visits} visits in 60 s");
+        assert_eq!(count(&wheel), CONNECTIONS);
+    }
+
+    /// Every visit moves a due time by 60 s, so their sum counts the visits.
+    fn sum_of_dues(wheel: &Wheel, count: &dyn Fn(&Wheel) -> u64) -> u64 {
+        assert!(count(wheel) > 0);
+        let slots = wheel.0.slots.iter();
+        let due = |entry: &Arc<dyn Timed>| u64::try_from(entry.due().unwrap().as_millis()).unwrap();
+        slots
+            .map(|slot| slot.lock().unwrap().iter().map(due).sum::<u64>())
+            .sum()
     }
 }

@@ -196,18 +196,23 @@ impl WebSocket {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Waits for the next frame.
-    pub fn receive(&mut self) -> Received {
-        let Some([first, second]) = self.take(2).and_then(|head| <[u8; 2]>::try_from(head).ok()) else {
-            return Received::End;
-        };
+    /// Waits for the next frame as it is: its first byte and its payload. `None` is the end of the stream.
+    pub fn receive_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let [first, second] = <[u8; 2]>::try_from(self.take(2)?).unwrap();
         assert_eq!(second & 0x80, 0, "a server's frame is not masked");
         let length = match second {
             126 => self.number(2),
             127 => self.number(8),
             short => usize::from(short),
         };
-        let payload = self.take(length).expect("the end of a frame");
+        Some((first, self.take(length).expect("the end of a frame")))
+    }
+
+    /// Waits for the next frame.
+    pub fn receive(&mut self) -> Received {
+        let Some((first, payload)) = self.receive_frame() else {
+            return Received::End;
+        };
         match first {
             TEXT => Received::Text(String::from_utf8(payload).unwrap()),
             BINARY => Received::Binary(payload),

@@ -81,7 +81,13 @@ impl Route {
                 (path != self.path).then(|| format!("the route {path} calls its parameters otherwise"))
             }
         });
-        if let Some(reason) = reason {
+        let files = || {
+            let mut files = chain.calls.iter().filter(|call| call.method == "assets");
+            let prefix =
+                files.find_map(|call| literal(call.args.first()?).filter(|prefix| is_below(&self.path, prefix)))?;
+            Some(format!("the files of an assets directory are at {prefix}"))
+        };
+        if let Some(reason) = reason.or_else(files) {
             return Edit::NoPlace { reason, paste: None };
         }
         Edit::Changed(self.insert_into(chain, source, &reached))
@@ -226,6 +232,13 @@ fn same_pattern(left: &str, right: &str) -> bool {
             .collect()
     };
     blank(left) == blank(right)
+}
+
+/// Whether `path` is `prefix`, or continues it. Below the root is everything, beside which anything may stand.
+fn is_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn functions(file: &syn::File) -> Vec<&ItemFn> {

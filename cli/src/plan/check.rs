@@ -261,7 +261,11 @@ impl Checked {
             let sentence = match problem {
                 Problem::Unusable(sentence) => sentence,
                 Problem::Conflict(sentence) => {
-                    help = Some("move your file out of the way, or choose another name".to_owned());
+                    help = Some(
+                        "choose another name, or move your file out of the way\n\
+                         (what is missing in it is added by hand: nova writes whole files only)"
+                            .to_owned(),
+                    );
                     sentence
                 }
                 Problem::NoPlace { path, reason, paste } => {

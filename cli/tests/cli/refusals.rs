@@ -62,6 +62,11 @@ fn a_project_is_not_called_so() {
         let run = sandbox.nova(["new", path]).failed(2, "can't be a project name: ");
         sandbox.nova(["new", "--dry-run", suggestion(&run.stderr)]).succeeded();
     }
+    let run = sandbox.nova(["new", ""]).failed(2, "can't create a project in ``");
+    assert_eq!(suggestion(&run.stderr), "myapp");
+    sandbox
+        .nova(["new", "", "--name", "myapp"])
+        .failed(2, "can't create a project in ``");
     assert!(sandbox.tree().is_empty());
 }
 

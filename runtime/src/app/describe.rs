@@ -6,7 +6,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::routes::{Endpoint, Routes};
+use crate::routes::{Endpoint, Guard, Routes};
 
 #[derive(Serialize)]
 struct Description<'a> {
@@ -15,7 +15,7 @@ struct Description<'a> {
     host: Option<&'a str>,
     path: String,
     handler: Option<String>,
-    security: Option<&'static str>,
+    security: Option<String>,
     file: &'static str,
     line: u32,
 }
@@ -45,7 +45,7 @@ fn lines<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> impl Iterator<
                 host: group.host.as_deref(),
                 path: group.path_of(route),
                 handler,
-                security: group.guard.as_ref().and_then(|guard| guard.name),
+                security: security(&group.guards),
                 file: route.place.file(),
                 line: route.place.line(),
             }
@@ -62,4 +62,9 @@ fn lines<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> impl Iterator<
         line: page.place.line(),
     });
     groups.chain(pages)
+}
+
+fn security<S>(guards: &[Guard<S>]) -> Option<String> {
+    let names: Vec<_> = guards.iter().map(|guard| guard.name.unwrap_or("a closure")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -12,7 +12,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::Route;
-use http::Extensions;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
@@ -76,26 +75,26 @@ pub struct App<S = (), Given = ()> {
     reply_handlers: Vec<RegisterHandlers>,
 }
 
-type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S>>;
-type RegisterHandlers = Box<dyn FnOnce(&mut Registry) -> Result<()>>;
+type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S> + Send>;
+type RegisterHandlers = Box<dyn FnOnce(&mut Registry) -> Result<()> + Send>;
 
 /// A function that gives the route table: of nothing, or of the environment.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` gives no route table",
     note = "it is a function `fn() -> Routes<S>` or `fn(&Environment) -> Routes<S>`"
 )]
-pub trait RouteTable<S, Arguments>: 'static {
+pub trait RouteTable<S, Arguments>: Send + 'static {
     /// Gives the table.
     fn table(self, environment: &Environment) -> Routes<S>;
 }
 
-impl<S, F: FnOnce() -> Routes<S> + 'static> RouteTable<S, ()> for F {
+impl<S, F: FnOnce() -> Routes<S> + Send + 'static> RouteTable<S, ()> for F {
     fn table(self, _environment: &Environment) -> Routes<S> {
         self()
     }
 }
 
-impl<S, F: FnOnce(&Environment) -> Routes<S> + 'static> RouteTable<S, (Environment,)> for F {
+impl<S, F: FnOnce(&Environment) -> Routes<S> + Send + 'static> RouteTable<S, (Environment,)> for F {
     fn table(self, environment: &Environment) -> Routes<S> {
         self(environment)
     }
@@ -159,7 +158,7 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
     /// Changes the registry, which has the built-in kinds: to replace or remove a handler.
     ///
     /// An error here is an error at start.
-    pub fn reply_handlers(mut self, change: impl FnOnce(&mut Registry) -> Result<()> + 'static) -> Self {
+    pub fn reply_handlers(mut self, change: impl FnOnce(&mut Registry) -> Result<()> + Send + 'static) -> Self {
         self.reply_handlers.push(Box::new(change));
         self
     }
@@ -208,7 +207,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             return describe::print(&(self.routes)(&environment));
         }
         let config = self.take_config()?;
-        telemetry::start(&config.section("log")?, config.environment())?;
+        telemetry::start(&config.section("log")?, config.environment());
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
@@ -298,14 +297,12 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             config,
             pubsub: pubsub.clone(),
         }));
-        let mut extensions = Extensions::new();
-        extensions.insert(scope.clone());
         let dispatcher = Dispatcher {
             registry,
             pages: router::pages(&mut routes, &self.state)?,
             fallback: self.fallback,
             error_page: environment.is_dev().then_some(dev::error_page),
-            extensions,
+            scope: scope.clone(),
         };
 
         let (lifecycle, ended) = Lifecycle::new();

@@ -46,12 +46,12 @@ const FILE: &str = "nova.toml";
 /// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
 /// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
 /// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
+/// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     root: PathBuf,
     environment: Environment,
@@ -172,6 +172,16 @@ fn find_root() -> Result<PathBuf, ConfigError> {
     })?;
     let with_file = directory.ancestors().find(|directory| directory.join(FILE).is_file());
     Ok(with_file.unwrap_or(&directory).to_path_buf())
+}
+
+/// Not the values: some are secret.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("root", &self.0.root)
+            .field("environment", &self.0.environment)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -315,6 +325,25 @@ mod tests {
             config.expect_sections(&["server", "app"]).unwrap_err().to_string(),
             "nova.toml:1: sever: unknown section, expected one of `server`, `app`, `env`"
         );
+    }
+
+    #[test]
+    fn environments_that_are_not_chosen_are_checked_too() {
+        let config = config("[env.dev.sevrer]\nport = 1\n", &[]).unwrap();
+        assert_eq!(
+            config.expect_sections(&["server"]).unwrap_err().to_string(),
+            "nova.toml:1: env.dev.sevrer: unknown section, expected one of `server`, `env`"
+        );
+        assert!(
+            server("[env]\nprod = 1\n", &[])
+                .unwrap_err()
+                .starts_with("nova.toml:2: env.prod: invalid type: integer `1`")
+        );
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        assert_eq!(server("", &[("NOVA_SERVER_PORT", "")]), Ok(Server::default()));
     }
 
     #[test]

@@ -116,17 +116,24 @@ impl Node {
         let Some(environments) = table.remove(ENVIRONMENTS) else {
             return Ok(());
         };
-        let Value::Table(mut environments) = environments.value else {
-            return Err(ConfigError {
-                message: format!(
-                    "invalid type: {}, expected a table for each environment, as in [env.prod.server]",
-                    environments.value.describe()
-                ),
-                key: Some(ENVIRONMENTS.into()),
-                origin: environments.origin.map(|origin| origin.to_string()),
-            });
+        let no_table = |key: String, node: &Self| ConfigError {
+            message: format!(
+                "invalid type: {}, expected a table for each environment, as in [env.prod.server]",
+                node.value.describe()
+            ),
+            key: Some(key),
+            origin: node.origin.as_deref().map(str::to_owned),
         };
-        if let Some(chosen) = environments.remove(name) {
+        let Value::Table(mut chosen) = environments.value.clone() else {
+            return Err(no_table(ENVIRONMENTS.to_owned(), &environments));
+        };
+        if let Some((name, node)) = chosen.iter().find(|(_, node)| !matches!(node.value, Value::Table(_))) {
+            return Err(no_table(format!("{ENVIRONMENTS}.{name}"), node));
+        }
+        let chosen = chosen.remove(name);
+        // All of them stay, to be checked.
+        table.insert(ENVIRONMENTS.to_owned(), environments);
+        if let Some(chosen) = chosen {
             self.merge(chosen);
         }
         Ok(())
@@ -155,6 +162,10 @@ impl Node {
             return;
         };
         for (name, text) in variables {
+            // An empty one is the same as none.
+            if text.is_empty() {
+                continue;
+            }
             let Some((section, key)) = name.strip_prefix("NOVA_").and_then(|path| path.split_once('_')) else {
                 continue;
             };
@@ -174,11 +185,18 @@ impl Node {
     /// Refuses sections of the file that are not among `known`. A variable for an unknown section belongs to something
     /// else.
     pub(super) fn expect_sections(&self, known: &[&str]) -> Result<(), ConfigError> {
-        let Value::Table(sections) = &self.value else {
-            return Ok(());
-        };
-        for (name, section) in sections {
+        self.expect_keys("", known)?;
+        let environments = self.get(ENVIRONMENTS).and_then(Self::entries);
+        environments
+            .into_iter()
+            .flatten()
+            .try_for_each(|(name, environment)| environment.expect_keys(&format!("{ENVIRONMENTS}.{name}."), known))
+    }
+
+    fn expect_keys(&self, path: &str, known: &[&str]) -> Result<(), ConfigError> {
+        for (name, section) in self.entries().into_iter().flatten() {
             if let Some(origin) = &section.origin
+                && name != ENVIRONMENTS
                 && !known.contains(&name.as_str())
             {
                 let known: Vec<_> = known
@@ -188,12 +206,19 @@ impl Node {
                     .collect();
                 return Err(ConfigError {
                     message: format!("unknown section, expected one of {}", known.join(", ")),
-                    key: Some(name.clone()),
+                    key: Some(format!("{path}{name}")),
                     origin: Some(origin.to_string()),
                 });
             }
         }
         Ok(())
+    }
+
+    fn entries(&self) -> Option<&BTreeMap<String, Self>> {
+        match &self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Subscription {
 
     /// Waits for the next message, or for the news that some were missed.
     ///
-    /// What was dropped came after the messages that are still queued, so it is reported after them. Cancel safe.
+    /// The news comes first, however many messages are queued: what was dropped came after those. Cancel safe.
     pub async fn recv(&mut self) -> Received {
         if let Some(received) = self.try_recv() {
             return received;
@@ -80,12 +80,13 @@ impl Subscription {
 
     /// What is there now.
     pub fn try_recv(&mut self) -> Option<Received> {
-        match self.messages.try_recv() {
-            Ok(message) => Some(Received::Message(Message::clone(&message))),
-            Err(_) => match self.queue.missed.swap(0, Ordering::Relaxed) {
-                0 => None,
-                missed => Some(Received::Missed(missed)),
-            },
+        match self.queue.missed.swap(0, Ordering::Relaxed) {
+            0 => self
+                .messages
+                .try_recv()
+                .ok()
+                .map(|message| Received::Message(Message::clone(&message))),
+            missed => Some(Received::Missed(missed)),
         }
     }
 }

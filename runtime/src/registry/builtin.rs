@@ -81,6 +81,7 @@ async fn sendfile(root: PathBuf, file: SendFile, method: Method, mut headers: He
         let range = format!("bytes={}-{}", range.start(), range.end());
         if let Ok(range) = HeaderValue::try_from(range) {
             headers.insert(header::RANGE, range);
+            headers.remove(header::IF_RANGE);
         }
     }
     let mut response = files::send(&path, &method, &headers).await;

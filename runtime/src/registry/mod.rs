@@ -21,12 +21,24 @@ pub(crate) mod builtin;
 pub struct RequestContext {
     /// The method.
     pub method: Method,
-    /// The target, as received.
+    /// The target, without a trailing slash.
     pub uri: Uri,
     /// The headers.
     pub headers: HeaderMap,
     /// The controller's name without that of its crate, as `controllers::posts::show`. `None` for a closure.
     pub controller: Option<&'static str>,
+}
+
+impl RequestContext {
+    /// A request with this method and target, without headers: for tests of reply handlers and fallback controllers.
+    pub fn new(method: Method, uri: Uri) -> Self {
+        Self {
+            method,
+            uri,
+            headers: HeaderMap::new(),
+            controller: None,
+        }
+    }
 }
 
 /// A reply as its handler receives it.
@@ -42,6 +54,15 @@ pub struct Replying<P> {
 }
 
 impl<P> Replying<P> {
+    /// A reply on which nothing but the payload is set: for tests of reply handlers.
+    pub fn new(payload: P) -> Self {
+        Self {
+            status: None,
+            headers: HeaderMap::new(),
+            payload,
+        }
+    }
+
     /// The same reply with another payload: to hand it on to another handler.
     pub fn map<Q>(self, payload: impl FnOnce(P) -> Q) -> Replying<Q> {
         Replying {

@@ -12,7 +12,7 @@ mod undispatched;
 
 use kind::{Bare, Data, Redirect, View};
 pub use kind::{Kind, SendFile};
-pub(crate) use undispatched::Undispatched;
+pub(crate) use undispatched::{Refusal, Undispatched};
 
 /// A value that a *reply handler*, found in the registry by the reply's kind, turns into the response.
 ///

@@ -20,6 +20,27 @@ pub(crate) enum Undispatched {
 #[derive(Clone)]
 struct Carrier(Arc<Mutex<Option<Undispatched>>>);
 
+/// On a response that refuses something: the status in place of one that would say the opposite.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal(StatusCode);
+
+impl Refusal {
+    /// Marks a response as one that refuses.
+    pub(crate) fn mark(status: StatusCode, mut response: Response) -> Response {
+        response.extensions_mut().insert(Self(status));
+        response
+    }
+
+    /// Gives a marked response that says success the status of its refusal.
+    pub(crate) fn enforce(response: &mut Response) {
+        if let Some(Self(status)) = response.extensions_mut().remove()
+            && response.status().is_success()
+        {
+            *response.status_mut() = status;
+        }
+    }
+}
+
 impl Undispatched {
     /// Takes it out of a response. The response keeps what the controller's own `IntoResponse` values set around it.
     pub(crate) fn take_from(response: &mut Response) -> Option<Self> {

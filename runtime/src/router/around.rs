@@ -15,8 +15,8 @@ use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::fallback::Fallback;
 use crate::registry::RequestContext;
+use crate::reply::Refusal;
 use crate::routes::Guard;
-use crate::scope::Scope;
 use crate::security::Decision;
 use crate::unwind::caught;
 
@@ -25,29 +25,26 @@ pub(super) struct Around<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
     dispatcher: Arc<Dispatcher>,
-    scope: Scope,
     state: S,
     controller: Option<&'static str>,
     fallback: Option<Fallback>,
-    guard: Option<Guard<S>>,
+    guards: Vec<Guard<S>>,
 }
 
 impl<S> Around<S> {
     pub(super) fn new(
         dispatcher: Arc<Dispatcher>,
-        scope: Scope,
         state: S,
         controller: Option<&'static str>,
         fallback: Option<Fallback>,
-        guard: Option<Guard<S>>,
+        guards: Vec<Guard<S>>,
     ) -> Self {
         Self(Arc::new(Inner {
             dispatcher,
-            scope,
             state,
             controller,
             fallback,
-            guard,
+            guards,
         }))
     }
 }
@@ -96,7 +93,7 @@ where
         self.controller.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&mut self, request: Request) -> Self::Future {
         let inner = Arc::clone(&self.around.0);
         // What was polled ready is called; the clone takes its place.
         let clone = self.controller.clone();
@@ -109,7 +106,6 @@ where
                 headers: request.headers().clone(),
                 controller: inner.controller,
             };
-            request.extensions_mut().insert(inner.scope.clone());
             let answered = caught(async {
                 let response = match inner.secure(request).await {
                     Ok(request) => {
@@ -124,10 +120,11 @@ where
                     .dispatch(&context, inner.fallback.as_ref(), response)
                     .await
             });
-            let response = match answered.await {
+            let mut response = match answered.await {
                 Ok(response) => response,
-                Err(panic) => inner.dispatcher.fail(&context, &Error::from(panic)).await,
+                Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
             };
+            Refusal::enforce(&mut response);
             tracing::debug!(
                 "{} {} {} in {:?}",
                 context.method,
@@ -147,21 +144,20 @@ enum Denial {
 }
 
 impl<S: Sync> Inner<S> {
-    /// Asks the security function. Gives the request back with what it handed over, or the denial.
+    /// Asks the security functions. Gives the request back with what they handed over, or the denial.
     async fn secure(&self, request: Request) -> Result<Request, Denial> {
-        let Some(guard) = &self.guard else {
+        if self.guards.is_empty() {
             return Ok(request);
-        };
+        }
         let (mut parts, body) = request.into_parts();
-        match guard.check(&mut parts, &self.state).await {
-            Decision::Deny(response) => Err(Denial::Response(response)),
-            Decision::Fail(error) => Err(Denial::Error(error)),
-            Decision::Allow(grant) => {
-                if let Some(grant) = grant {
-                    grant(&mut parts.extensions);
-                }
-                Ok(Request::from_parts(parts, body))
+        for guard in &self.guards {
+            match guard.check(&mut parts, &self.state).await {
+                Decision::Allow(None) => {}
+                Decision::Allow(Some(grant)) => grant(&mut parts.extensions),
+                Decision::Deny(response) => return Err(Denial::Response(response)),
+                Decision::Fail(error) => return Err(Denial::Error(error)),
             }
         }
+        Ok(Request::from_parts(parts, body))
     }
 }

@@ -159,24 +159,16 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
     fn around(&self, controller: Option<&'static str>, group: &Group<S>) -> Around<S> {
         Around::new(
             Arc::clone(&self.dispatcher),
-            self.scope.clone(),
             self.state.clone(),
             controller,
             group.fallback.clone(),
-            group.guard.clone(),
+            group.guards.clone(),
         )
     }
 
     /// Dispatch alone, for answers of the framework's own.
     fn dispatched(&self) -> Around<S> {
-        Around::new(
-            Arc::clone(&self.dispatcher),
-            self.scope.clone(),
-            self.state.clone(),
-            None,
-            None,
-            None,
-        )
+        Around::new(Arc::clone(&self.dispatcher), self.state.clone(), None, None, Vec::new())
     }
 
     /// 404 for everything.

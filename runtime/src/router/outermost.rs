@@ -14,7 +14,6 @@ use http::{HeaderMap, Uri, header};
 use tower::{Service, ServiceExt as _};
 
 use crate::dispatch::Dispatcher;
-use crate::error::Error;
 use crate::registry::RequestContext;
 use crate::unwind::caught;
 
@@ -39,6 +38,7 @@ impl Service<Request> for Outermost {
         if let Some(uri) = without_trailing_slash(request.uri()) {
             *request.uri_mut() = uri;
         }
+        request.extensions_mut().insert(self.dispatcher.scope.clone());
         let router: Router = self.hosts.router(&request).clone();
         let dispatcher = Arc::clone(&self.dispatcher);
         // Of the headers, what a page of the framework's own asks for.
@@ -54,7 +54,7 @@ impl Service<Request> for Outermost {
             Ok(match caught(router.oneshot(request)).await {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
                 Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).await,
-                Err(panic) => dispatcher.fail(&context(), &Error::from(panic)).await,
+                Err(panic) => dispatcher.fail(&context(), &panic.into_error()).await,
             })
         })
     }

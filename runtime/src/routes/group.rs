@@ -28,7 +28,7 @@ use crate::websocket::{IntoAccept, WebSocketHandler, upgrade};
 pub struct Group<S = ()> {
     pub(crate) prefix: String,
     pub(crate) host: Option<String>,
-    pub(crate) guard: Option<Guard<S>>,
+    pub(crate) guards: Vec<Guard<S>>,
     pub(crate) layers: Vec<ApplyLayer<S>>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) body_limit: Option<usize>,
@@ -58,7 +58,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         Self {
             prefix: prefix.trim_end_matches('/').to_owned(),
             host: None,
-            guard: None,
+            guards: Vec::new(),
             layers: Vec::new(),
             fallback: None,
             body_limit: None,
@@ -153,14 +153,15 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    /// Asks this function before every route of the group, WebSockets included. See [`Access`].
+    /// Asks this function before every route of the group, WebSockets included. See [`Access`]. Of several, each is asked,
+    /// in the order of declaration, until one denies.
     pub fn security<F, T>(mut self, function: F) -> Self
     where
         F: PartsHandler<T, S>,
         F::Output: Into<Access>,
         T: 'static,
     {
-        self.guard = Some(Guard::new(function));
+        self.guards.push(Guard::new(function));
         self
     }
 

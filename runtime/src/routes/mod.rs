@@ -115,6 +115,6 @@ impl<S> StatusPage<S> {
     pub(crate) fn status(&self) -> Option<StatusCode> {
         StatusCode::from_u16(self.code)
             .ok()
-            .filter(|status| status.as_u16() >= 400)
+            .filter(|status| status.is_client_error() || status.is_server_error())
     }
 }

@@ -49,10 +49,18 @@ pub fn socket_of<M: Send + 'static>() -> (Socket<M>, Mailbox<M>) {
 
 impl<M: Send + 'static> Mailbox<M> {
     /// The next message: a broadcast, one that was sent, or one of a timer. `None` when none comes for five seconds.
+    ///
+    /// # Panics
+    /// When the `Clone` of a repeating timer's message panics.
     pub async fn next(&mut self) -> Option<Info<M>> {
         let arrival = async {
             loop {
-                if let Some(info) = self.mailbox.take_due().or_else(|| self.mailbox.try_next()) {
+                let due = self.mailbox.take_due(self.mailbox.now());
+                self.mailbox.heard();
+                if let Some(info) = due
+                    .unwrap_or_else(|panic| panic!("{panic}"))
+                    .or_else(|| self.mailbox.try_next())
+                {
                     return info;
                 }
                 poll_fn(|context| self.mailbox.poll(context)).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite as _;
-use tokio::task::consume_budget;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::buffer;
@@ -18,10 +18,14 @@ use super::mailbox::{Mailbox, Signals};
 use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::{Panic, caught};
-use crate::wire::{self, Close, Decoder, Frame, Violation};
+use crate::wire::{self, Close, Codec, Decoder, Frame, Violation};
 
 /// When so much is to be written, it is written before more frames are handled.
 const WRITE_SIZE: usize = 64 * 1024;
+/// After so many callbacks other connections of the worker have their turn.
+const TURN: u32 = 256;
+/// How long a client that does not read is waited for when its connection is to end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 /// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
 /// connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -43,12 +47,16 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     mailbox: Arc<Mailbox<M>>,
     limits: Limits,
     decoder: Decoder,
+    /// Where compression was agreed on.
+    codec: Option<Codec>,
     /// Encoded and not yet written: what the callbacks of one turn of the loop have sent.
     output: Vec<u8>,
     /// Whether the handler wants to receive: it may stop and resume.
     receives: bool,
-    /// Whether the mailbox is heard before the socket: after a read, so that a flood of frames can't drown it.
+    /// Whether the mailbox comes before the socket: they take turns.
     mail_first: bool,
+    /// How many callbacks have been called in this turn of the worker.
+    called: u32,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -75,7 +83,7 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits) -> Self {
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -83,9 +91,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             mailbox,
             limits,
             decoder: Decoder::default(),
+            codec,
             output: Vec::new(),
             receives: true,
             mail_first: false,
+            called: 0,
         }
     }
 
@@ -133,22 +143,18 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
     }
 
-    /// Waits for the socket or the mailbox. What one read brings is handled before the mailbox, and what waits in the
-    /// mailbox before the next read.
+    /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
     async fn wait(&mut self, transport: &mut Transport) -> Result<Event, Ending> {
-        let mail_first = std::mem::take(&mut self.mail_first);
+        self.mail_first = !self.mail_first;
         poll_fn(|context| {
-            if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
-                // Whether it is idle can only be said when there is nothing to read.
-                signals.idle = false;
+            if self.mail_first
+                && let Poll::Ready(signals) = self.mailbox.poll(context)
+            {
                 return Poll::Ready(Ok(Event::Mail(signals)));
             }
             if self.receives {
                 match transport.stream().poll_read_ready(context) {
-                    Poll::Ready(Ok(())) => {
-                        self.mail_first = true;
-                        return Poll::Ready(Ok(Event::Readable));
-                    }
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(Event::Readable)),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::error(error))),
                     Poll::Pending => {}
                 }
@@ -180,7 +186,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn input(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
         let mut taken = 0;
         while taken < input.len() {
-            let decoded = self.decoder.decode(&mut input[taken..], &self.limits.wire);
+            let decoded = self
+                .decoder
+                .decode(&mut input[taken..], &self.limits.wire, &mut self.codec);
             let (more, frame) = decoded.map_err(Ending::violation)?;
             taken += more;
             if let Some(frame) = frame {
@@ -190,9 +198,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                     self.flush(transport).await?;
                 }
                 self.frame(frame).await?;
-                if self.output.len() >= WRITE_SIZE {
-                    self.flush(transport).await?;
-                }
+                self.after_callback(transport).await?;
             }
         }
         Ok(())
@@ -206,13 +212,23 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.draining {
             return Err(Ending::new(1001, Reason::Shutdown));
         }
-        if signals.idle {
+        if signals.idle && self.mailbox.is_idle() {
             return Err(Ending::new(1000, Reason::Timeout));
         }
         if signals.timers {
-            while let Some(info) = self.mailbox.take_due() {
+            // Those that are due now: what becomes due meanwhile is for the next time.
+            let now = self.mailbox.now();
+            while let Some(info) = self
+                .mailbox
+                .take_due(now)
+                .map_err(|panic| Ending::crash(panic.to_string()))?
+            {
                 self.info(info).await?;
+                self.after_callback(transport).await?;
             }
+        }
+        if signals.idle || signals.timers {
+            self.mailbox.heard();
         }
         self.messages(transport).await
     }
@@ -224,9 +240,21 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 break;
             };
             self.info(info).await?;
-            if self.output.len() >= WRITE_SIZE {
-                self.flush(transport).await?;
-            }
+            self.after_callback(transport).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves room for others: in the output, and on the worker.
+    async fn after_callback(&mut self, transport: &mut Transport) -> Result<(), Ending> {
+        self.called += 1;
+        let turn_is_over = self.called >= TURN;
+        if turn_is_over || self.output.len() >= WRITE_SIZE {
+            self.flush(transport).await?;
+        }
+        if turn_is_over {
+            self.called = 0;
+            yield_now().await;
         }
         Ok(())
     }
@@ -240,8 +268,6 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 reason: Reason::Remote(close),
             });
         }
-        // A flood of frames shares its worker with others.
-        consume_budget().await;
         let commands = caught(self.handler.handle(frame, &self.socket.0)).await;
         self.obey(commands)
     }
@@ -279,7 +305,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if self.output.capacity() == 0 {
             self.output = buffer::borrow_output();
         }
-        wire::encode(frame, &mut self.output).map_err(|why| Ending::crash(why.to_owned()))
+        let encoded = match &mut self.codec {
+            Some(codec) => codec.encode(frame, &mut self.output),
+            None => wire::encode(frame, &mut self.output),
+        };
+        encoded.map_err(|why| Ending::crash(why.to_owned()))
     }
 
     /// Writes what has been sent, in one write where the kernel takes it.
@@ -334,7 +364,8 @@ impl Ending {
     }
 }
 
-/// Writes to a peer that does not take everything at once. Meanwhile only an overflowing mailbox is heard.
+/// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
+/// peer has a last second to take what is begun, so that a close frame can follow it.
 ///
 /// Boxed: a deadline is something that a connection which writes freely has no room for.
 async fn write_slowly<M: Send + 'static>(
@@ -344,20 +375,30 @@ async fn write_slowly<M: Send + 'static>(
     deadline: Duration,
 ) -> Result<(), Ending> {
     Box::pin(async {
-        tokio::select! {
-            written = write(transport, output, deadline) => written.map_err(Ending::error),
-            () = mailbox.overflow() => Err(Ending { close: None, reason: Reason::Slow }),
+        let mut left = output;
+        let signals = tokio::select! {
+            written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
+            signals = mailbox.urgent() => signals,
+        };
+        let mut ending = match signals.overflowed {
+            true => Ending::new(1013, Reason::Slow),
+            false => Ending::new(1001, Reason::Shutdown),
+        };
+        if write(transport, &mut left, LAST_WRITE).await.is_err() {
+            ending.close = None;
         }
+        Err(ending)
     })
     .await
 }
 
-async fn write(transport: &mut Transport, mut bytes: &[u8], deadline: Duration) -> io::Result<()> {
+/// Writes the bytes, and leaves in `bytes` what has not been written. Cancel safe in that.
+async fn write(transport: &mut Transport, bytes: &mut &[u8], deadline: Duration) -> io::Result<()> {
     let stream = transport.stream();
     let write = async {
         while !bytes.is_empty() {
             match stream.try_write(bytes) {
-                Ok(written) => bytes = &bytes[written..],
+                Ok(written) => *bytes = &bytes[written..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
                 Err(error) => return Err(error),
             }
@@ -371,7 +412,7 @@ async fn write(transport: &mut Transport, mut bytes: &[u8], deadline: Duration) 
 
 /// Writes what is left and the close frame, and ends the sending direction. Says whether there is a peer to listen to.
 async fn write_close(transport: &mut Transport, output: &mut Vec<u8>, close: &Close, deadline: Duration) -> bool {
-    if wire::encode_close(close, output).is_err() || write(transport, output, deadline).await.is_err() {
+    if wire::encode_close(close, output).is_err() || write(transport, &mut &output[..], deadline).await.is_err() {
         return false;
     }
     output.clear();

@@ -9,16 +9,16 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::connection::{Connection, Ended, Limits};
-use super::init::Terms;
-use super::{IntoAccept, Socket, WebSocketHandler};
+use super::init::{Compress, Terms};
+use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate};
 use crate::error::Error;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
-use crate::reply::Reply;
+use crate::reply::{Refusal, Reply};
 use crate::transport;
 use crate::wheel::Wheel;
 use crate::wire;
@@ -41,6 +41,9 @@ pub(crate) struct WebSocketOptions {
     max_fragments: NonZeroUsize,
     /// How long the peer may take to read what is written, in seconds.
     write_timeout: u64,
+    /// Whether messages are compressed, where a handler does not say.
+    #[serde(deserialize_with = "if_built_in")]
+    compress: bool,
 }
 
 impl Default for WebSocketOptions {
@@ -51,6 +54,7 @@ impl Default for WebSocketOptions {
             max_message_size: 1_000_000,
             max_fragments: const { NonZeroUsize::new(1024).unwrap() },
             write_timeout: 30,
+            compress: false,
         }
     }
 }
@@ -89,11 +93,17 @@ where
     };
     let accepted = match accepted {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return Refusal::mark(StatusCode::BAD_REQUEST, refusal),
     };
-    let response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let mut response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let codec = wanted_compression(&accepted.terms, &settings.options)
+        .and_then(|wanted| deflate::agree(&wanted, &parts.headers))
+        .map(|(codec, answer)| {
+            response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+            codec
+        });
     let limits = limits(&accepted.terms, &settings.options);
-    let websocket = Connection::new(accepted.handler, socket, limits);
+    let websocket = Connection::new(accepted.handler, socket, limits, codec);
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         Box::pin(websocket.run(transport, read_ahead))
     }));
@@ -109,6 +119,11 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
     let headers = &parts.headers;
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+    {
+        return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket's handshake has no body"));
     }
     if parts.version == Version::HTTP_10 {
         return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1"));
@@ -168,7 +183,8 @@ fn with_upgrade_headers(reply: Reply) -> Response {
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Response {
-    Reply::status(status).with_body(format!("{why}\n")).into_response()
+    let reply = Reply::status(status).with_body(format!("{why}\n"));
+    reply.with_header(header::SEC_WEBSOCKET_VERSION, "13").into_response()
 }
 
 /// Whether a header that lists tokens has this one, in any case.
@@ -215,7 +231,7 @@ fn is_allowed(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri, allowed: &[S
     };
     if allowed
         .iter()
-        .any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
+        .any(|allowed| allowed == "*" || allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
     {
         return true;
     }
@@ -268,6 +284,25 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
     }
 }
 
+fn wanted_compression(terms: &Terms, options: &WebSocketOptions) -> Option<Compression> {
+    match terms.compress {
+        Compress::AsConfigured => options.compress.then(Compression::default),
+        Compress::Never => None,
+        Compress::Like(compression) => Some(compression),
+    }
+}
+
+/// What this program is not built with can't be configured.
+fn if_built_in<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    let compress = bool::deserialize(value)?;
+    if compress && !cfg!(feature = "deflate") {
+        return Err(de::Error::custom(
+            "this program is built without compression: enable the feature `deflate` of nova-framework",
+        ));
+    }
+    Ok(compress)
+}
+
 /// A WebSocket route's answer with its `init` forgotten.
 pub(crate) type Answer<S> =
     Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
@@ -278,6 +313,8 @@ mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::environment::Environment;
 
     #[test]
     fn the_accept_key_is_that_of_rfc_6455_section_1_3() {
@@ -289,6 +326,22 @@ mod tests {
         assert!(is_key(&HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==")));
         for key in ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZTEyMzQ="] {
             assert!(!is_key(&HeaderValue::from_static(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn compression_is_configured_only_where_it_is_built_in() {
+        let variables = [("NOVA_WEBSOCKET_COMPRESS".to_owned(), "true".to_owned())];
+        let config = Config::read("/nowhere", Environment::TEST, variables).unwrap();
+        let options = config.section::<WebSocketOptions>("websocket");
+        if cfg!(feature = "deflate") {
+            assert!(options.unwrap().compress);
+        } else {
+            assert_eq!(
+                options.unwrap_err().to_string(),
+                "NOVA_WEBSOCKET_COMPRESS: websocket.compress: this program is built without compression: enable the \
+                 feature `deflate` of nova-framework"
+            );
         }
     }
 

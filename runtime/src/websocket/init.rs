@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::WebSocketHandler;
+use super::{Compression, WebSocketHandler};
 use crate::error::Error;
 use crate::reply::Reply;
 
@@ -39,6 +39,17 @@ pub(crate) struct Terms {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
     pub(crate) overflow: Overflow,
+    pub(crate) compress: Compress,
+}
+
+/// Whether messages are compressed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Compress {
+    /// As `websocket.compress` has it.
+    #[default]
+    AsConfigured,
+    Never,
+    Like(Compression),
 }
 
 /// What becomes of a broadcast for which a connection's mailbox has no room: 1,024 messages, or 1 MiB of broadcasts.
@@ -124,6 +135,19 @@ impl<H> Accept<H> {
     /// Chooses what becomes of broadcasts that a slow client or a slow handler leaves no room for.
     pub fn overflow(mut self, policy: Overflow) -> Self {
         self.terms.overflow = policy;
+        self
+    }
+
+    /// Compresses messages, where the client can and this program is built with the feature `deflate`: without it the
+    /// log says so, and messages are sent as they are.
+    pub fn compress(mut self, compression: Compression) -> Self {
+        self.terms.compress = Compress::Like(compression);
+        self
+    }
+
+    /// Compresses no messages, whatever `websocket.compress` says: for what is secret, and for what is compressed already.
+    pub fn uncompressed(mut self) -> Self {
+        self.terms.compress = Compress::Never;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,9 +11,11 @@ use std::time::Duration;
 use super::Info;
 use super::init::Overflow;
 use crate::pubsub::{Deliver, Message};
-use crate::wheel::{Place, Tick, Timed, Wheel};
+use crate::unwind::{Panic, caught_now};
+use crate::wheel::{Place, Timed, Wheel};
 
-/// How many messages wait for a connection, and how many bytes of broadcasts. What does not fit is refused: with a
+/// How many messages wait for a connection, and how many bytes of broadcasts there may be before one more. What does not
+/// fit is refused: with a
 /// broadcast the connection's [`Overflow`] policy decides, a message of the handler's own is given back to its sender.
 const CAPACITY: usize = 1024;
 const CAPACITY_BYTES: usize = 1024 * 1024;
@@ -22,10 +24,9 @@ const CAPACITY_BYTES: usize = 1024 * 1024;
 pub(crate) struct Mailbox<M> {
     wheel: Wheel,
     place: Place,
-    /// When something was last received, in ticks: written at every read, so apart from the lock.
-    last_received: AtomicU32,
-    /// Held for some moves of memory, and never while anything is waited for. Of the application's code, only the `Clone`
-    /// of a repeating timer's message runs under it.
+    /// When something was last received, in milliseconds of the wheel: written at every read, so apart from the lock.
+    last_received: AtomicU64,
+    /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
     state: Mutex<State<M>>,
 }
 
@@ -67,11 +68,14 @@ enum Mail<M> {
 struct Timers<M> {
     last_id: u64,
     set: Vec<Entry<M>>,
+    /// The repeating timer that is taken out while its message is made. One that is cancelled meanwhile is not put back.
+    firing: Option<u64>,
 }
 
 struct Entry<M> {
     id: u64,
-    due: Tick,
+    /// In the wheel's time.
+    due: Duration,
     what: Due<M>,
 }
 
@@ -97,7 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
         Self {
             wheel: wheel.clone(),
             place: Place::nowhere(),
-            last_received: AtomicU32::new(wheel.now().as_u32()),
+            last_received: AtomicU64::new(0),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 bytes: 0,
@@ -119,10 +123,14 @@ impl<M: Send + 'static> Mailbox<M> {
         let mut state = self.lock();
         state.idle_timeout = idle_timeout;
         state.overflow = overflow;
-        self.received_now();
-        let due = state.next_due(self.received());
         drop(state);
-        self.wheel.enter(Arc::clone(self) as Arc<dyn Timed>, due);
+        self.received_now();
+        self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
+    }
+
+    /// What the wheel has signalled was heard: it goes on watching.
+    pub(crate) fn heard(self: &Arc<Self>) {
+        self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
     }
 
     /// The connection has ended: its timers are cancelled, its mail is dropped, and nothing more is taken.
@@ -142,24 +150,28 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Something was received.
     pub(crate) fn received_now(&self) {
-        self.last_received.store(self.wheel.now().as_u32(), Ordering::Relaxed);
+        // The clock is at most a tick ahead: an idle timeout is never early.
+        let now = u64::try_from(self.wheel.now().as_millis()).unwrap_or(u64::MAX);
+        self.last_received.store(now, Ordering::Relaxed);
     }
 
-    fn received(&self) -> Tick {
-        Tick::from_u32(self.last_received.load(Ordering::Relaxed))
+    /// The latest time at which the last byte can have come.
+    fn received(&self) -> Duration {
+        Duration::from_millis(self.last_received.load(Ordering::Relaxed)) + TICK
+    }
+
+    /// Whether nothing has been received for the idle timeout. What the wheel has signalled may be out of date: a callback
+    /// may have kept the connection from reading what had come.
+    pub(crate) fn is_idle(&self) -> bool {
+        let received = self.received();
+        let mut state = self.lock();
+        state.signals.idle = received.saturating_add(state.idle_timeout) <= self.wheel.now();
+        state.signals.idle
     }
 
     /// Waits for mail or a signal. One task waits at a time.
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Signals> {
         let mut state = self.lock();
-        if state.signals.idle && self.received().plus(state.idle_timeout) > self.wheel.now() {
-            // It was raised during a callback that took long, and what had waited to be read has been read since.
-            state.signals.idle = false;
-            let due = state.next_due(self.received());
-            drop(state);
-            self.wheel.move_to(self, due);
-            state = self.lock();
-        }
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
@@ -170,17 +182,17 @@ impl<M: Send + 'static> Mailbox<M> {
         Poll::Pending
     }
 
-    /// Waits for the mailbox to overflow. Cancel safe.
-    pub(crate) async fn overflow(&self) {
+    /// Waits for what ends the connection whatever else it does: an overflow, or the end of the server. Cancel safe.
+    pub(crate) async fn urgent(&self) -> Signals {
         poll_fn(|context| {
             let mut state = self.lock();
-            if state.signals.overflowed {
-                return Poll::Ready(());
+            if state.signals.overflowed || state.signals.draining {
+                return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
             Poll::Pending
         })
-        .await;
+        .await
     }
 
     /// What waits now.
@@ -221,11 +233,13 @@ impl<M: Send + 'static> Mailbox<M> {
     where
         M: Clone,
     {
+        // A period of nothing would leave no time for anything else.
+        let period = period.max(Duration::from_millis(1));
         self.set(period, Due::Every(period, message, M::clone))
     }
 
     fn set(self: &Arc<Self>, delay: Duration, what: Due<M>) -> Timer {
-        let due = self.wheel.after(delay);
+        let due = self.wheel.exactly_now().saturating_add(delay);
         let mut state = self.lock();
         if state.signals.ended {
             return Timer(Arc::clone(self) as Arc<dyn Cancel>, 0);
@@ -234,53 +248,67 @@ impl<M: Send + 'static> Mailbox<M> {
             Box::new(Timers {
                 last_id: 0,
                 set: Vec::new(),
+                firing: None,
             })
         });
         timers.last_id += 1;
         let id = timers.last_id;
         timers.set.push(Entry { id, due, what });
         drop(state);
-        self.wheel.move_to(&**self, due);
+        self.wheel.hurry(&**self);
         Timer(Arc::clone(self) as Arc<dyn Cancel>, id)
     }
 
-    /// Takes the message of a timer that is due, and sets a repeating one again.
-    pub(crate) fn take_due(&self) -> Option<Info<M>> {
-        let now = self.wheel.now();
+    /// The time by which timers are due that are handled together.
+    pub(crate) fn now(&self) -> Duration {
+        self.wheel.now()
+    }
+
+    /// Takes the message of a timer that is due at `now`, and sets a repeating one for its next period after that.
+    ///
+    /// # Errors
+    /// When the `Clone` of a repeating timer's message panics.
+    pub(crate) fn take_due(&self, now: Duration) -> Result<Option<Info<M>>, Panic> {
         let mut state = self.lock();
         state.signals.timers = false;
-        let timers = state.timers.as_mut()?;
-        let earliest = (0..timers.set.len()).min_by_key(|&index| timers.set[index].due)?;
-        let entry = &mut timers.set[earliest];
-        if entry.due > now {
-            let next = entry.due;
+        let Some(timers) = &mut state.timers else {
+            return Ok(None);
+        };
+        let earliest = (0..timers.set.len()).min_by_key(|&index| timers.set[index].due);
+        let Some(earliest) = earliest.filter(|&index| timers.set[index].due <= now) else {
+            return Ok(None);
+        };
+        let Entry { id, due, what } = timers.set.swap_remove(earliest);
+        let (period, message, clone) = match what {
+            Due::Once(message) => return Ok(Some(Info::Message(message))),
+            Due::Every(period, message, clone) => (period, message, clone),
+        };
+        timers.firing = Some(id);
+        drop(state);
+        let copy = caught_now(|| clone(&message))?;
+        // Periods that were missed are not made up for.
+        let missed = now.saturating_sub(due).as_nanos() / period.as_nanos();
+        let due = due.saturating_add(period.saturating_mul(u32::try_from(missed + 1).unwrap_or(u32::MAX)));
+        let mut state = self.lock();
+        if let Some(timers) = &mut state.timers
+            && timers.firing.take() == Some(id)
+        {
+            let what = Due::Every(period, message, clone);
+            timers.set.push(Entry { id, due, what });
             drop(state);
-            // The wheel visits for the earliest thing only.
-            self.wheel.move_to(self, next);
-            return None;
+            self.wheel.hurry(self);
         }
-        if let Due::Every(period, message, clone) = &entry.what {
-            let message = clone(message);
-            // Periods that were missed are not made up for.
-            let next = entry.due.plus(*period);
-            entry.due = if next > now { next } else { now.plus(*period) };
-            return Some(Info::Message(message));
-        }
-        let due = timers.set.swap_remove(earliest);
-        if timers.set.is_empty() {
-            state.timers = None;
-        }
-        match due.what {
-            Due::Once(message) => Some(Info::Message(message)),
-            Due::Every(..) => None,
-        }
+        Ok(Some(Info::Message(copy)))
     }
 }
 
+/// The longest time between two ticks of the wheel.
+const TICK: Duration = Duration::from_millis(16);
+
 impl<M> State<M> {
     /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer.
-    fn next_due(&self, received: Tick) -> Tick {
-        let idle = received.plus(self.idle_timeout);
+    fn next_due(&self, received: Duration) -> Duration {
+        let idle = received.saturating_add(self.idle_timeout);
         let timers = self
             .timers
             .as_ref()
@@ -289,9 +317,8 @@ impl<M> State<M> {
     }
 
     /// Makes room for a broadcast, or says that there is none.
-    fn make_room(&mut self, bytes: usize) -> bool {
-        let is_full =
-            |state: &Self| state.queue.len() >= CAPACITY || state.bytes.saturating_add(bytes) > CAPACITY_BYTES;
+    fn make_room(&mut self) -> bool {
+        let is_full = |state: &Self| state.queue.len() >= CAPACITY || state.bytes >= CAPACITY_BYTES;
         if !is_full(self) || self.queue.is_empty() {
             return true;
         }
@@ -335,22 +362,23 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
         &self.place
     }
 
-    fn visit(&self, now: Tick) -> Option<Tick> {
+    fn due(&self) -> Option<Duration> {
+        let received = self.received();
+        let state = self.lock();
+        // What has been signalled is not signalled again before it was heard.
+        let heard = !(state.signals.idle || state.signals.timers);
+        (heard && !state.signals.ended).then(|| state.next_due(received))
+    }
+
+    fn visit(&self, now: Duration) {
         let received = self.received();
         let mut state = self.lock();
-        if state.signals.ended {
-            return None;
+        if state.next_due(received) <= now {
+            let is_idle = received.saturating_add(state.idle_timeout) <= now;
+            state.signals.idle |= is_idle;
+            state.signals.timers |= !is_idle;
+            wake(state);
         }
-        let idle = received.plus(state.idle_timeout) <= now;
-        let due = state.next_due(received);
-        if due > now {
-            return Some(due);
-        }
-        state.signals.idle |= idle;
-        state.signals.timers |= !idle;
-        wake(state);
-        // It has something to do; should it not have been heard, as by a callback that takes long, it is asked again.
-        Some(now.plus(Duration::from_secs(1)))
     }
 
     fn drain(&self) {
@@ -367,7 +395,7 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
             return false;
         }
         let bytes = message.payload.len();
-        let has_room = state.make_room(bytes);
+        let has_room = state.make_room();
         if has_room {
             state.bytes += bytes;
             state.queue.push_back(Mail::Broadcast(Arc::clone(message)));
@@ -401,7 +429,8 @@ impl<M: Send + 'static> Cancel for Mailbox<M> {
         };
         let before = timers.set.len();
         timers.set.retain(|entry| entry.id != id);
-        timers.set.len() < before
+        let was_firing = timers.firing.take_if(|firing| *firing == id).is_some();
+        was_firing || timers.set.len() < before
     }
 }
 

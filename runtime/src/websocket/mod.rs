@@ -2,7 +2,15 @@
 
 mod buffer;
 mod commands;
+mod compression;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "without_deflate.rs"]
+mod deflate;
+#[cfg(feature = "deflate")]
+mod extensions;
 mod handler;
 mod handshake;
 mod init;
@@ -10,6 +18,7 @@ mod mailbox;
 mod socket;
 
 pub use commands::Commands;
+pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};

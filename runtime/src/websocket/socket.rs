@@ -16,7 +16,7 @@ use crate::wire::Text;
 
 /// A handle on a connection, for its handler and for tasks that the handler starts.
 ///
-/// Cheap to clone. A clone that outlives the connection does nothing: it joins no channel and sends no message.
+/// Cheap to clone. A clone that outlives the connection joins no channel and sends nothing to it; it can still broadcast.
 ///
 /// `init` takes it as an argument like any extractor; the other callbacks are lent it.
 pub struct Socket<M = NoMessage>(Arc<Inner<M>>);

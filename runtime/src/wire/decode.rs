@@ -3,33 +3,12 @@
 use bytes::Bytes;
 
 use super::Text;
-use super::encode::MAX_CONTROL_PAYLOAD;
+use super::deflate::Codec;
 use super::frame::{Close, Frame};
+use super::header::{Header, Limits, MAX_HEADER, Opcode, Violation};
 
-/// The longest header: two bytes, eight of length, four of mask (RFC 6455 §5.2).
-const MAX_HEADER: usize = 14;
 /// A header is cheap to send: what it promises is reserved only up to here, the rest as it comes.
 const TRUSTED: usize = 64 * 1024;
-
-/// What a client may send.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The size of a message in bytes, inclusive: of one frame and of all its fragments together.
-    pub(crate) message_size: usize,
-    /// The number of frames that one message may come in.
-    pub(crate) fragments: usize,
-}
-
-/// How a client broke the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
-    /// A malformed or misplaced frame: 1002.
-    Protocol(&'static str),
-    /// Text that is not UTF-8: 1007.
-    Encoding,
-    /// A message over the limit: 1009.
-    Size,
-}
 
 /// What is unfinished between two reads. The bytes that were read are the caller's: it takes all it is given, and between
 /// messages it holds nothing.
@@ -51,52 +30,36 @@ struct Unfinished {
     message: Option<Message>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    opcode: Opcode,
-    fin: bool,
-    mask: [u8; 4],
-    length: usize,
-}
-
 #[derive(Debug)]
 struct Message {
     is_text: bool,
+    is_compressed: bool,
+    /// As it came.
     data: Vec<u8>,
     /// How many bytes of a text are known to be valid.
     valid: usize,
     fragments: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opcode {
-    Continuation,
-    Text,
-    Binary,
-    Close,
-    Ping,
-    Pong,
-}
-
-impl Opcode {
-    fn is_control(self) -> bool {
-        matches!(self, Self::Close | Self::Ping | Self::Pong)
-    }
-}
-
 impl Decoder {
     /// Takes the next frame out of `input`, unmasking it in place. Gives it with the number of bytes that were taken:
     /// all of them where they are not enough for a frame.
     ///
-    /// After a violation the decoder is of no more use.
-    pub(crate) fn decode(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    /// Where there is a codec, messages may come compressed, and are inflated. After a violation the decoder is of no more
+    /// use.
+    pub(crate) fn decode(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let mut taken = 0;
         while taken < input.len() {
             let rest = &mut input[taken..];
             let (more, frame) = if self.0.is_none() {
-                self.decode_whole(rest, limits)?
+                self.decode_whole(rest, limits, codec)?
             } else {
-                self.decode_part(rest, limits)?
+                self.decode_part(rest, limits, codec)?
             };
             taken += more;
             if frame.is_some() {
@@ -107,23 +70,37 @@ impl Decoder {
     }
 
     /// The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
-    fn decode_whole(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
-        let Some((header, start)) = parse_header(input, None, limits)? else {
-            return self.decode_part(input, limits);
+    fn decode_whole(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
+        let Some((header, start)) = Header::parse(input, None, limits, codec.is_some())? else {
+            return self.decode_part(input, limits, codec);
         };
         let end = start.saturating_add(header.length);
         if !header.fin || end > input.len() {
-            return self.decode_part(input, limits);
+            return self.decode_part(input, limits, codec);
         }
         let payload = &mut input[start..end];
         unmask(payload, header.mask, 0);
-        Ok((end, Some(whole(header.opcode, Bytes::copy_from_slice(payload))?)))
+        let payload = match codec {
+            Some(codec) if header.compressed => codec.inflate(payload, limits.message_size)?,
+            _ => Bytes::copy_from_slice(payload),
+        };
+        Ok((end, Some(whole(header.opcode, payload)?)))
     }
 
     /// Goes on with what is unfinished, as far as the input reaches.
-    fn decode_part(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    fn decode_part(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let unfinished = self.0.get_or_insert_default();
-        let (taken, frame) = unfinished.go_on(input, limits)?;
+        let (taken, frame) = unfinished.go_on(input, limits, codec)?;
         if unfinished.is_empty() {
             self.0 = None;
         }
@@ -137,10 +114,15 @@ impl Unfinished {
     }
 
     /// Takes one step: a header, or what there is of a payload.
-    fn go_on(&mut self, input: &mut [u8], limits: &Limits) -> Result<(usize, Option<Frame>), Violation> {
+    fn go_on(
+        &mut self,
+        input: &mut [u8],
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<(usize, Option<Frame>), Violation> {
         let (header, taken) = match self.frame {
             Some(header) => (header, 0),
-            None => match self.header(input, limits)? {
+            None => match self.header(input, limits, codec.is_some())? {
                 (Some(header), taken) => (header, taken),
                 (None, taken) => return Ok((taken, None)),
             },
@@ -161,17 +143,22 @@ impl Unfinished {
             message.check(header.fin && complete)?;
         }
         self.frame = (!complete).then_some(header);
-        let frame = if complete { self.finish(&header)? } else { None };
+        let frame = if complete {
+            self.finish(&header, limits, codec)?
+        } else {
+            None
+        };
         Ok((taken + here, frame))
     }
 
     /// Takes as much of a header as there is, and begins its frame when it is whole.
-    fn header(&mut self, input: &[u8], limits: &Limits) -> Result<(Option<Header>, usize), Violation> {
+    fn header(&mut self, input: &[u8], limits: &Limits, inflates: bool) -> Result<(Option<Header>, usize), Violation> {
         let before = self.header_length;
         let here = input.len().min(MAX_HEADER - before);
         self.header[before..before + here].copy_from_slice(&input[..here]);
         let available = &self.header[..before + here];
-        let Some((header, length)) = parse_header(available, self.message.as_ref(), limits)? else {
+        let so_far = self.message.as_ref().map(|message| message.data.len());
+        let Some((header, length)) = Header::parse(available, so_far, limits, inflates)? else {
             self.header_length = before + here;
             return Ok((None, here));
         };
@@ -180,6 +167,7 @@ impl Unfinished {
         if !header.opcode.is_control() {
             let message = self.message.get_or_insert_with(|| Message {
                 is_text: header.opcode == Opcode::Text,
+                is_compressed: header.compressed,
                 data: Vec::new(),
                 valid: 0,
                 fragments: 0,
@@ -195,7 +183,12 @@ impl Unfinished {
     }
 
     /// Ends a frame, and with it perhaps a message.
-    fn finish(&mut self, header: &Header) -> Result<Option<Frame>, Violation> {
+    fn finish(
+        &mut self,
+        header: &Header,
+        limits: &Limits,
+        codec: &mut Option<Codec>,
+    ) -> Result<Option<Frame>, Violation> {
         if header.opcode.is_control() {
             return whole(header.opcode, std::mem::take(&mut self.control).into()).map(Some);
         }
@@ -205,16 +198,21 @@ impl Unfinished {
         let message = self.message.take();
         let message = message.map(|message| {
             let opcode = if message.is_text { Opcode::Text } else { Opcode::Binary };
-            whole(opcode, message.data.into())
+            let payload = match codec {
+                Some(codec) if message.is_compressed => codec.inflate(&message.data, limits.message_size)?,
+                _ => message.data.into(),
+            };
+            whole(opcode, payload)
         });
         message.transpose()
     }
 }
 
 impl Message {
-    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends.
+    /// Checks the text that has come so far: it fails at the first bad byte, wherever the frame ends. What is compressed is
+    /// checked when it is inflated.
     fn check(&mut self, is_last: bool) -> Result<(), Violation> {
-        if !self.is_text {
+        if !self.is_text || self.is_compressed {
             return Ok(());
         }
         match std::str::from_utf8(&self.data[self.valid..]) {
@@ -225,82 +223,6 @@ impl Message {
         }
         Ok(())
     }
-}
-
-/// Reads a header, and judges by it alone whether its payload may come. Gives it with its length; `None` where it is not
-/// whole.
-fn parse_header(
-    input: &[u8],
-    message: Option<&Message>,
-    limits: &Limits,
-) -> Result<Option<(Header, usize)>, Violation> {
-    let &[first, second, ..] = input else {
-        return Ok(None);
-    };
-    if first & 0x70 != 0 {
-        return Err(Violation::Protocol("a reserved bit is set"));
-    }
-    if second & 0x80 == 0 {
-        return Err(Violation::Protocol("a client's frame must be masked"));
-    }
-    let fin = first & 0x80 != 0;
-    let opcode = match first & 0x0F {
-        0x0 => Opcode::Continuation,
-        0x1 => Opcode::Text,
-        0x2 => Opcode::Binary,
-        0x8 => Opcode::Close,
-        0x9 => Opcode::Ping,
-        0xA => Opcode::Pong,
-        _ => return Err(Violation::Protocol("a reserved opcode")),
-    };
-    let short = usize::from(second & 0x7F);
-    if opcode.is_control() && (!fin || short > MAX_CONTROL_PAYLOAD) {
-        return Err(Violation::Protocol(
-            "a control frame is whole and has at most 125 bytes",
-        ));
-    }
-    if opcode == Opcode::Close && short == 1 {
-        return Err(Violation::Protocol("half a close code"));
-    }
-    match (opcode, message) {
-        (Opcode::Continuation, None) => return Err(Violation::Protocol("a continuation of nothing")),
-        (Opcode::Text | Opcode::Binary, Some(_)) => {
-            return Err(Violation::Protocol("a new message inside a fragmented one"));
-        }
-        _ => {}
-    }
-    let extended = match short {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let Some(extension) = input.get(2..2 + extended) else {
-        return Ok(None);
-    };
-    let length = match extended {
-        0 => short as u64,
-        _ => extension.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
-    };
-    if length >> 63 != 0 || (extended == 2 && length < 126) || (extended == 8 && length < 0x1_0000) {
-        return Err(Violation::Protocol(
-            "a length in more bytes than it needs, or with its top bit set",
-        ));
-    }
-    let so_far = message.map_or(0, |message| message.data.len());
-    let length = usize::try_from(length).map_err(|_| Violation::Size)?;
-    if !opcode.is_control() && length.saturating_add(so_far) > limits.message_size {
-        return Err(Violation::Size);
-    }
-    let Some(&[a, b, c, d]) = input.get(2 + extended..6 + extended) else {
-        return Ok(None);
-    };
-    let header = Header {
-        opcode,
-        fin,
-        mask: [a, b, c, d],
-        length,
-    };
-    Ok(Some((header, 6 + extended)))
 }
 
 /// The frame of a whole payload.
@@ -394,7 +316,7 @@ mod tests {
             let mut piece = piece.to_vec();
             let mut at = 0;
             while at < piece.len() {
-                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS)?;
+                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS, &mut None)?;
                 at += taken;
                 frames.extend(frame);
             }

@@ -5,7 +5,12 @@ use super::frame::{Close, Frame};
 /// The most that a control frame carries (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
+pub(super) const TEXT: u8 = 0x1;
+pub(super) const BINARY: u8 = 0x2;
 const FIN: u8 = 0x80;
+/// The first reserved bit, which RFC 7692 §6 gives to compressed messages.
+#[cfg(feature = "deflate")]
+pub(super) const COMPRESSED: u8 = 0x40;
 
 /// Appends a frame to `out`.
 ///
@@ -13,8 +18,8 @@ const FIN: u8 = 0x80;
 /// An illegal control frame is named, and nothing is appended: more than 125 bytes, or a close code that may not be sent.
 pub(crate) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<(), &'static str> {
     match frame {
-        Frame::Text(text) => put(0x1, text.as_bytes(), out),
-        Frame::Binary(bytes) => put(0x2, bytes, out),
+        Frame::Text(text) => put(TEXT, text.as_bytes(), out),
+        Frame::Binary(bytes) => put(BINARY, bytes, out),
         Frame::Close(close) => return encode_close(close, out),
         Frame::Ping(bytes) | Frame::Pong(bytes) if bytes.len() > MAX_CONTROL_PAYLOAD => {
             return Err("a ping or pong carries at most 125 bytes");
@@ -39,7 +44,8 @@ pub(crate) fn encode_close(close: &Close, out: &mut Vec<u8>) -> Result<(), &'sta
     Ok(())
 }
 
-fn put(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
+/// Appends a whole frame: its opcode, with what reserved bits it has.
+pub(super) fn put(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.push(FIN | opcode);
     #[expect(clippy::cast_possible_truncation, reason = "each arm checks its range")]
     match payload.len() {

@@ -85,6 +85,12 @@ impl From<Text> for Frame {
     }
 }
 
+impl From<Vec<u8>> for Frame {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}
+
 impl From<Bytes> for Frame {
     fn from(bytes: Bytes) -> Self {
         Self::Binary(bytes)

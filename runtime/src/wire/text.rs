@@ -31,6 +31,12 @@ impl Text {
         &self.0
     }
 
+    /// The bytes, as they are shared.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn as_shared(&self) -> &Bytes {
+        self.0.as_bytes()
+    }
+
     /// The bytes, shared.
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()

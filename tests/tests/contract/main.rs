@@ -4,6 +4,8 @@
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
 mod closing;
+mod compressing;
+mod compression;
 mod configuration;
 mod fallback;
 mod frames;

@@ -14,7 +14,7 @@ async fn parameter(Path(value): Path<String>) -> String {
 async fn unit() {}
 
 /// What a table is refused with.
-fn refusal(routes: impl FnOnce() -> Routes + 'static) -> String {
+fn refusal(routes: impl FnOnce() -> Routes + Send + 'static) -> String {
     Project::new().refusal(|| App::new(routes))
 }
 

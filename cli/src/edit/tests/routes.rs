@@ -154,6 +154,14 @@ fn a_route_names_its_handler_as_the_file_does() {
 }
 
 #[test]
+fn files_at_the_root_or_beside_are_in_nobodys_way() {
+    for mount in ["/", "/post", "/posts-of-old"] {
+        let text = format!("fn routes() {{ Group::new(\"/\").assets(\"{mount}\", \"files\"); }}");
+        assert!(inserted(&posts(), &text).contains(".get(\"/posts\", posts::index)"));
+    }
+}
+
+#[test]
 fn without_one_place_nothing_is_inserted() {
     for (text, reason) in [
         ("fn table() {}", "there is no `fn routes`"),
@@ -179,6 +187,10 @@ fn without_one_place_nothing_is_inserted() {
         (
             "fn routes() { Group::new(\"/\").ws(\"/posts\", X::init); }",
             "another handler is at GET /posts",
+        ),
+        (
+            "fn routes() { Group::new(\"/\").assets(\"/posts\", \"files\"); }",
+            "the files of an assets directory are at /posts",
         ),
     ] {
         assert!(

@@ -33,7 +33,7 @@ fn decode(pieces: &[&[u8]], limits: &Limits) -> (Vec<Frame>, Option<(Fault, usiz
         given += piece.len();
         let mut at = 0;
         while at < piece.len() {
-            match decoder.decode(&mut piece[at..], limits) {
+            match decoder.decode(&mut piece[at..], limits, &mut None) {
                 Ok((taken, frame)) => {
                     assert!(
                         taken > 0 && (frame.is_some() || at + taken == piece.len()),

@@ -1,0 +1,34 @@
+//! What the journey is made of: the command, a project, a running `nova serve`, an HTTP client and a browser.
+//!
+//! Everything fails by panicking, and everything that waits has a deadline.
+
+pub(crate) mod browser;
+pub(crate) mod command;
+pub(crate) mod devtools;
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod project;
+pub(crate) mod serve;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use browser::{Browser, Page};
+pub(crate) use command::Run;
+pub(crate) use project::Project;
+pub(crate) use serve::Serve;
+
+/// How long anything may take that starts no compiler.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a build may take: the first one compiles every dependency, and other tests build at the same time.
+pub(crate) const BUILD_PATIENCE: Duration = Duration::from_mins(8);
+
+/// Waits until something is so that nobody tells about.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

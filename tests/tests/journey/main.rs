@@ -1,0 +1,20 @@
+//! The way of a newcomer, from end to end: the real command makes a project and generates into it; the project is
+//! formatted, linted, tested, served, changed while it is served, and opened in a browser.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod kit;
+
+mod answers;
+mod chat;
+mod configuration;
+mod ending;
+mod generated;
+mod looks;
+mod output;
+mod packages;
+mod production;
+mod refusals;
+mod reload;
+mod swaps;
