@@ -148,8 +148,10 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         self.mail_first = !self.mail_first;
         poll_fn(|context| {
             if self.mail_first
-                && let Poll::Ready(signals) = self.mailbox.poll(context)
+                && let Poll::Ready(mut signals) = self.mailbox.poll(context)
             {
+                // Whether it is idle can only be said when there is nothing to read: the next turn will.
+                signals.idle = false;
                 return Poll::Ready(Ok(Event::Mail(signals)));
             }
             if self.receives {
