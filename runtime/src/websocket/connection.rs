@@ -173,7 +173,12 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                     return Poll::Ready(Err(Ending::error(error)));
                 }
             }
-            self.mailbox.poll(context).map(|signals| Ok(Event::Mail(signals)))
+            let mail = self.mailbox.poll(context);
+            if mail.is_pending() {
+                // Others have their turn now.
+                self.called = 0;
+            }
+            mail.map(|signals| Ok(Event::Mail(signals)))
         })
         .await
     }
