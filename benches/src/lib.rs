@@ -1,41 +1,14 @@
-//! What the benchmarks share: medians, with their spread.
+//! What the benchmarks share: the servers that are measured, the load on them, and what became of it.
 
-use std::fmt;
-use std::time::Duration;
+pub mod client;
+pub mod load;
+pub mod machine;
+pub mod messages;
+pub mod process;
+mod samples;
+pub mod serving;
 
-/// Measurements of one thing.
-#[derive(Clone, Debug, Default)]
-pub struct Samples(Vec<f64>);
+pub use samples::Samples;
 
-impl Samples {
-    /// Adds a time, in seconds.
-    pub fn push_time(&mut self, time: Duration) {
-        self.push(time.as_secs_f64());
-    }
-
-    /// Adds a measurement.
-    pub fn push(&mut self, value: f64) {
-        self.0.push(value);
-        self.0.sort_by(f64::total_cmp);
-    }
-
-    /// The median; not a number without measurements.
-    pub fn median(&self) -> f64 {
-        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    /// The same measurements in another unit.
-    #[must_use]
-    pub fn scaled(&self, factor: f64) -> Self {
-        Self(self.0.iter().map(|value| value * factor).collect())
-    }
-}
-
-/// The median, and the lowest and highest in brackets.
-impl fmt::Display for Samples {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bound = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
-        let (low, high) = (bound(self.0.first()), bound(self.0.last()));
-        write!(f, "{:.2} [{low:.2}, {high:.2}] of {}", self.median(), self.0.len())
-    }
-}
+/// The result of a benchmark: what stops one is only printed.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -4,16 +4,13 @@
 //! Everything is built afresh in a temporary directory, so a run takes some minutes. Let nothing else run meanwhile.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nova_benches::Samples;
-
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+use nova_benches::{Result, Samples};
 
 /// Runs of what takes milliseconds.
 const QUICK_RUNS: usize = 21;

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::AsyncWrite as _;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -78,7 +78,8 @@ struct Ending {
 
 /// What the loop has waited for.
 enum Event {
-    Readable,
+    /// So many bytes were read, into a buffer of the worker's; none is the end.
+    Read(Box<[u8]>, usize),
     Mail(Signals),
 }
 
@@ -137,7 +138,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         loop {
             self.flush(transport).await?;
             match self.wait(transport).await? {
-                Event::Readable => self.read(transport).await?,
+                Event::Read(mut buffer, length) => {
+                    let read = self.read(transport, &mut buffer[..length]).await;
+                    buffer::give_back_input(buffer);
+                    read?;
+                }
                 Event::Mail(signals) => self.mail(transport, signals).await?,
             }
         }
@@ -155,34 +160,40 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 return Poll::Ready(Ok(Event::Mail(signals)));
             }
             if self.receives {
-                match transport.stream().poll_read_ready(context) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(Event::Readable)),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::error(error))),
-                    Poll::Pending => {}
+                let mut buffer = buffer::borrow_input();
+                let mut input = ReadBuf::new(&mut buffer);
+                // It asks the kernel only when there is something; and what does not fill the buffer was all, so that the
+                // kernel is not asked for more in vain, as it is by `try_read`.
+                let read = Pin::new(transport.stream()).poll_read(context, &mut input);
+                let length = input.filled().len();
+                if let Poll::Ready(Ok(())) = read {
+                    return Poll::Ready(Ok(Event::Read(buffer, length)));
+                }
+                buffer::give_back_input(buffer);
+                if let Poll::Ready(Err(error)) = read {
+                    return Poll::Ready(Err(Ending::error(error)));
                 }
             }
-            self.mailbox.poll(context).map(|signals| Ok(Event::Mail(signals)))
+            let mail = self.mailbox.poll(context);
+            if mail.is_pending() {
+                // Others have their turn now.
+                self.called = 0;
+            }
+            mail.map(|signals| Ok(Event::Mail(signals)))
         })
         .await
     }
 
-    /// Reads once, into the worker's buffer, and handles every frame that this completes.
-    async fn read(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        let mut buffer = buffer::borrow_input();
-        let read = match transport.stream().try_read(&mut buffer) {
-            Ok(0) => Err(Ending {
+    /// Handles every frame that a read completes.
+    async fn read(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
+        if input.is_empty() {
+            return Err(Ending {
                 close: None,
                 reason: Reason::Closed,
-            }),
-            Ok(length) => {
-                self.mailbox.received_now();
-                self.input(transport, &mut buffer[..length]).await
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(Ending::error(error)),
-        };
-        buffer::give_back_input(buffer);
-        read
+            });
+        }
+        self.mailbox.received_now();
+        self.input(transport, input).await
     }
 
     async fn input(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {

@@ -1,0 +1,74 @@
+//! Many WebSocket clients at once, as plain sockets that the server has accepted.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+use crate::Result;
+
+/// How many handshakes are under way at a time: less than a listener's backlog.
+const BATCH: usize = 128;
+/// How many connections have one source address: an address has some 28,000 ports to connect from.
+const PER_ADDRESS: usize = 8000;
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER: &[u8] = b"HTTP/1.1 101 ";
+const ACCEPTED: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Opens connections on a path, and gives them when each has its 101.
+///
+/// # Errors
+/// When a connection is refused, or its answer is no acceptance.
+pub fn open(server: SocketAddr, path: &str, count: usize) -> Result<Vec<TcpStream>> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {server}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut clients = Vec::with_capacity(count);
+    while clients.len() < count {
+        let first = clients.len();
+        for number in first..count.min(first + BATCH) {
+            let mut client = connect_from(number / PER_ADDRESS, server)?;
+            client.set_nodelay(true)?;
+            client.set_read_timeout(Some(PATIENCE))?;
+            client.set_write_timeout(Some(PATIENCE))?;
+            client.write_all(request.as_bytes())?;
+            clients.push(client);
+        }
+        for client in &mut clients[first..] {
+            expect_acceptance(client)?;
+        }
+    }
+    Ok(clients)
+}
+
+/// Connects from one of the loopback's addresses.
+fn connect_from(number: usize, server: SocketAddr) -> Result<TcpStream> {
+    let source = Ipv4Addr::new(127, 0, 0, u8::try_from(number + 2)?);
+    let descriptor = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&descriptor, &SocketAddrV4::new(source, 0))?;
+    connect(&descriptor, &server)?;
+    Ok(TcpStream::from(descriptor))
+}
+
+/// Reads an answer to its end and no further: what a server sends after it is a frame.
+fn expect_acceptance(client: &mut TcpStream) -> Result<()> {
+    let mut answer = [0; 1024];
+    let mut length = 0;
+    while !answer[..length].ends_with(b"\r\n\r\n") {
+        let read = client.read(&mut answer[length..])?;
+        if read == 0 {
+            return Err(format!("no acceptance: {:?}", String::from_utf8_lossy(&answer[..length])).into());
+        }
+        length += read;
+    }
+    let answer = &answer[..length];
+    let is_accepted = answer.starts_with(ANSWER) && answer.windows(ACCEPTED.len()).any(|part| part == ACCEPTED);
+    if is_accepted {
+        Ok(())
+    } else {
+        Err(format!("no acceptance: {:?}", String::from_utf8_lossy(answer)).into())
+    }
+}
