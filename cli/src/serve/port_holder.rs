@@ -20,13 +20,22 @@ pub(super) fn find(port: u16) -> Option<Holder> {
         return None;
     }
     let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        holds(&entry.path(), &links).then(|| Holder {
-            pid,
-            name: name(&entry.path()),
-        })
-    })
+    let processes = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        holds(&entry.path(), &links).then(|| (pid, entry.path()))
+    });
+    // A socket that was handed on has several holders: who had it first is the one to speak to. Process numbers begin
+    // anew at some time, so they don't tell.
+    let (pid, path) = processes.min_by_key(|(_, path)| started(path))?;
+    Some(Holder { pid, name: name(&path) })
+}
+
+/// When a process was started, in ticks since the machine was: the 22nd field of its `stat`, of which the second is a
+/// name in brackets that may have anything in it.
+fn started(process: &Path) -> Option<u64> {
+    let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 /// The inodes of the sockets that listen on `port`, from the text of `/proc/net/tcp`.
