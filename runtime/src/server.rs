@@ -5,7 +5,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -23,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use tower::{Service, ServiceExt as _};
 
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::transport::{Connection, Transport};
+use crate::transport::{Connection, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
@@ -107,13 +109,13 @@ where
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);
         let transport = Transport::new(stream, place, lifecycle.alive());
-        connections.spawn(serve_connection(
+        connections.spawn(Task::Http(Box::pin(serve_connection(
             transport,
             peer,
             service.clone(),
             header_timeout,
             lifecycle.clone(),
-        ));
+        ))));
     }
     wheel.drain().await;
     Remaining {
@@ -150,35 +152,61 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-/// One connection: HTTP, and then what a request may have handed it over to.
+/// One connection's task: HTTP, and then what a request may have handed it over to.
+///
+/// A task has room for the largest thing that it ever does, so neither is in the task; and the one is gone before there is
+/// the other, or what it leaves in the allocator is holes.
+enum Task {
+    Http(Pin<Box<dyn Future<Output = Option<HandedOver>> + Send>>),
+    Successor(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Over,
+}
+
+/// A connection, with what goes on with it.
+type HandedOver = (Transport, bytes::Bytes, Successor);
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut *self {
+                Self::Http(http) => {
+                    let handed_over = ready!(http.as_mut().poll(context));
+                    self.set(Self::Over);
+                    if let Some((transport, read_ahead, successor)) = handed_over {
+                        self.set(Self::Successor(successor(transport, read_ahead)));
+                    }
+                }
+                Self::Successor(successor) => {
+                    ready!(successor.as_mut().poll(context));
+                    self.set(Self::Over);
+                }
+                Self::Over => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// Serves HTTP on a connection to its end.
 async fn serve_connection<T>(
     transport: Transport,
     peer: SocketAddr,
     service: T,
     header_timeout: Duration,
     lifecycle: Lifecycle,
-) where
+) -> Option<HandedOver>
+where
     T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
 {
     let connection = Connection::default();
-    // Boxed, so that what follows HTTP does not carry HTTP's state along.
-    let http = Box::pin(serve_http(
-        transport,
-        peer,
-        connection.clone(),
-        service,
-        header_timeout,
-        lifecycle,
-    ));
-    match http.await {
-        Ok(None) => {}
-        Ok(Some((transport, read_ahead))) => {
-            if let Some(successor) = connection.take_successor() {
-                drop(connection);
-                successor(transport, read_ahead).await;
-            }
+    match serve_http(transport, peer, connection.clone(), service, header_timeout, lifecycle).await {
+        Ok(None) => None,
+        Ok(Some((transport, read_ahead))) => Some((transport, read_ahead, connection.take_successor()?)),
+        Err(error) => {
+            tracing::debug!("a connection from {peer} ended: {error}");
+            None
         }
-        Err(error) => tracing::debug!("a connection from {peer} ended: {error}"),
     }
 }
 
