@@ -1,6 +1,5 @@
 //! One subscriber's memberships, which end with it.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Message, PubSub, SubscriberId};
@@ -22,7 +21,8 @@ pub(crate) struct Membership {
 
 #[derive(Default)]
 struct Channels {
-    names: HashSet<Text>,
+    /// Sorted: most are in one channel or a few.
+    names: Vec<Text>,
     /// Nothing is joined any more.
     ended: bool,
 }
@@ -47,13 +47,29 @@ impl Membership {
     /// Says whether it was not a member before. After the end it is `false`.
     pub(crate) fn join(&self, channel: Text, queue: Arc<dyn Deliver>) -> bool {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        !channels.ended && channels.names.insert(channel.clone()) && self.pubsub.add(channel, self.id, queue)
+        if channels.ended {
+            return false;
+        }
+        let Err(place) = channels.names.binary_search(&channel) else {
+            return false;
+        };
+        if channels.names.is_empty() {
+            channels.names.reserve_exact(1);
+        }
+        // The channel's own name, which its members share.
+        let name = self.pubsub.add(channel, self.id, queue);
+        channels.names.insert(place, name);
+        true
     }
 
     /// Says whether it was a member.
     pub(crate) fn leave(&self, channel: &str) -> bool {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.names.remove(channel) && self.pubsub.remove(channel, self.id)
+        let Ok(place) = channels.names.binary_search_by(|name| name.as_str().cmp(channel)) else {
+            return false;
+        };
+        channels.names.remove(place);
+        self.pubsub.remove(channel, self.id)
     }
 
     /// Leaves every channel, and joins none from now on.

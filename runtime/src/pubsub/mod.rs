@@ -156,10 +156,13 @@ impl PubSub {
         SubscriberId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Says whether it was not a member before.
-    fn add(&self, channel: Text, id: SubscriberId, member: Arc<dyn Deliver>) -> bool {
+    /// Adds a member, and gives the channel's name as all its members have it.
+    fn add(&self, channel: Text, id: SubscriberId, member: Arc<dyn Deliver>) -> Text {
         let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
-        channels.entry(channel).or_default().insert(id, member).is_none()
+        let channel = channels.entry(channel);
+        let name = channel.key().clone();
+        channel.or_default().insert(id, member);
+        name
     }
 
     /// Says whether it was a member.
