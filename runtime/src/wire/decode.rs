@@ -47,60 +47,49 @@ impl Decoder {
     ///
     /// Where there is a codec, messages may come compressed, and are inflated. After a violation the decoder is of no more
     /// use.
+    ///
+    /// Inlined, with all that its common case takes: connections are generic, so they are compiled in another crate, and to
+    /// return a frame through memory costs more there than to decode it.
+    #[expect(clippy::inline_always, reason = "measured: see above")]
+    #[inline(always)]
     pub(crate) fn decode(
         &mut self,
         input: &mut [u8],
         limits: &Limits,
         codec: &mut Option<Codec>,
     ) -> Result<(usize, Option<Frame>), Violation> {
-        let mut taken = 0;
-        while taken < input.len() {
-            let rest = &mut input[taken..];
-            let (more, frame) = if self.0.is_none() {
-                self.decode_whole(rest, limits, codec)?
-            } else {
-                self.decode_part(rest, limits, codec)?
+        // The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
+        if self.0.is_none()
+            && let Some((header, start)) = Header::parse(input, None, limits, codec.is_some())?
+            && header.fin
+            && let Some(payload) = input.get_mut(start..start.saturating_add(header.length))
+        {
+            unmask(payload, header.mask, 0);
+            let payload = match codec {
+                Some(codec) if header.compressed => codec.inflate(payload, limits.message_size)?,
+                _ => Bytes::copy_from_slice(payload),
             };
-            taken += more;
-            if frame.is_some() {
-                return Ok((taken, frame));
-            }
+            return Ok((start + header.length, Some(whole(header.opcode, payload)?)));
         }
-        Ok((taken, None))
-    }
-
-    /// The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
-    fn decode_whole(
-        &mut self,
-        input: &mut [u8],
-        limits: &Limits,
-        codec: &mut Option<Codec>,
-    ) -> Result<(usize, Option<Frame>), Violation> {
-        let Some((header, start)) = Header::parse(input, None, limits, codec.is_some())? else {
-            return self.decode_part(input, limits, codec);
-        };
-        let end = start.saturating_add(header.length);
-        if !header.fin || end > input.len() {
-            return self.decode_part(input, limits, codec);
-        }
-        let payload = &mut input[start..end];
-        unmask(payload, header.mask, 0);
-        let payload = match codec {
-            Some(codec) if header.compressed => codec.inflate(payload, limits.message_size)?,
-            _ => Bytes::copy_from_slice(payload),
-        };
-        Ok((end, Some(whole(header.opcode, payload)?)))
+        self.decode_parts(input, limits, codec)
     }
 
     /// Goes on with what is unfinished, as far as the input reaches.
-    fn decode_part(
+    #[inline(never)]
+    fn decode_parts(
         &mut self,
         input: &mut [u8],
         limits: &Limits,
         codec: &mut Option<Codec>,
     ) -> Result<(usize, Option<Frame>), Violation> {
         let unfinished = self.0.get_or_insert_default();
-        let (taken, frame) = unfinished.go_on(input, limits, codec)?;
+        let mut taken = 0;
+        let mut frame = None;
+        while taken < input.len() && frame.is_none() {
+            let more;
+            (more, frame) = unfinished.go_on(&mut input[taken..], limits, codec)?;
+            taken += more;
+        }
         if unfinished.is_empty() {
             self.0 = None;
         }
@@ -226,6 +215,7 @@ impl Message {
 }
 
 /// The frame of a whole payload.
+#[inline]
 fn whole(opcode: Opcode, payload: Bytes) -> Result<Frame, Violation> {
     Ok(match opcode {
         Opcode::Text => Frame::Text(Text::try_from(payload).map_err(|_| Violation::Encoding)?),
@@ -262,21 +252,20 @@ fn judge_close(payload: &[u8]) -> Result<Option<u16>, Violation> {
 }
 
 /// Unmasks in place (RFC 6455 §5.3) a part of a payload that begins `offset` bytes into it.
-fn unmask(payload: &mut [u8], mut mask: [u8; 4], offset: usize) {
-    /// Wide enough for the compiler to use vectors.
-    const WIDTH: usize = 32;
-    mask.rotate_left(offset % 4);
-    let mut pattern = [0; WIDTH];
-    for (byte, mask) in pattern.iter_mut().zip(mask.iter().cycle()) {
-        *byte = *mask;
+#[inline]
+fn unmask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
+    let mask = match offset % 4 {
+        0 => mask,
+        by => std::array::from_fn(|at| mask[(at + by) % 4]),
+    };
+    let [a, b, c, d] = mask;
+    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    // Words, which the compiler makes into vectors.
+    let (words, rest) = payload.as_chunks_mut();
+    for bytes in words {
+        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
     }
-    let mut chunks = payload.chunks_exact_mut(WIDTH);
-    for chunk in &mut chunks {
-        for (byte, mask) in chunk.iter_mut().zip(&pattern) {
-            *byte ^= mask;
-        }
-    }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(&pattern) {
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
         *byte ^= mask;
     }
 }

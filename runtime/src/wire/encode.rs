@@ -8,6 +8,8 @@ pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 pub(super) const TEXT: u8 = 0x1;
 pub(super) const BINARY: u8 = 0x2;
 const FIN: u8 = 0x80;
+/// The longest header: two bytes, and eight of length.
+const MAX_HEADER: usize = 10;
 /// The first reserved bit, which RFC 7692 §6 gives to compressed messages.
 #[cfg(feature = "deflate")]
 pub(super) const COMPRESSED: u8 = 0x40;
@@ -16,6 +18,7 @@ pub(super) const COMPRESSED: u8 = 0x40;
 ///
 /// # Errors
 /// An illegal control frame is named, and nothing is appended: more than 125 bytes, or a close code that may not be sent.
+#[inline]
 pub(crate) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<(), &'static str> {
     match frame {
         Frame::Text(text) => put(TEXT, text.as_bytes(), out),
@@ -45,17 +48,19 @@ pub(crate) fn encode_close(close: &Close, out: &mut Vec<u8>) -> Result<(), &'sta
 }
 
 /// Appends a whole frame: its opcode, with what reserved bits it has.
+#[inline]
 pub(super) fn put(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
-    out.push(FIN | opcode);
+    let first = FIN | opcode;
+    out.reserve(MAX_HEADER + payload.len());
     #[expect(clippy::cast_possible_truncation, reason = "each arm checks its range")]
     match payload.len() {
-        length @ 0..=125 => out.push(length as u8),
+        length @ 0..=125 => out.extend_from_slice(&[first, length as u8]),
         length @ 126..=0xFFFF => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            let [a, b] = (length as u16).to_be_bytes();
+            out.extend_from_slice(&[first, 126, a, b]);
         }
         length => {
-            out.push(127);
+            out.extend_from_slice(&[first, 127]);
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }

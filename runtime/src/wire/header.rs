@@ -57,6 +57,7 @@ impl Header {
     /// Reads a header, and judges by it alone whether its payload may come. Gives it with its length; `None` where it
     /// is not whole. `so_far` is the size of a message whose fragments are still coming; `inflates`, whether messages may
     /// come compressed.
+    #[inline]
     pub(super) fn parse(
         input: &[u8],
         so_far: Option<usize>,
@@ -100,17 +101,16 @@ impl Header {
             }
             _ => {}
         }
-        let extended = match short {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        let Some(extension) = input.get(2..2 + extended) else {
-            return Ok(None);
-        };
-        let length = match extended {
-            0 => short as u64,
-            _ => extension.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
+        let (extended, length) = match short {
+            126 => match input[2..].first_chunk() {
+                Some(&length) => (2, u64::from(u16::from_be_bytes(length))),
+                None => return Ok(None),
+            },
+            127 => match input[2..].first_chunk() {
+                Some(&length) => (8, u64::from_be_bytes(length)),
+                None => return Ok(None),
+            },
+            short => (0, short as u64),
         };
         if length >> 63 != 0 || (extended == 2 && length < 126) || (extended == 8 && length < 0x1_0000) {
             return Err(Violation::Protocol(
