@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +13,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::buffer;
-use super::commands::End;
+use super::commands::{End, Frames};
 use super::mailbox::{Mailbox, Signals};
 use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
-use crate::unwind::{Panic, caught};
+use crate::unwind::caught;
 use crate::wire::{self, Close, Codec, Decoder, Frame, Violation};
 
 /// When so much is to be written, it is written before more frames are handled.
@@ -78,6 +78,8 @@ struct Ending {
 
 /// What the loop has waited for.
 enum Event {
+    /// The beginning, with what came behind the handshake.
+    Begin(Bytes),
     /// So many bytes were read, into a buffer of the worker's; none is the end.
     Read(Box<[u8]>, usize),
     Mail(Signals),
@@ -101,9 +103,26 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Runs the connection to its end, whatever that is.
+    ///
+    /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
         self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
-        let Err(Ending { close, reason }) = self.serve(&mut transport, read_ahead).await;
+        let mut event = Event::Begin(read_ahead);
+        let ending = loop {
+            match Box::pin(self.turn(&mut transport, event)).await {
+                Ok(()) => {}
+                Err(ending) => break ending,
+            }
+            event = match poll_fn(|context| self.wait(&mut transport, context)).await {
+                Ok(event) => event,
+                Err(ending) => break ending,
+            };
+        };
+        Box::pin(self.end(transport, ending)).await;
+    }
+
+    async fn end(mut self, mut transport: Transport, ending: Ending) {
+        let Ending { close, reason } = ending;
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -123,21 +142,18 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
     }
 
-    /// The loop. It waits only for sources; the callbacks run between two waits, and are never cancelled.
-    async fn serve(
-        &mut self,
-        transport: &mut Transport,
-        read_ahead: Bytes,
-    ) -> Result<std::convert::Infallible, Ending> {
-        // What `init` sent to itself comes before any frame, even one that came with the handshake.
-        self.messages(transport).await?;
-        if !read_ahead.is_empty() {
-            let mut input = Vec::from(read_ahead);
-            self.input(transport, &mut input).await?;
-        }
-        loop {
-            self.flush(transport).await?;
-            match self.wait(transport).await? {
+    /// Handles what has happened, and writes what that has led to. The callbacks run here, between two waits, and are never
+    /// cancelled.
+    ///
+    /// A panic is caught once for all callbacks of a turn: once for each is felt where many messages come in one read.
+    async fn turn(&mut self, transport: &mut Transport, event: Event) -> Result<(), Ending> {
+        caught(async {
+            match event {
+                Event::Begin(read_ahead) => {
+                    // What `init` sent to itself comes before any frame, even one that came with the handshake.
+                    self.messages(transport).await?;
+                    self.input(transport, &mut Vec::from(read_ahead)).await?;
+                }
                 Event::Read(mut buffer, length) => {
                     let read = self.read(transport, &mut buffer[..length]).await;
                     buffer::give_back_input(buffer);
@@ -145,43 +161,42 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 }
                 Event::Mail(signals) => self.mail(transport, signals).await?,
             }
-        }
+            self.flush(transport).await
+        })
+        .await
+        .unwrap_or_else(|panic| Err(Ending::crash(panic.to_string())))
     }
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
-    async fn wait(&mut self, transport: &mut Transport) -> Result<Event, Ending> {
-        self.mail_first = !self.mail_first;
-        poll_fn(|context| {
-            if self.mail_first
-                && let Poll::Ready(mut signals) = self.mailbox.poll(context)
-            {
-                // Whether it is idle can only be said when there is nothing to read: the next turn will.
-                signals.idle = false;
-                return Poll::Ready(Ok(Event::Mail(signals)));
+    fn wait(&mut self, transport: &mut Transport, context: &mut Context<'_>) -> Poll<Result<Event, Ending>> {
+        let mail_first = std::mem::take(&mut self.mail_first);
+        if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
+            // Whether it is idle can only be said when there is nothing to read: the next turn will.
+            signals.idle = false;
+            return Poll::Ready(Ok(Event::Mail(signals)));
+        }
+        if self.receives {
+            let mut buffer = buffer::borrow_input();
+            let mut input = ReadBuf::new(&mut buffer);
+            // It asks the kernel only when there is something; and what does not fill the buffer was all, so that the
+            // kernel is not asked for more in vain, as it is by `try_read`.
+            let read = Pin::new(transport.stream()).poll_read(context, &mut input);
+            let length = input.filled().len();
+            if let Poll::Ready(Ok(())) = read {
+                self.mail_first = true;
+                return Poll::Ready(Ok(Event::Read(buffer, length)));
             }
-            if self.receives {
-                let mut buffer = buffer::borrow_input();
-                let mut input = ReadBuf::new(&mut buffer);
-                // It asks the kernel only when there is something; and what does not fill the buffer was all, so that the
-                // kernel is not asked for more in vain, as it is by `try_read`.
-                let read = Pin::new(transport.stream()).poll_read(context, &mut input);
-                let length = input.filled().len();
-                if let Poll::Ready(Ok(())) = read {
-                    return Poll::Ready(Ok(Event::Read(buffer, length)));
-                }
-                buffer::give_back_input(buffer);
-                if let Poll::Ready(Err(error)) = read {
-                    return Poll::Ready(Err(Ending::error(error)));
-                }
+            buffer::give_back_input(buffer);
+            if let Poll::Ready(Err(error)) = read {
+                return Poll::Ready(Err(Ending::error(error)));
             }
-            let mail = self.mailbox.poll(context);
-            if mail.is_pending() {
-                // Others have their turn now.
-                self.called = 0;
-            }
-            mail.map(|signals| Ok(Event::Mail(signals)))
-        })
-        .await
+        }
+        if !mail_first && let Poll::Ready(signals) = self.mailbox.poll(context) {
+            return Poll::Ready(Ok(Event::Mail(signals)));
+        }
+        // Others have their turn now.
+        self.called = 0;
+        Poll::Pending
     }
 
     /// Handles every frame that a read completes.
@@ -196,22 +211,25 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         self.input(transport, input).await
     }
 
-    async fn input(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
-        let mut taken = 0;
-        while taken < input.len() {
-            let decoded = self
-                .decoder
-                .decode(&mut input[taken..], &self.limits.wire, &mut self.codec);
-            let (more, frame) = decoded.map_err(Ending::violation)?;
-            taken += more;
-            if let Some(frame) = frame {
-                if let Frame::Ping(payload) = &frame {
+    async fn input(&mut self, transport: &mut Transport, mut input: &mut [u8]) -> Result<(), Ending> {
+        while !input.is_empty() {
+            let decoded = self.decoder.decode(input, &self.limits.wire, &mut self.codec);
+            let (taken, frame) = decoded.map_err(Ending::violation)?;
+            input = &mut input[taken..];
+            let Some(frame) = frame else { break };
+            match &frame {
+                Frame::Close(close) => return Err(Ending::remote(close.clone())),
+                Frame::Ping(payload) => {
                     // On its way before the handler sees the ping, which may take its time.
                     self.send(&Frame::Pong(payload.clone()))?;
                     self.flush(transport).await?;
                 }
-                self.frame(frame).await?;
-                self.after_callback(transport).await?;
+                _ => {}
+            }
+            let commands = self.handler.handle(frame, &self.socket.0).await;
+            self.obey(commands)?;
+            if self.is_turn_over() {
+                self.give_way(transport).await?;
             }
         }
         Ok(())
@@ -237,7 +255,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 .map_err(|panic| Ending::crash(panic.to_string()))?
             {
                 self.info(info).await?;
-                self.after_callback(transport).await?;
+                if self.is_turn_over() {
+                    self.give_way(transport).await?;
+                }
             }
         }
         if signals.idle || signals.timers {
@@ -253,65 +273,63 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 break;
             };
             self.info(info).await?;
-            self.after_callback(transport).await?;
+            if self.is_turn_over() {
+                self.give_way(transport).await?;
+            }
         }
         Ok(())
     }
 
-    /// Leaves room for others: in the output, and on the worker.
-    async fn after_callback(&mut self, transport: &mut Transport) -> Result<(), Ending> {
+    /// Whether others want room: in the output, or on the worker.
+    fn is_turn_over(&mut self) -> bool {
         self.called += 1;
-        let turn_is_over = self.called >= TURN;
-        if turn_is_over || self.output.len() >= WRITE_SIZE {
-            self.flush(transport).await?;
-        }
-        if turn_is_over {
+        self.called >= TURN || self.output.len() >= WRITE_SIZE
+    }
+
+    /// Leaves room for others.
+    async fn give_way(&mut self, transport: &mut Transport) -> Result<(), Ending> {
+        self.flush(transport).await?;
+        if self.called >= TURN {
             self.called = 0;
             yield_now().await;
         }
         Ok(())
     }
 
-    async fn frame(&mut self, frame: Frame) -> Result<(), Ending> {
-        if let Frame::Close(close) = frame {
-            // The same code without the reason, as RFC 6455 §5.5.1 has it.
-            let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
-            return Err(Ending {
-                close: Some(echo),
-                reason: Reason::Remote(close),
-            });
-        }
-        let commands = caught(self.handler.handle(frame, &self.socket.0)).await;
-        self.obey(commands)
-    }
-
     async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
-        let commands = caught(self.handler.info(info, &self.socket.0)).await;
+        let commands = self.handler.info(info, &self.socket.0).await;
         self.obey(commands)
     }
 
     /// Every callback passes through here.
-    fn obey(&mut self, commands: Result<Commands, Panic>) -> Result<(), Ending> {
-        let commands = commands.map_err(|panic| Ending::crash(panic.to_string()))?;
+    #[inline]
+    fn obey(&mut self, commands: Commands) -> Result<(), Ending> {
         if let Some(receives) = commands.receives {
             self.receives = receives;
         }
-        for frame in commands.frames {
-            if let Frame::Close(close) = frame {
-                // It is encoded with the ending; an illegal one is a crash like any illegal frame.
-                wire::encode_close(&close, &mut Vec::new()).map_err(|why| Ending::crash(why.to_owned()))?;
-                return Err(Ending {
-                    close: Some(close),
-                    reason: Reason::Stop,
-                });
-            }
-            self.send(&frame)?;
+        match commands.frames {
+            Frames::None => {}
+            Frames::One(frame) => self.send_or_end(&frame)?,
+            Frames::Many(frames) => frames.iter().try_for_each(|frame| self.send_or_end(frame))?,
         }
         match commands.end {
             None => Ok(()),
             Some(End::Stop) => Err(Ending::new(1000, Reason::Stop)),
             Some(End::Crash(message)) => Err(Ending::crash(message)),
         }
+    }
+
+    /// Sends what a handler wants sent: a close frame is the end.
+    fn send_or_end(&mut self, frame: &Frame) -> Result<(), Ending> {
+        if let Frame::Close(close) = frame {
+            // It is encoded with the ending; an illegal one is a crash like any illegal frame.
+            wire::encode_close(close, &mut Vec::new()).map_err(|why| Ending::crash(why.to_owned()))?;
+            return Err(Ending {
+                close: Some(close.clone()),
+                reason: Reason::Stop,
+            });
+        }
+        self.send(frame)
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -353,6 +371,15 @@ impl Ending {
         Self {
             close: Some(Close::new(code, "")),
             reason,
+        }
+    }
+
+    fn remote(close: Close) -> Self {
+        // The same code without the reason, as RFC 6455 §5.5.1 has it.
+        let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
+        Self {
+            close: Some(echo),
+            reason: Reason::Remote(close),
         }
     }
 
