@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
@@ -14,6 +15,8 @@ const BATCH: usize = 128;
 const PER_ADDRESS: usize = 8000;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many times connections were opened.
+static OPENED: AtomicU8 = AtomicU8::new(0);
 const ANSWER: &[u8] = b"HTTP/1.1 101 ";
 const ACCEPTED: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -26,11 +29,14 @@ pub fn open(server: SocketAddr, path: &str, count: usize) -> Result<Vec<TcpStrea
         "GET {path} HTTP/1.1\r\nhost: {server}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
+    // Addresses that nobody had lately: to find a port between those that are still closing takes long.
+    let [process, ..] = std::process::id().to_le_bytes();
+    let network = [process.max(1), OPENED.fetch_add(1, Ordering::Relaxed)];
     let mut clients = Vec::with_capacity(count);
     while clients.len() < count {
         let first = clients.len();
         for number in first..count.min(first + BATCH) {
-            let mut client = connect_from(number / PER_ADDRESS, server)?;
+            let mut client = connect_from(network, number / PER_ADDRESS, server)?;
             client.set_nodelay(true)?;
             client.set_read_timeout(Some(PATIENCE))?;
             client.set_write_timeout(Some(PATIENCE))?;
@@ -45,8 +51,9 @@ pub fn open(server: SocketAddr, path: &str, count: usize) -> Result<Vec<TcpStrea
 }
 
 /// Connects from one of the loopback's addresses.
-fn connect_from(number: usize, server: SocketAddr) -> Result<TcpStream> {
-    let source = Ipv4Addr::new(127, 0, 0, u8::try_from(number + 2)?);
+fn connect_from(network: [u8; 2], host: usize, server: SocketAddr) -> Result<TcpStream> {
+    let [a, b] = network;
+    let source = Ipv4Addr::new(127, a, b, u8::try_from(host + 2)?);
     let descriptor = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     bind(&descriptor, &SocketAddrV4::new(source, 0))?;
     connect(&descriptor, &server)?;
