@@ -15,9 +15,9 @@ pub enum Server {
     Nova,
     /// The least that tokio has to do, by hand: the floor
     Tokio,
-    /// axum's own WebSocket
+    /// axum's own WebSocket, as it comes
     Axum,
-    /// The same with small buffers
+    /// The same with small buffers and each message sent at once
     AxumSmall,
     /// fastwebsockets
     Fastwebsockets,

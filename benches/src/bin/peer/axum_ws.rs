@@ -7,7 +7,7 @@ use axum::serve::ListenerExt as _;
 use nova_benches::Result;
 use tokio::net::TcpListener;
 
-/// Serves with the buffers that come with it, or with smaller ones.
+/// Serves as it comes, or with smaller buffers and each message sent at once.
 pub(crate) async fn serve(listener: TcpListener, buffers: Option<usize>) -> Result<()> {
     let upgrade = async move |upgrade: WebSocketUpgrade| {
         match buffers {
@@ -16,9 +16,11 @@ pub(crate) async fn serve(listener: TcpListener, buffers: Option<usize>) -> Resu
         }
         .on_upgrade(echo)
     };
-    let listener = listener.tap_io(|stream| {
-        // A failure shows in the latencies.
-        let _ = stream.set_nodelay(true);
+    let small = buffers.is_some();
+    let listener = listener.tap_io(move |stream| {
+        // Without it the kernel holds small messages back to send several as one, which is what comes with axum. Where it
+        // fails, that shows in the latencies.
+        let _ = stream.set_nodelay(small);
     });
     Ok(axum::serve(listener, Router::new().route("/echo", any(upgrade))).await?)
 }

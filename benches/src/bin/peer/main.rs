@@ -23,7 +23,7 @@ enum Kind {
     Tokio,
     /// axum's own, as it comes
     Axum,
-    /// axum's own, with small buffers
+    /// axum's own, with small buffers and each message sent at once
     AxumSmall,
     /// fastwebsockets, as its documentation has it
     Fastwebsockets,
