@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use tower::{Service, ServiceExt as _};
 
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::transport::{Connection, Successor, Transport};
+use crate::transport::{Connection, Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
@@ -108,7 +108,7 @@ where
         };
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);
-        let transport = Transport::new(stream, place, lifecycle.alive());
+        let transport = Transport::new(Stream::Tcp(stream), Some(place), lifecycle.alive());
         connections.spawn(Task::Http(Box::pin(serve_connection(
             transport,
             peer,

@@ -1,9 +1,10 @@
-//! A connection's TCP stream, with what lives exactly as long as it.
+//! A connection's stream of bytes, with what lives exactly as long as it.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -12,16 +13,40 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::lifecycle::Alive;
 
-/// A TCP stream. Whoever holds it holds its place among the connections: through an upgrade, and until it is dropped.
+/// A stream of bytes in both directions. Whoever holds it holds its place among the connections: through an upgrade, and
+/// until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
+    stream: Stream,
+    _permit: Option<OwnedSemaphorePermit>,
     _alive: Alive,
 }
 
+/// What carries the bytes.
+pub(crate) enum Stream {
+    /// The common case, which costs nothing beside the socket.
+    Tcp(TcpStream),
+    /// Anything else: a stream that is encrypted, one of several on a connection, or none of the kernel's.
+    Boxed(Box<dyn Duplex>),
+}
+
+/// A stream of bytes in both directions, whatever carries them.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Boxed(_) => f.write_str("Boxed(..)"),
+        }
+    }
+}
+
 impl Transport {
-    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit, alive: Alive) -> Self {
+    /// A stream, with its place among the connections where it has one of its own.
+    pub(crate) fn new(stream: Stream, permit: Option<OwnedSemaphorePermit>, alive: Alive) -> Self {
         Self {
             stream,
             _permit: permit,
@@ -29,20 +54,41 @@ impl Transport {
         }
     }
 
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    fn stream(&mut self) -> Pin<&mut dyn Duplex> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream),
+            Stream::Boxed(stream) => Pin::new(stream),
+        }
+    }
+
+    /// Writes and flushes as much as is taken now, and leaves in `bytes` what was not. Ready when that is nothing.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &mut &[u8]) -> Poll<io::Result<()>> {
+        while !bytes.is_empty() {
+            let written = ready!(Pin::new(&mut *self).poll_write(cx, bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *bytes = &bytes[written..];
+        }
+        Pin::new(self).poll_flush(cx)
     }
 }
 
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Boxed(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Boxed(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
     }
 
     fn poll_write_vectored(
@@ -50,19 +96,22 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Boxed(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.stream().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
     }
 }
 

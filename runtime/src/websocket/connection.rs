@@ -180,7 +180,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             let mut input = ReadBuf::new(&mut buffer);
             // It asks the kernel only when there is something; and what does not fill the buffer was all, so that the
             // kernel is not asked for more in vain, as it is by `try_read`.
-            let read = Pin::new(transport.stream()).poll_read(context, &mut input);
+            let read = Pin::new(&mut *transport).poll_read(context, &mut input);
             let length = input.filled().len();
             if let Poll::Ready(Ok(())) = read {
                 self.mail_first = true;
@@ -349,16 +349,10 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             return Ok(());
         }
         let mut output = std::mem::take(&mut self.output);
-        let written = match transport.stream().try_write(&output) {
-            Ok(written) if written == output.len() => Ok(()),
-            Ok(written) => {
-                output.drain(..written);
-                write_slowly(&self.mailbox, transport, &output, self.limits.write_timeout).await
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                write_slowly(&self.mailbox, transport, &output, self.limits.write_timeout).await
-            }
-            Err(error) => Err(Ending::error(error)),
+        let mut left = &output[..];
+        let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
+            Poll::Ready(written) => written.map_err(Ending::error),
+            Poll::Pending => write_slowly(&self.mailbox, transport, left, self.limits.write_timeout).await,
         };
         output.clear();
         buffer::give_back(output);
@@ -424,7 +418,8 @@ async fn write_slowly<M: Send + 'static>(
             true => Ending::new(1013, Reason::Slow),
             false => Ending::new(1001, Reason::Shutdown),
         };
-        if write(transport, &mut left, LAST_WRITE).await.is_err() {
+        let written = timeout(LAST_WRITE, write(transport, &mut left, LAST_WRITE)).await;
+        if !matches!(written, Ok(Ok(()))) {
             ending.close = None;
         }
         Err(ending)
@@ -432,46 +427,52 @@ async fn write_slowly<M: Send + 'static>(
     .await
 }
 
-/// Writes the bytes, and leaves in `bytes` what has not been written. Cancel safe in that.
+/// Writes the bytes, and leaves in `bytes` what has not been written: cancel safe in that. The deadline is for each step:
+/// a peer may be slow, but not stand still.
 async fn write(transport: &mut Transport, bytes: &mut &[u8], deadline: Duration) -> io::Result<()> {
-    let stream = transport.stream();
-    let write = async {
-        while !bytes.is_empty() {
-            match stream.try_write(bytes) {
-                Ok(written) => *bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-                Err(error) => return Err(error),
+    loop {
+        let step = poll_fn(|context| {
+            let before = bytes.len();
+            match transport.poll_send(context, bytes) {
+                Poll::Ready(written) => Poll::Ready(written.map(|()| true)),
+                Poll::Pending if bytes.len() < before => Poll::Ready(Ok(false)),
+                Poll::Pending => Poll::Pending,
             }
+        });
+        match timeout(deadline, step).await {
+            Ok(Ok(false)) => {}
+            Ok(end) => return end.map(drop),
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
-        Ok(())
-    };
-    timeout(deadline, write)
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 /// Writes what is left and the close frame, and ends the sending direction. Says whether there is a peer to listen to.
 async fn write_close(transport: &mut Transport, output: &mut Vec<u8>, close: &Close, deadline: Duration) -> bool {
-    if wire::encode_close(close, output).is_err() || write(transport, &mut &output[..], deadline).await.is_err() {
+    if wire::encode_close(close, output).is_err() {
         return false;
     }
+    let written = timeout(deadline, async {
+        write(transport, &mut &output[..], deadline).await?;
+        poll_fn(|context| Pin::new(&mut *transport).poll_shutdown(context)).await
+    });
+    let written = written.await;
     output.clear();
-    poll_fn(|context| Pin::new(&mut *transport).poll_shutdown(context))
-        .await
-        .is_ok()
+    matches!(written, Ok(Ok(())))
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {
     loop {
-        transport.stream().readable().await?;
-        let mut buffer = buffer::borrow_input();
-        let read = transport.stream().try_read(&mut buffer);
-        buffer::give_back_input(buffer);
-        match read {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        let read = poll_fn(|context| {
+            let mut buffer = buffer::borrow_input();
+            let mut input = ReadBuf::new(&mut buffer);
+            let read = Pin::new(&mut *transport).poll_read(context, &mut input);
+            let length = input.filled().len();
+            buffer::give_back_input(buffer);
+            read.map_ok(|()| length)
+        });
+        if read.await? == 0 {
+            return Ok(());
         }
     }
 }
