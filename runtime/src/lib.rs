@@ -60,6 +60,12 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
+//!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
+//!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
+//!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
+//!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
+//!   for `server.header_timeout`.
 
 pub mod prelude;
 pub mod testing;

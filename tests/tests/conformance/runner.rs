@@ -1,19 +1,19 @@
 //! Plays cases against a server that echoes.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 
 use nova::prelude::*;
 use nova::{Accept, App};
-use nova_tests::http::Connection;
 use nova_tests::websocket::{CLOSE, closing, frame};
-use nova_tests::{Project, Received, Server, WebSocket};
+use nova_tests::{Client, Over, Project, Received, Server};
 
 use crate::case::Case;
 use crate::chop::{Chop, seed};
 
 /// How many cases are played at a time.
 const PLAYERS: usize = 4;
+/// In how many ways a case is played where it is not the cuts that count.
+const FEW: usize = 2;
 
 /// Messages up to this size are echoed.
 pub(crate) const LIMIT: usize = 16 * 1024 * 1024;
@@ -54,30 +54,37 @@ pub(crate) fn echo_server() -> Server {
     })
 }
 
-/// Plays every case in every way.
+/// Plays every case in every way over HTTP/1.1, and in some of them over what else there is: cuts are for the decoder, and
+/// that is the same one.
 pub(crate) fn play(cases: impl IntoIterator<Item = Case>) {
     let cases: Vec<_> = cases.into_iter().collect();
     let (server, seed) = (echo_server(), seed());
-    let ways: Vec<_> = cases
-        .iter()
+    let ways: Vec<_> = Over::ALL
+        .into_iter()
+        .flat_map(|over| cases.iter().map(move |case| (over, case)))
         .zip(0..)
-        .flat_map(|(case, nth)| {
+        .flat_map(|((over, case), nth)| {
             let ways = Chop::ways(case, seed.wrapping_add(nth));
-            ways.into_iter().map(move |chop| (case, chop))
+            let most = if over == Over::Http1 { usize::MAX } else { FEW };
+            ways.into_iter().take(most).map(move |chop| (over, case, chop))
         })
         .collect();
     println!("{} cases, played {} times", cases.len(), ways.len());
     std::thread::scope(|scope| {
-        for share in ways.chunks(ways.len().div_ceil(PLAYERS)) {
-            let address = server.address();
+        for player in 0..PLAYERS {
+            let mut clients = Over::ALL.map(|over| (over, Client::new(&server, over)));
+            let ways = &ways;
             scope.spawn(move || {
-                for (case, chop) in share {
+                for (over, case, chop) in ways.iter().skip(player).step_by(PLAYERS) {
                     announce(
                         format_args!(
-                            "case `{}` (RFC 6455 §{}), {chop:?}, CONFORMANCE_SEED={seed}",
+                            "case `{}` (RFC 6455 §{}) over {over:?}, {chop:?}, CONFORMANCE_SEED={seed}",
                             case.name, case.section
                         ),
-                        || play_once(address, case, *chop),
+                        || {
+                            let (_, client) = clients.iter_mut().find(|(known, _)| known == over).unwrap();
+                            play_once(client, case, *chop);
+                        },
                     );
                 }
             });
@@ -92,8 +99,8 @@ pub(crate) fn announce(name: impl Display, play: impl FnOnce()) {
     drop(playing);
 }
 
-fn play_once(address: SocketAddr, case: &Case, chop: Chop) {
-    let mut socket = WebSocket::upgraded(Connection::open(address), case.target, &[], []);
+fn play_once(client: &mut Client, case: &Case, chop: Chop) {
+    let mut socket = client.open(case.target);
     for turn in &case.turns {
         for piece in chop.cut(&turn.sends) {
             if socket.try_send_bytes(piece).is_err() {

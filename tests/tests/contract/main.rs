@@ -10,6 +10,8 @@ mod configuration;
 mod fallback;
 mod frames;
 mod handshake;
+mod http2;
+mod http2_websockets;
 mod log;
 mod middleware;
 mod protocol;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nova::Accept;
 use nova::prelude::*;
 use nova_tests::server::serve_with;
-use nova_tests::{Gate, Journal, Received, Server, WebSocket};
+use nova_tests::{Client, Gate, Journal, Over, Received, Server, WebSocket};
 
 /// What a puppet is given: where it notes, and what it waits at.
 pub(crate) type Stage = (Journal, Gate);
@@ -105,10 +105,18 @@ impl Scene {
         WebSocket::open(&self.server, "/")
     }
 
-    /// What a client receives that sends this, and the reason that `terminate` is told.
+    /// What a client receives that sends this, and the reason that `terminate` is told: whatever it travels over.
     pub(crate) fn ending(bytes: impl AsRef<[u8]>) -> (Vec<Received>, String) {
+        let ending = Self::ending_over(Over::Http1, &bytes);
+        for over in Over::ALL {
+            assert_eq!(Self::ending_over(over, &bytes), ending, "over {over:?}");
+        }
+        ending
+    }
+
+    fn ending_over(over: Over, bytes: impl AsRef<[u8]>) -> (Vec<Received>, String) {
         let scene = Self::new();
-        let mut socket = scene.open();
+        let mut socket = Client::new(&scene.server, over).open("/");
         socket.send_bytes(bytes);
         let received = socket.rest();
         let reason = scene.journal.await_note("terminate");

@@ -1,7 +1,13 @@
 //! Accepts connections and serves a tower service on them, until it is told to end.
 
+#[cfg(feature = "http2")]
+mod beginning;
+mod http1;
+#[cfg(feature = "http2")]
+mod http2;
+
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -10,22 +16,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::transport::{Connection, Stream, Successor, Transport};
+use crate::transport::{Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
@@ -66,6 +67,25 @@ impl Default for ServerOptions {
     }
 }
 
+/// What is served: an application as tower sees it.
+pub(crate) trait Application:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + Unpin + 'static
+{
+}
+
+impl<T> Application for T where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + Unpin + 'static
+{
+}
+
+/// What every connection of a server needs.
+#[derive(Clone)]
+struct Served<T> {
+    service: T,
+    header_timeout: Duration,
+    lifecycle: Lifecycle,
+}
+
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
@@ -76,23 +96,24 @@ pub(crate) struct Remaining {
 }
 
 /// Accepts and serves until the drain begins.
-pub(crate) async fn serve<T>(
+pub(crate) async fn serve<T: Application>(
     listener: TcpListener,
     service: T,
     options: &ServerOptions,
     lifecycle: Lifecycle,
     wheel: Wheel,
     ended: Ended,
-) -> Remaining
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
+) -> Remaining {
     let mut clock = JoinSet::new();
     let turning = wheel.clone();
     clock.spawn(async move { turning.turn().await });
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(options.max_connections.get() as usize));
-    let header_timeout = Duration::from_secs(options.header_timeout).min(LONGEST);
+    let served = Served {
+        service,
+        header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
+        lifecycle: lifecycle.clone(),
+    };
     loop {
         let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => match accepted {
@@ -109,13 +130,7 @@ where
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);
         let transport = Transport::new(Stream::Tcp(stream), Some(place), lifecycle.alive());
-        connections.spawn(Task::Http(Box::pin(serve_connection(
-            transport,
-            peer,
-            service.clone(),
-            header_timeout,
-            lifecycle.clone(),
-        ))));
+        connections.spawn(Task::Http(Box::pin(serve_connection(transport, peer, served.clone()))));
     }
     wheel.drain().await;
     Remaining {
@@ -189,80 +204,55 @@ impl Future for Task {
 }
 
 /// Serves HTTP on a connection to its end.
-async fn serve_connection<T>(
+async fn serve_connection<T: Application>(
     transport: Transport,
     peer: SocketAddr,
-    service: T,
-    header_timeout: Duration,
-    lifecycle: Lifecycle,
-) -> Option<HandedOver>
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
-    let connection = Connection::default();
-    match serve_http(transport, peer, connection.clone(), service, header_timeout, lifecycle).await {
-        Ok(None) => None,
-        Ok(Some((transport, read_ahead))) => Some((transport, read_ahead, connection.take_successor()?)),
-        Err(error) => {
-            tracing::debug!("a connection from {peer} ended: {error}");
-            None
-        }
+    served: Served<T>,
+) -> Option<HandedOver> {
+    serve_http(transport, peer, served).await.unwrap_or_else(|error| {
+        tracing::debug!("a connection from {peer} ended: {error}");
+        None
+    })
+}
+
+#[cfg(not(feature = "http2"))]
+async fn serve_http<T: Application>(
+    transport: Transport,
+    peer: SocketAddr,
+    served: Served<T>,
+) -> Result<Option<HandedOver>, Box<dyn StdError + Send + Sync>> {
+    Ok(http1::serve(transport, peer, served).await?)
+}
+
+#[cfg(feature = "http2")]
+async fn serve_http<T: Application>(
+    transport: Transport,
+    peer: SocketAddr,
+    served: Served<T>,
+) -> Result<Option<HandedOver>, Box<dyn StdError + Send + Sync>> {
+    let begun = beginning::Begun::read(transport);
+    let Some(begun) = in_time(begun, &served).await? else {
+        return Ok(None);
+    };
+    if begun.is_http2() {
+        Box::pin(http2::serve(begun, peer, served)).await?;
+        return Ok(None);
+    }
+    let handed_over = http1::serve(begun, peer, served).await?;
+    Ok(handed_over.map(|(begun, read_ahead, successor)| (begun.into_transport(), read_ahead, successor)))
+}
+
+/// What must come before any request has as long as a request's head. `None` where the end of the server came first.
+#[cfg(feature = "http2")]
+async fn in_time<C, T>(coming: impl Future<Output = io::Result<C>>, served: &Served<T>) -> io::Result<Option<C>> {
+    tokio::select! {
+        come = timeout(served.header_timeout, coming) => come?.map(Some),
+        () = last_request(&served.lifecycle) => Ok(None),
     }
 }
 
-async fn serve_http<T>(
-    transport: Transport,
-    peer: SocketAddr,
-    connection: Connection,
-    service: T,
-    header_timeout: Duration,
-    lifecycle: Lifecycle,
-) -> hyper::Result<Option<(Transport, bytes::Bytes)>>
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
-    let phase = lifecycle.clone();
-    let upgrades = connection.clone();
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(connection.clone());
-        let response = service.clone().oneshot(request);
-        let phase = phase.clone();
-        let connection = connection.clone();
-        Box::pin(async move {
-            let mut response = response.await?;
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // A middleware may have taken the upgrade back.
-                drop(connection.take_successor());
-            }
-            if phase.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response
-                    .headers_mut()
-                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        })
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    let mut http = builder.serve_connection(TokioIo::new(transport), service);
-    let last_request = async {
-        lifecycle.draining().await;
-        sleep(LAST_REQUEST).await;
-    };
-    tokio::select! {
-        served = poll_fn(|context| http.poll_without_shutdown(context)) => served?,
-        () = last_request => {
-            Pin::new(&mut http).graceful_shutdown();
-            poll_fn(|context| http.poll_without_shutdown(context)).await?;
-        }
-    }
-    if !upgrades.has_successor() {
-        // HTTP is over, and what it has written may still be on its way: the connection goes on to its own end.
-        http.await?;
-        return Ok(None);
-    }
-    let parts = http.into_parts();
-    Ok(Some((parts.io.into_inner(), parts.read_buf)))
+/// Waits for the time when a connection may bring no more requests.
+async fn last_request(lifecycle: &Lifecycle) {
+    lifecycle.draining().await;
+    sleep(LAST_REQUEST).await;
 }
