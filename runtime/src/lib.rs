@@ -66,6 +66,18 @@
 //!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
 //!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
 //!   for `server.header_timeout`.
+//! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler
+//!   to build. `server.tls.certificate` and `server.tls.key` name two PEM files; where they are set, TLS is all that the port
+//!   speaks. With `http2` a client may choose that (ALPN). The files are looked at every second: when they have changed and
+//!   then stood still, new connections are shown the new certificate, and the old ones go on. A pair that can't be used
+//!   is an error at start, and later one in the log while the pair before it stays in use. A handshake may take as long as
+//!   a request's head.
+//!
+//! ```toml
+//! [env.prod.server.tls]
+//! certificate = "/etc/ssl/example.com/fullchain.pem"
+//! key = "/etc/ssl/example.com/privkey.pem"
+//! ```
 
 pub mod prelude;
 pub mod testing;

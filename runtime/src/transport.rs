@@ -27,7 +27,7 @@ pub(crate) enum Stream {
     /// The common case, which costs nothing beside the socket.
     Tcp(TcpStream),
     /// Anything else: a stream that is encrypted, one of several on a connection, or none of the kernel's.
-    #[cfg_attr(not(feature = "http2"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "http2", feature = "tls")), allow(dead_code))]
     Boxed(Box<dyn Duplex>),
 }
 

@@ -19,6 +19,7 @@ pub mod process;
 pub mod project;
 pub mod server;
 pub mod stream;
+pub mod tls;
 pub mod websocket;
 
 pub use gate::Gate;

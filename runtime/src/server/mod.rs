@@ -5,6 +5,11 @@ mod beginning;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "without_tls.rs"]
+mod tls;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -24,6 +29,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::Service;
+
+pub(crate) use tls::{Tls, TlsOptions};
 
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::transport::{Stream, Successor, Transport};
@@ -52,6 +59,7 @@ pub(crate) struct ServerOptions {
     shutdown_timeout: u64,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 impl Default for ServerOptions {
@@ -63,6 +71,7 @@ impl Default for ServerOptions {
             header_timeout: 10,
             shutdown_timeout: 30,
             body_limit: 2 * 1024 * 1024,
+            tls: None,
         }
     }
 }
@@ -82,6 +91,7 @@ impl<T> Application for T where
 #[derive(Clone)]
 struct Served<T> {
     service: T,
+    tls: Option<Tls>,
     header_timeout: Duration,
     lifecycle: Lifecycle,
 }
@@ -89,8 +99,8 @@ struct Served<T> {
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
-    /// Turns until the end.
-    _clock: JoinSet<()>,
+    /// What turns beside them until the end: the clock, and what keeps up with the certificate.
+    _beside: JoinSet<()>,
     ended: Ended,
     deadline: Duration,
 }
@@ -99,18 +109,23 @@ pub(crate) struct Remaining {
 pub(crate) async fn serve<T: Application>(
     listener: TcpListener,
     service: T,
+    tls: Option<Tls>,
     options: &ServerOptions,
     lifecycle: Lifecycle,
     wheel: Wheel,
     ended: Ended,
 ) -> Remaining {
-    let mut clock = JoinSet::new();
+    let mut beside = JoinSet::new();
     let turning = wheel.clone();
-    clock.spawn(async move { turning.turn().await });
+    beside.spawn(async move { turning.turn().await });
+    if let Some(tls) = tls.clone() {
+        beside.spawn(tls.keep_up());
+    }
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(options.max_connections.get() as usize));
     let served = Served {
         service,
+        tls,
         header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
         lifecycle: lifecycle.clone(),
     };
@@ -135,7 +150,7 @@ pub(crate) async fn serve<T: Application>(
     wheel.drain().await;
     Remaining {
         connections,
-        _clock: clock,
+        _beside: beside,
         ended,
         deadline: Duration::from_secs(options.shutdown_timeout),
     }
@@ -203,16 +218,35 @@ impl Future for Task {
     }
 }
 
-/// Serves HTTP on a connection to its end.
+/// Why a connection ended.
+type Error = Box<dyn StdError + Send + Sync>;
+
+/// Serves a connection until it ends, or is handed over.
 async fn serve_connection<T: Application>(
     transport: Transport,
     peer: SocketAddr,
     served: Served<T>,
 ) -> Option<HandedOver> {
-    serve_http(transport, peer, served).await.unwrap_or_else(|error| {
+    let serving = async {
+        match secure(transport, &served).await? {
+            Some(transport) => serve_http(transport, peer, served).await,
+            None => Ok(None),
+        }
+    };
+    serving.await.unwrap_or_else(|error| {
         tracing::debug!("a connection from {peer} ended: {error}");
         None
     })
+}
+
+/// Does the handshake of TLS, where that is spoken. `None` where the end of the server came first.
+async fn secure<T>(transport: Transport, served: &Served<T>) -> io::Result<Option<Transport>> {
+    let Some(tls) = &served.tls else {
+        return Ok(Some(transport));
+    };
+    // Boxed: it is large, and soon over. The place among the connections is within.
+    let stream = Box::pin(in_time(tls.accept(transport), served)).await?;
+    Ok(stream.map(|stream| Transport::new(Stream::Boxed(stream), None, served.lifecycle.alive())))
 }
 
 #[cfg(not(feature = "http2"))]
@@ -220,7 +254,7 @@ async fn serve_http<T: Application>(
     transport: Transport,
     peer: SocketAddr,
     served: Served<T>,
-) -> Result<Option<HandedOver>, Box<dyn StdError + Send + Sync>> {
+) -> Result<Option<HandedOver>, Error> {
     Ok(http1::serve(transport, peer, served).await?)
 }
 
@@ -229,7 +263,7 @@ async fn serve_http<T: Application>(
     transport: Transport,
     peer: SocketAddr,
     served: Served<T>,
-) -> Result<Option<HandedOver>, Box<dyn StdError + Send + Sync>> {
+) -> Result<Option<HandedOver>, Error> {
     let begun = beginning::Begun::read(transport);
     let Some(begun) = in_time(begun, &served).await? else {
         return Ok(None);
@@ -243,7 +277,6 @@ async fn serve_http<T: Application>(
 }
 
 /// What must come before any request has as long as a request's head. `None` where the end of the server came first.
-#[cfg(feature = "http2")]
 async fn in_time<C, T>(coming: impl Future<Output = io::Result<C>>, served: &Served<T>) -> io::Result<Option<C>> {
     tokio::select! {
         come = timeout(served.header_timeout, coming) => come?.map(Some),
@@ -255,4 +288,27 @@ async fn in_time<C, T>(coming: impl Future<Output = io::Result<C>>, served: &Ser
 async fn last_request(lifecycle: &Lifecycle) {
     lifecycle.draining().await;
     sleep(LAST_REQUEST).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::environment::Environment;
+
+    #[test]
+    fn tls_is_configured_only_where_it_is_built_in() {
+        let variables = [("CERTIFICATE", "a.pem"), ("KEY", "b.pem")];
+        let variables = variables.map(|(name, value)| (format!("NOVA_SERVER_TLS_{name}"), value.to_owned()));
+        let config = Config::read("/nowhere", Environment::TEST, variables).unwrap();
+        let options = config.section::<ServerOptions>("server");
+        if cfg!(feature = "tls") {
+            assert!(options.unwrap().tls.is_some());
+        } else {
+            assert_eq!(
+                options.unwrap_err().to_string(),
+                "server.tls: this program is built without TLS: enable the feature `tls` of nova-framework"
+            );
+        }
+    }
 }

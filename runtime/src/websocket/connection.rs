@@ -383,7 +383,8 @@ impl Ending {
 
     fn error(error: io::Error) -> Self {
         let reason = match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Reason::Closed,
+            // The last one is a TLS stream's that ends without a word.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Reason::Closed,
             _ => Reason::Error(error),
         };
         Self { close: None, reason }

@@ -7,13 +7,13 @@ use nova::{Accept, App};
 use nova_tests::websocket::{CLOSE, closing, frame};
 use nova_tests::{Client, Over, Project, Received, Server};
 
-use crate::case::Case;
+use crate::case::{Case, Cuts};
 use crate::chop::{Chop, seed};
 
 /// How many cases are played at a time.
 const PLAYERS: usize = 4;
-/// In how many ways a case is played where it is not the cuts that count.
-const FEW: usize = 2;
+/// Of the cases that come by the thousand, one in so many is played over more than HTTP/1.1.
+const SAMPLE: u64 = 16;
 
 /// Messages up to this size are echoed.
 pub(crate) const LIMIT: usize = 16 * 1024 * 1024;
@@ -45,8 +45,12 @@ impl<N: Display> Drop for Playing<N> {
 
 /// A server that echoes what it is sent.
 pub(crate) fn echo_server() -> Server {
+    serve(Project::new())
+}
+
+fn serve(project: Project) -> Server {
     let config = format!("[websocket]\nmax_fragments = {FRAGMENTS}\n");
-    Project::new().file("nova.toml", &config).serve(|| {
+    project.file("nova.toml", &config).serve(|| {
         App::new(|| {
             let group = Group::new("/").ws("/", async || Accept::new(Echo).max_message_size(LIMIT));
             Routes::new().group(group.ws("/small", async || Accept::new(Echo).max_message_size(SMALL_LIMIT)))
@@ -58,38 +62,44 @@ pub(crate) fn echo_server() -> Server {
 /// that is the same one.
 pub(crate) fn play(cases: impl IntoIterator<Item = Case>) {
     let cases: Vec<_> = cases.into_iter().collect();
-    let (server, seed) = (echo_server(), seed());
-    let ways: Vec<_> = Over::ALL
-        .into_iter()
-        .flat_map(|over| cases.iter().map(move |case| (over, case)))
-        .zip(0..)
-        .flat_map(|((over, case), nth)| {
-            let ways = Chop::ways(case, seed.wrapping_add(nth));
-            let most = if over == Over::Http1 { usize::MAX } else { FEW };
-            ways.into_iter().take(most).map(move |chop| (over, case, chop))
-        })
-        .collect();
-    println!("{} cases, played {} times", cases.len(), ways.len());
+    let (plain, secure, seed) = (echo_server(), serve(Project::new().secure()), seed());
+    let ways = Over::ALL.map(|over| (over, ways(&cases, over, seed)));
+    let count: usize = ways.iter().map(|(_, ways)| ways.len()).sum();
+    println!("{} cases, played {count} times", cases.len());
+    let servers = [&plain, &secure].map(|server| (server.address(), server.project().path()));
     std::thread::scope(|scope| {
         for player in 0..PLAYERS {
-            let mut clients = Over::ALL.map(|over| (over, Client::new(&server, over)));
             let ways = &ways;
             scope.spawn(move || {
-                for (over, case, chop) in ways.iter().skip(player).step_by(PLAYERS) {
-                    announce(
-                        format_args!(
+                for (over, ways) in ways {
+                    let (address, directory) = servers[usize::from(over.is_secure())];
+                    let mut client = Client::of(address, directory, *over);
+                    for (case, chop) in ways.iter().skip(player).step_by(PLAYERS) {
+                        let playing = format_args!(
                             "case `{}` (RFC 6455 §{}) over {over:?}, {chop:?}, CONFORMANCE_SEED={seed}",
                             case.name, case.section
-                        ),
-                        || {
-                            let (_, client) = clients.iter_mut().find(|(known, _)| known == over).unwrap();
-                            play_once(client, case, *chop);
-                        },
-                    );
+                        );
+                        announce(playing, || play_once(&mut client, case, *chop));
+                    }
                 }
             });
         }
     });
+}
+
+/// The ways in which cases are to be played over this.
+fn ways(cases: &[Case], over: Over, seed: u64) -> Vec<(&Case, Chop)> {
+    let ways = cases.iter().zip(0..).flat_map(|(case, nth)| {
+        let most = match over {
+            Over::Http1 => usize::MAX,
+            _ if matches!(case.cuts, Cuts::None) => usize::from(nth % SAMPLE == 0),
+            Over::Http2 | Over::Tls => 2,
+            Over::Http2OverTls => 1,
+        };
+        let ways = Chop::ways(case, seed.wrapping_add(nth)).into_iter().take(most);
+        ways.map(move |chop| (case, chop))
+    });
+    ways.collect()
 }
 
 /// Does something whose failure is to be told with a name.
