@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::buffer;
 use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
-use super::mailbox::{Mailbox, Signals};
+use super::mailbox::{Mail, Mailbox, Signals};
 use super::write::{write_close, write_slowly};
 use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
@@ -55,6 +56,8 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     receives: bool,
     /// Whether the mailbox comes before the socket: they take turns.
     mail_first: bool,
+    /// Whether others may write to the stream between two of the connection's own writes.
+    lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
 }
@@ -91,6 +94,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             output: Vec::new(),
             receives: true,
             mail_first: false,
+            lends: false,
             called: 0,
         }
     }
@@ -119,6 +123,10 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {
         let Last { close, reason } = *ending.0;
+        if self.lends {
+            // What others have begun to write is ended before the close frame.
+            self.take_back();
+        }
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -152,7 +160,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             }
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
-        self.flush(transport).await
+        self.flush(transport).await?;
+        if !self.lends && self.mailbox.forwards() {
+            self.lend(transport);
+        }
+        Ok(())
     }
 
     /// What `init` sent to itself comes before any frame, even one that came with the handshake.
@@ -260,10 +272,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         for _ in 0..self.mailbox.len() {
-            let Some(info) = self.mailbox.try_next() else {
-                break;
-            };
-            self.info(info).await?;
+            match self.mailbox.try_next() {
+                Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
+                Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
+                Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
+                Some(Mail::Rest(rest)) => self.output().extend_from_slice(&rest),
+                None => break,
+            }
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
@@ -320,14 +335,23 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        let encoded = match &mut self.codec {
+            Some(codec) => {
+                if self.output.capacity() == 0 {
+                    self.output = buffer::borrow_output();
+                }
+                codec.encode(frame, &mut self.output)
+            }
+            None => wire::encode(frame, self.output()),
+        };
+        encoded.map_err(|why| Ending::crash(why.to_owned()))
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
         if self.output.capacity() == 0 {
             self.output = buffer::borrow_output();
         }
-        let encoded = match &mut self.codec {
-            Some(codec) => codec.encode(frame, &mut self.output),
-            None => wire::encode(frame, &mut self.output),
-        };
-        encoded.map_err(|why| Ending::crash(why.to_owned()))
+        &mut self.output
     }
 
     /// Writes what has been sent, in one write where the kernel takes it.
@@ -335,6 +359,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if self.output.capacity() == 0 {
             return Ok(());
         }
+        let stream = if self.lends { self.take_back() } else { None };
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
         let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
@@ -343,7 +368,30 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         };
         output.clear();
         buffer::give_back(output);
+        if let (Some(stream), Ok(())) = (stream, &written) {
+            self.mailbox.lend(stream);
+        }
         written
+    }
+
+    /// Takes the stream back from those who write to it, for itself to write.
+    fn take_back(&mut self) -> Option<Arc<TcpStream>> {
+        let (stream, rest) = self.mailbox.take_back();
+        if let Some(rest) = rest {
+            self.output().splice(..0, rest);
+        }
+        stream
+    }
+
+    /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
+    /// this connection alone, and so are those of a stream that is not plain TCP.
+    fn lend(&mut self, transport: &mut Transport) {
+        if self.codec.is_none()
+            && let Some(stream) = transport.share()
+        {
+            self.mailbox.lend(stream);
+            self.lends = true;
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use tokio::net::TcpStream;
 
 use super::Info;
 use super::init::Overflow;
@@ -28,12 +31,16 @@ pub(crate) struct Mailbox<M> {
     last_received: AtomicU64,
     /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
     state: Mutex<State<M>>,
+    /// Whether broadcasts have gone, or may go, straight to the client.
+    forwards: AtomicBool,
 }
 
 struct State<M> {
     queue: VecDeque<Mail<M>>,
     /// The bytes of the broadcasts in the queue.
     bytes: usize,
+    /// The client's stream, while somebody else may write to it: the connection takes it away to write itself.
+    direct: Option<Arc<TcpStream>>,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
     overflow: Overflow,
@@ -59,10 +66,14 @@ pub(crate) struct Signals {
     ended: bool,
 }
 
-enum Mail<M> {
+pub(crate) enum Mail<M> {
     /// Shared by all members until it is received.
     Broadcast(Arc<Message>),
     Message(M),
+    /// For the client, as it is.
+    Forwarded(Arc<Message>),
+    /// What the kernel did not take of frames that were on their way: it comes before anything else.
+    Rest(Vec<u8>),
 }
 
 struct Timers<M> {
@@ -105,13 +116,50 @@ impl<M: Send + 'static> Mailbox<M> {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 bytes: 0,
+                direct: None,
                 waker: None,
                 overflow: Overflow::Close,
                 idle_timeout: Duration::MAX,
                 signals: Signals::default(),
                 timers: None,
             }),
+            forwards: AtomicBool::new(false),
         }
+    }
+
+    /// From now on there are broadcasts that go straight to the client.
+    pub(crate) fn forward(&self) {
+        self.forwards.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forwards(&self) -> bool {
+        self.forwards.load(Ordering::Relaxed)
+    }
+
+    /// Lets others write to the stream, until it is taken away again.
+    pub(crate) fn lend(&self, stream: Arc<TcpStream>) {
+        let mut state = self.lock();
+        if !state.signals.ended {
+            state.direct = Some(stream);
+        }
+    }
+
+    /// Takes the stream back, with what must be written before anything else.
+    pub(crate) fn take_back(&self) -> (Option<Arc<TcpStream>>, Option<Vec<u8>>) {
+        let mut state = self.lock();
+        let stream = state.direct.take();
+        let rest = match state.queue.pop_front() {
+            Some(Mail::Rest(rest)) => {
+                state.bytes -= rest.len();
+                Some(rest)
+            }
+            Some(mail) => {
+                state.queue.push_front(mail);
+                None
+            }
+            None => None,
+        };
+        (stream, rest)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -142,6 +190,7 @@ impl<M: Send + 'static> Mailbox<M> {
             std::mem::take(&mut state.queue),
             state.timers.take(),
             state.waker.take(),
+            state.direct.take(),
         );
         drop(state);
         // Dropped here, where no lock is held: a message's destructor is the application's code.
@@ -196,18 +245,16 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// What waits now.
-    pub(crate) fn try_next(&self) -> Option<Info<M>> {
+    pub(crate) fn try_next(&self) -> Option<Mail<M>> {
         let mut state = self.lock();
         let mail = state.queue.pop_front()?;
-        if let Mail::Broadcast(message) = &mail {
-            state.bytes -= message.payload.len();
-        }
+        state.bytes -= mail.size();
         if state.queue.is_empty() {
             // An idle connection keeps no queue.
             state.queue = VecDeque::new();
         }
         drop(state);
-        Some(mail.into())
+        Some(mail)
     }
 
     /// How many wait.
@@ -330,10 +377,10 @@ impl<M> State<M> {
             Overflow::DropNewest => false,
             Overflow::DropOldest => {
                 while is_full(self) {
-                    let oldest = self.queue.iter().position(|mail| matches!(mail, Mail::Broadcast(_)));
+                    let oldest = self.queue.iter().position(Mail::is_broadcast);
                     match oldest.and_then(|index| self.queue.remove(index)) {
-                        Some(Mail::Broadcast(message)) => self.bytes -= message.payload.len(),
-                        _ => return false,
+                        Some(mail) => self.bytes -= mail.size(),
+                        None => return false,
                     }
                 }
                 true
@@ -391,26 +438,59 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
 impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn deliver(&self, message: &Arc<Message>) -> bool {
         let mut state = self.lock();
-        if state.signals.ended {
-            return false;
-        }
-        let bytes = message.payload.len();
-        let has_room = state.make_room();
-        if has_room {
-            state.bytes += bytes;
-            state.queue.push_back(Mail::Broadcast(Arc::clone(message)));
-        }
+        let has_room = state.put(Mail::Broadcast(Arc::clone(message)));
         wake(state);
         has_room
     }
+
+    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]) {
+        let mut state = self.lock();
+        // Only where nothing is before it in the queue: it is not to overtake.
+        if let Some(stream) = &state.direct
+            && state.queue.is_empty()
+        {
+            match stream.try_write(frames) {
+                Ok(written) if written == frames.len() => return,
+                Ok(written) => {
+                    state.put(Mail::Rest(frames[written..].to_vec()));
+                    return wake(state);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // The connection will see it too.
+                Err(_) => return,
+            }
+        }
+        for message in messages {
+            state.put(Mail::Forwarded(Arc::clone(message)));
+        }
+        wake(state);
+    }
 }
 
-impl<M> From<Mail<M>> for Info<M> {
-    fn from(mail: Mail<M>) -> Self {
-        match mail {
-            Mail::Broadcast(message) => Self::Broadcast(Arc::unwrap_or_clone(message)),
-            Mail::Message(message) => Self::Message(message),
+impl<M> State<M> {
+    /// Puts a broadcast into the queue, and says whether there is room for it. To one that has ended nothing is missed.
+    fn put(&mut self, mail: Mail<M>) -> bool {
+        if self.signals.ended || !self.make_room() {
+            return false;
         }
+        self.bytes += mail.size();
+        self.queue.push_back(mail);
+        true
+    }
+}
+
+impl<M> Mail<M> {
+    /// The bytes that count against the bound.
+    fn size(&self) -> usize {
+        match self {
+            Self::Broadcast(message) | Self::Forwarded(message) => message.payload.len(),
+            Self::Rest(bytes) => bytes.len(),
+            Self::Message(_) => 0,
+        }
+    }
+
+    fn is_broadcast(&self) -> bool {
+        matches!(self, Self::Broadcast(_) | Self::Forwarded(_))
     }
 }
 

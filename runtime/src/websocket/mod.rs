@@ -24,6 +24,6 @@ pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Mail, Mailbox};
 pub use mailbox::{NotSent, Timer};
 pub use socket::Socket;
