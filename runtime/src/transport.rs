@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -52,6 +54,17 @@ impl Transport {
             _permit: permit,
             _alive: alive,
         }
+    }
+
+    /// Bounds what the kernel holds of what is sent and of what is received, in bytes: Linux takes twice as many, for what it
+    /// adds. Where there is no number it goes on as it likes. Only a socket of its own has buffers of its own.
+    pub(crate) fn bound_buffers(&self, [send, receive]: [Option<NonZeroUsize>; 2]) -> io::Result<()> {
+        let Stream::Tcp(stream) = &self.stream else {
+            return Ok(());
+        };
+        let socket = SockRef::from(stream);
+        send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get()))?;
+        receive.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes.get()))
     }
 
     fn stream(&mut self) -> Pin<&mut dyn Duplex> {

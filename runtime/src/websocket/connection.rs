@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::buffer;
 use super::commands::{End, Frames};
 use super::mailbox::{Mailbox, Signals};
-use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
+use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::caught;
 use crate::wire::{self, Close, Codec, Decoder, Frame, Violation};
@@ -33,9 +33,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) idle_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) overflow: Overflow,
     pub(crate) wire: wire::Limits,
 }
 
@@ -106,7 +104,6 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             match Box::pin(self.turn(&mut transport, event)).await {
@@ -350,13 +347,15 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
-        let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
-            Poll::Ready(written) => written.map_err(Ending::error),
-            Poll::Pending => write_slowly(&self.mailbox, transport, left, self.limits.write_timeout).await,
-        };
+        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
+        // A peer that does not read keeps what it is sent, and not the room that the worker has.
+        let left = left.to_vec();
         output.clear();
         buffer::give_back(output);
-        written
+        match written {
+            Poll::Ready(written) => written.map_err(Ending::error),
+            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await,
+        }
     }
 }
 

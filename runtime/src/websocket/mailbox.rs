@@ -1,6 +1,5 @@
 //! A connection's mailbox: what other tasks, timers and the server have for it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,15 +9,32 @@ use std::time::Duration;
 
 use super::Info;
 use super::init::Overflow;
+use super::queue::{self, Queue};
 use crate::pubsub::{Deliver, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, Timed, Wheel};
 
-/// How many messages wait for a connection, and how many bytes of broadcasts there may be before one more. What does not
-/// fit is refused: with a
-/// broadcast the connection's [`Overflow`] policy decides, a message of the handler's own is given back to its sender.
-const CAPACITY: usize = 1024;
-const CAPACITY_BYTES: usize = 1024 * 1024;
+/// What a connection's mailbox keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// For how long nothing may be received.
+    pub(crate) idle_timeout: Duration,
+    /// How many bytes of broadcasts may wait.
+    pub(crate) max_queue_size: usize,
+    /// What becomes of those for which there is no room.
+    pub(crate) overflow: Overflow,
+}
+
+/// Until a connection begins, and where there is none.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::MAX,
+            max_queue_size: queue::MAX_BYTES,
+            overflow: Overflow::default(),
+        }
+    }
+}
 
 /// The mailbox, shared by the connection and all who send to it.
 pub(crate) struct Mailbox<M> {
@@ -31,13 +47,11 @@ pub(crate) struct Mailbox<M> {
 }
 
 struct State<M> {
-    queue: VecDeque<Mail<M>>,
-    /// The bytes of the broadcasts in the queue.
-    bytes: usize,
+    queue: Queue<M>,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
-    overflow: Overflow,
-    idle_timeout: Duration,
+    /// In milliseconds.
+    idle_timeout: u64,
     signals: Signals,
     /// Only a handler that sets timers has them.
     timers: Option<Box<Timers<M>>>,
@@ -57,12 +71,6 @@ pub(crate) struct Signals {
     pub(crate) timers: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
-}
-
-enum Mail<M> {
-    /// Shared by all members until it is received.
-    Broadcast(Arc<Message>),
-    Message(M),
 }
 
 struct Timers<M> {
@@ -98,16 +106,15 @@ pub struct NotSent<M>(pub M);
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(wheel: &Wheel) -> Self {
+        let bounds = Bounds::default();
         Self {
             wheel: wheel.clone(),
             place: Place::nowhere(),
             last_received: AtomicU64::new(0),
             state: Mutex::new(State {
-                queue: VecDeque::new(),
-                bytes: 0,
+                queue: Queue::new(bounds.max_queue_size, bounds.overflow),
                 waker: None,
-                overflow: Overflow::Close,
-                idle_timeout: Duration::MAX,
+                idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
             }),
@@ -119,10 +126,10 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// The connection begins: from now on it is in the wheel.
-    pub(crate) fn begin(self: &Arc<Self>, idle_timeout: Duration, overflow: Overflow) {
+    pub(crate) fn begin(self: &Arc<Self>, bounds: Bounds) {
         let mut state = self.lock();
-        state.idle_timeout = idle_timeout;
-        state.overflow = overflow;
+        state.idle_timeout = millis(bounds.idle_timeout);
+        state.queue.bound(bounds.max_queue_size, bounds.overflow);
         drop(state);
         self.received_now();
         self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
@@ -138,11 +145,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.wheel.leave(self);
         let mut state = self.lock();
         state.signals.ended = true;
-        let mail = (
-            std::mem::take(&mut state.queue),
-            state.timers.take(),
-            state.waker.take(),
-        );
+        let mail = (state.queue.take(), state.timers.take(), state.waker.take());
         drop(state);
         // Dropped here, where no lock is held: a message's destructor is the application's code.
         drop(mail);
@@ -151,8 +154,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Something was received.
     pub(crate) fn received_now(&self) {
         // The clock is at most a tick ahead: an idle timeout is never early.
-        let now = u64::try_from(self.wheel.now().as_millis()).unwrap_or(u64::MAX);
-        self.last_received.store(now, Ordering::Relaxed);
+        self.last_received.store(millis(self.wheel.now()), Ordering::Relaxed);
     }
 
     /// The latest time at which the last byte can have come.
@@ -165,7 +167,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn is_idle(&self) -> bool {
         let received = self.received();
         let mut state = self.lock();
-        state.signals.idle = received.saturating_add(state.idle_timeout) <= self.wheel.now();
+        state.signals.idle = state.idle_at(received) <= self.wheel.now();
         state.signals.idle
     }
 
@@ -197,16 +199,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// What waits now.
     pub(crate) fn try_next(&self) -> Option<Info<M>> {
-        let mut state = self.lock();
-        let mail = state.queue.pop_front()?;
-        if let Mail::Broadcast(message) = &mail {
-            state.bytes -= message.payload.len();
-        }
-        if state.queue.is_empty() {
-            // An idle connection keeps no queue.
-            state.queue = VecDeque::new();
-        }
-        drop(state);
+        let mail = self.lock().queue.pop()?;
         Some(mail.into())
     }
 
@@ -215,12 +208,17 @@ impl<M: Send + 'static> Mailbox<M> {
         self.lock().queue.len()
     }
 
+    /// How many bytes the broadcasts that wait take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().queue.bytes()
+    }
+
     pub(crate) fn send(&self, message: M) -> Result<(), NotSent<M>> {
         let mut state = self.lock();
-        if state.signals.ended || state.queue.len() >= CAPACITY {
+        if state.signals.ended {
             return Err(NotSent(message));
         }
-        state.queue.push_back(Mail::Message(message));
+        state.queue.push(message).map_err(NotSent)?;
         wake(state);
         Ok(())
     }
@@ -305,10 +303,14 @@ impl<M: Send + 'static> Mailbox<M> {
 /// The longest time between two ticks of the wheel.
 const TICK: Duration = Duration::from_millis(16);
 
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl<M> State<M> {
     /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer.
     fn next_due(&self, received: Duration) -> Duration {
-        let idle = received.saturating_add(self.idle_timeout);
+        let idle = self.idle_at(received);
         let timers = self
             .timers
             .as_ref()
@@ -316,29 +318,9 @@ impl<M> State<M> {
         timers.map_or(idle, |due| due.min(idle))
     }
 
-    /// Makes room for a broadcast, or says that there is none.
-    fn make_room(&mut self) -> bool {
-        let is_full = |state: &Self| state.queue.len() >= CAPACITY || state.bytes >= CAPACITY_BYTES;
-        if !is_full(self) || self.queue.is_empty() {
-            return true;
-        }
-        match self.overflow {
-            Overflow::Close => {
-                self.signals.overflowed = true;
-                false
-            }
-            Overflow::DropNewest => false,
-            Overflow::DropOldest => {
-                while is_full(self) {
-                    let oldest = self.queue.iter().position(|mail| matches!(mail, Mail::Broadcast(_)));
-                    match oldest.and_then(|index| self.queue.remove(index)) {
-                        Some(Mail::Broadcast(message)) => self.bytes -= message.payload.len(),
-                        _ => return false,
-                    }
-                }
-                true
-            }
-        }
+    /// When nothing will have been received for too long.
+    fn idle_at(&self, received: Duration) -> Duration {
+        received.saturating_add(Duration::from_millis(self.idle_timeout))
     }
 }
 
@@ -374,7 +356,7 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
         let received = self.received();
         let mut state = self.lock();
         if state.next_due(received) <= now {
-            let is_idle = received.saturating_add(state.idle_timeout) <= now;
+            let is_idle = state.idle_at(received) <= now;
             state.signals.idle |= is_idle;
             state.signals.timers |= !is_idle;
             wake(state);
@@ -394,23 +376,10 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
         if state.signals.ended {
             return false;
         }
-        let bytes = message.payload.len();
-        let has_room = state.make_room();
-        if has_room {
-            state.bytes += bytes;
-            state.queue.push_back(Mail::Broadcast(Arc::clone(message)));
-        }
+        let has_room = state.queue.push_broadcast(message);
+        state.signals.overflowed |= !has_room && state.queue.overflow() == Overflow::Close;
         wake(state);
         has_room
-    }
-}
-
-impl<M> From<Mail<M>> for Info<M> {
-    fn from(mail: Mail<M>) -> Self {
-        match mail {
-            Mail::Broadcast(message) => Self::Broadcast(Arc::unwrap_or_clone(message)),
-            Mail::Message(message) => Self::Message(message),
-        }
     }
 }
 

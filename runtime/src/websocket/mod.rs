@@ -15,6 +15,7 @@ mod handler;
 mod handshake;
 mod init;
 mod mailbox;
+mod queue;
 mod socket;
 
 pub use commands::Commands;
@@ -22,6 +23,6 @@ pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Bounds, Mailbox};
 pub use mailbox::{NotSent, Timer};
 pub use socket::Socket;

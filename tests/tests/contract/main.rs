@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+#[cfg(target_os = "linux")]
+mod bounds;
 mod closing;
 mod compressing;
 mod compression;
