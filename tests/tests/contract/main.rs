@@ -9,6 +9,7 @@ mod closing;
 mod compressing;
 mod compression;
 mod configuration;
+mod depth;
 mod fallback;
 mod frames;
 mod handshake;
