@@ -43,6 +43,7 @@ const FILE: &str = "nova.toml";
 /// | `views.dir` | `views` | the directory of the templates, below the project's |
 /// | `websocket.allowed_origins` | none | origins besides the server's own whose pages may connect; `*` is any |
 /// | `websocket.idle_timeout` | 60 | seconds without a byte from the client after which it is closed |
+/// | `websocket.ping_interval` | 0 | seconds without a byte from the client after which it is sent a ping; 0 is never |
 /// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
 /// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
 /// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |

@@ -246,6 +246,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.timers {
             // Those that are due now: what becomes due meanwhile is for the next time.
             let now = self.mailbox.now();
+            if self.mailbox.take_ping(now) {
+                self.send(&Frame::Ping(Bytes::new()))?;
+            }
             while let Some(info) = self
                 .mailbox
                 .take_due(now)

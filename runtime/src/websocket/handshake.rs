@@ -36,6 +36,8 @@ pub(crate) struct WebSocketOptions {
     allowed_origins: Vec<String>,
     /// In seconds.
     idle_timeout: u64,
+    /// In seconds; 0 is never.
+    ping_interval: u64,
     /// In bytes.
     max_message_size: usize,
     /// How many frames one message may come in.
@@ -57,6 +59,7 @@ impl Default for WebSocketOptions {
         Self {
             allowed_origins: Vec::new(),
             idle_timeout: 60,
+            ping_interval: 0,
             max_message_size: 1_000_000,
             max_fragments: const { NonZeroUsize::new(1024).unwrap() },
             write_timeout: 30,
@@ -300,6 +303,12 @@ fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
 fn bounds(terms: &Terms, options: &WebSocketOptions) -> Bounds {
     Bounds {
         idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
+        ping_interval: Some(
+            terms
+                .ping_interval
+                .unwrap_or(Duration::from_secs(options.ping_interval)),
+        )
+        .filter(|interval| !interval.is_zero()),
         max_queue_size: terms.max_queue_size.unwrap_or(options.max_queue_size),
         overflow: terms.overflow,
     }

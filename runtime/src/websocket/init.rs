@@ -37,6 +37,7 @@ pub(crate) struct Terms {
     pub(crate) protocol: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) ping_interval: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
     pub(crate) max_queue_size: Option<usize>,
     pub(crate) overflow: Overflow,
@@ -141,6 +142,28 @@ impl<H> Accept<H> {
     /// connection shared it: [`Socket::queue_bytes`](crate::Socket::queue_bytes) is what it is measured by.
     pub fn max_queue_size(mut self, bytes: usize) -> Self {
         self.terms.max_queue_size = Some(bytes);
+        self
+    }
+
+    /// Sends an empty ping (RFC 6455 §5.5.2) whenever nothing was received for so long, in place of
+    /// `websocket.ping_interval`; zero is never, which is the default.
+    ///
+    /// Every client answers it, and the answer is received like anything else. So with an interval below the idle timeout
+    /// a silent client stays connected, and one that has vanished is closed with [`Reason::Timeout`](crate::Reason) when
+    /// the idle timeout is over; and whatever stands between the two keeps its path open. To a client that sends as often
+    /// anyway no ping is sent.
+    ///
+    /// ```
+    /// use nova::Accept;
+    /// use std::time::Duration;
+    /// # fn init<H>(handler: H) -> Accept<H> {
+    ///
+    /// // Gone for 45 s is gone: pinged after 20 s and after 40 s.
+    /// Accept::new(handler).ping_every(Duration::from_secs(20)).idle_timeout(Duration::from_secs(45))
+    /// # }
+    /// ```
+    pub fn ping_every(mut self, interval: Duration) -> Self {
+        self.terms.ping_interval = Some(interval);
         self
     }
 

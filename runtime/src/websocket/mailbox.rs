@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Queue};
+use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use crate::pubsub::{Deliver, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, Timed, Wheel};
@@ -19,6 +20,8 @@ use crate::wheel::{Place, Timed, Wheel};
 pub(crate) struct Bounds {
     /// For how long nothing may be received.
     pub(crate) idle_timeout: Duration,
+    /// After how long without a byte a ping is sent.
+    pub(crate) ping_interval: Option<Duration>,
     /// How many bytes of broadcasts may wait.
     pub(crate) max_queue_size: usize,
     /// What becomes of those for which there is no room.
@@ -30,6 +33,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             idle_timeout: Duration::MAX,
+            ping_interval: None,
             max_queue_size: queue::MAX_BYTES,
             overflow: Overflow::default(),
         }
@@ -53,7 +57,7 @@ struct State<M> {
     /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
-    /// Only a handler that sets timers has them.
+    /// Only where a handler sets timers, or wants pings.
     timers: Option<Box<Timers<M>>>,
 }
 
@@ -67,37 +71,10 @@ pub(crate) struct Signals {
     pub(crate) idle: bool,
     /// The server is at its end.
     pub(crate) draining: bool,
-    /// A timer is due.
+    /// A timer or a ping is due.
     pub(crate) timers: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
-}
-
-struct Timers<M> {
-    last_id: u64,
-    set: Vec<Entry<M>>,
-    /// The repeating timer that is taken out while its message is made. One that is cancelled meanwhile is not put back.
-    firing: Option<u64>,
-}
-
-struct Entry<M> {
-    id: u64,
-    /// In the wheel's time.
-    due: Duration,
-    what: Due<M>,
-}
-
-enum Due<M> {
-    Once(M),
-    Every(Duration, M, fn(&M) -> M),
-}
-
-/// A timer that was set, by which it can be cancelled. Dropping it does not cancel the timer.
-#[derive(Clone)]
-pub struct Timer(Arc<dyn Cancel>, u64);
-
-trait Cancel: Send + Sync {
-    fn cancel(&self, id: u64) -> bool;
 }
 
 /// A message that was not sent: the connection has ended, or its mailbox is full.
@@ -130,6 +107,9 @@ impl<M: Send + 'static> Mailbox<M> {
         let mut state = self.lock();
         state.idle_timeout = millis(bounds.idle_timeout);
         state.queue.bound(bounds.max_queue_size, bounds.overflow);
+        if let Some(interval) = bounds.ping_interval {
+            state.timers.get_or_insert_default().ping_every(interval);
+        }
         drop(state);
         self.received_now();
         self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
@@ -239,27 +219,29 @@ impl<M: Send + 'static> Mailbox<M> {
     fn set(self: &Arc<Self>, delay: Duration, what: Due<M>) -> Timer {
         let due = self.wheel.exactly_now().saturating_add(delay);
         let mut state = self.lock();
-        if state.signals.ended {
-            return Timer(Arc::clone(self) as Arc<dyn Cancel>, 0);
-        }
-        let timers = state.timers.get_or_insert_with(|| {
-            Box::new(Timers {
-                last_id: 0,
-                set: Vec::new(),
-                firing: None,
-            })
-        });
-        timers.last_id += 1;
-        let id = timers.last_id;
-        timers.set.push(Entry { id, due, what });
+        let id = match state.signals.ended {
+            // No timer has that number.
+            true => 0,
+            false => state.timers.get_or_insert_default().set(due, what),
+        };
         drop(state);
         self.wheel.hurry(&**self);
-        Timer(Arc::clone(self) as Arc<dyn Cancel>, id)
+        Timer::new(Arc::clone(self) as Arc<dyn Cancel>, id)
     }
 
     /// The time by which timers are due that are handled together.
     pub(crate) fn now(&self) -> Duration {
         self.wheel.now()
+    }
+
+    /// Says whether a ping is to be sent now.
+    pub(crate) fn take_ping(&self, now: Duration) -> bool {
+        let received = self.received();
+        let mut state = self.lock();
+        state
+            .timers
+            .as_mut()
+            .is_some_and(|timers| timers.take_ping(received, now))
     }
 
     /// Takes the message of a timer that is due at `now`, and sets a repeating one for its next period after that.
@@ -269,33 +251,23 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn take_due(&self, now: Duration) -> Result<Option<Info<M>>, Panic> {
         let mut state = self.lock();
         state.signals.timers = false;
-        let Some(timers) = &mut state.timers else {
+        let Some(Entry { id, due, what }) = state.timers.as_mut().and_then(|timers| timers.take_due(now)) else {
             return Ok(None);
         };
-        let earliest = (0..timers.set.len()).min_by_key(|&index| timers.set[index].due);
-        let Some(earliest) = earliest.filter(|&index| timers.set[index].due <= now) else {
-            return Ok(None);
-        };
-        let Entry { id, due, what } = timers.set.swap_remove(earliest);
+        drop(state);
         let (period, message, clone) = match what {
             Due::Once(message) => return Ok(Some(Info::Message(message))),
             Due::Every(period, message, clone) => (period, message, clone),
         };
-        timers.firing = Some(id);
-        drop(state);
         let copy = caught_now(|| clone(&message))?;
         // Periods that were missed are not made up for.
         let missed = now.saturating_sub(due).as_nanos() / period.as_nanos();
         let due = due.saturating_add(period.saturating_mul(u32::try_from(missed + 1).unwrap_or(u32::MAX)));
-        let mut state = self.lock();
-        if let Some(timers) = &mut state.timers
-            && timers.firing.take() == Some(id)
-        {
-            let what = Due::Every(period, message, clone);
-            timers.set.push(Entry { id, due, what });
-            drop(state);
-            self.wheel.hurry(self);
+        let what = Due::Every(period, message, clone);
+        if let Some(timers) = &mut self.lock().timers {
+            timers.put_back(Entry { id, due, what });
         }
+        self.wheel.hurry(self);
         Ok(Some(Info::Message(copy)))
     }
 }
@@ -308,13 +280,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl<M> State<M> {
-    /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer.
+    /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer or ping.
     fn next_due(&self, received: Duration) -> Duration {
         let idle = self.idle_at(received);
-        let timers = self
-            .timers
-            .as_ref()
-            .and_then(|timers| timers.set.iter().map(|entry| entry.due).min());
+        let timers = self.timers.as_ref().and_then(|timers| timers.next_due(received));
         timers.map_or(idle, |due| due.min(idle))
     }
 
@@ -383,29 +352,9 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
     }
 }
 
-impl Timer {
-    /// Cancels the timer. Says whether it was still set: `false` when it has fired, unless it repeats.
-    pub fn cancel(&self) -> bool {
-        self.0.cancel(self.1)
-    }
-}
-
 impl<M: Send + 'static> Cancel for Mailbox<M> {
     fn cancel(&self, id: u64) -> bool {
-        let mut state = self.lock();
-        let Some(timers) = &mut state.timers else {
-            return false;
-        };
-        let before = timers.set.len();
-        timers.set.retain(|entry| entry.id != id);
-        let was_firing = timers.firing.take_if(|firing| *firing == id).is_some();
-        was_firing || timers.set.len() < before
-    }
-}
-
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Timer").field(&self.1).finish()
+        self.lock().timers.as_mut().is_some_and(|timers| timers.cancel(id))
     }
 }
 

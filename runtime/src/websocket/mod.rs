@@ -17,12 +17,14 @@ mod init;
 mod mailbox;
 mod queue;
 mod socket;
+mod timers;
 
 pub use commands::Commands;
 pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
+pub use mailbox::NotSent;
 pub(crate) use mailbox::{Bounds, Mailbox};
-pub use mailbox::{NotSent, Timer};
 pub use socket::Socket;
+pub use timers::Timer;

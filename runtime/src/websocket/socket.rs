@@ -8,7 +8,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::handler::NoMessage;
-use super::mailbox::{Mailbox, NotSent, Timer};
+use super::mailbox::{Mailbox, NotSent};
+use super::timers::Timer;
 use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;

@@ -15,6 +15,7 @@ mod frames;
 mod handshake;
 mod log;
 mod middleware;
+mod pings;
 mod protocol;
 mod pubsub;
 mod puppet;
