@@ -9,6 +9,7 @@ mod deflate;
 #[cfg(not(feature = "deflate"))]
 #[path = "without_deflate.rs"]
 mod deflate;
+mod ending;
 #[cfg(feature = "deflate")]
 mod extensions;
 mod handler;
@@ -18,6 +19,7 @@ mod mailbox;
 mod queue;
 mod socket;
 mod timers;
+mod write;
 
 pub use commands::Commands;
 pub use compression::Compression;
