@@ -13,6 +13,8 @@ use std::time::Duration;
 pub mod gate;
 pub mod http;
 pub mod journal;
+#[cfg(target_os = "linux")]
+pub mod kernel;
 pub mod process;
 pub mod project;
 pub mod server;

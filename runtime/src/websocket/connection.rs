@@ -16,9 +16,10 @@ use tokio::time::timeout;
 use super::buffer;
 use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
-use super::mailbox::{Mail, Mailbox, Signals};
+use super::mailbox::{Mailbox, Signals};
+use super::queue::Mail;
 use super::write::{write_close, write_slowly};
-use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
+use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::caught;
 use crate::wire::{self, Codec, Decoder, Frame};
@@ -34,9 +35,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) idle_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) overflow: Overflow,
     pub(crate) wire: wire::Limits,
 }
 
@@ -103,7 +102,6 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -252,6 +250,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.timers {
             // Those that are due now: what becomes due meanwhile is for the next time.
             let now = self.mailbox.now();
+            if self.mailbox.take_ping(now) {
+                self.send(&Frame::Ping(Bytes::new()))?;
+            }
             while let Some(info) = self
                 .mailbox
                 .take_due(now)
@@ -362,16 +363,19 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         let stream = if self.lends { self.take_back() } else { None };
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
-        let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
-            Poll::Ready(written) => written.map_err(Ending::error),
-            Poll::Pending => write_slowly(&self.mailbox, transport, left, self.limits.write_timeout).await,
-        };
+        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
+        // A peer that does not read keeps what it is sent, and not the room that the worker has.
+        let left = left.to_vec();
         output.clear();
         buffer::give_back(output);
-        if let (Some(stream), Ok(())) = (stream, &written) {
+        match written {
+            Poll::Ready(written) => written.map_err(Ending::error)?,
+            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await?,
+        }
+        if let Some(stream) = stream {
             self.mailbox.lend(stream);
         }
-        written
+        Ok(())
     }
 
     /// Takes the stream back from those who write to it, for itself to write.
