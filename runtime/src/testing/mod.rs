@@ -16,10 +16,26 @@
 //! ```
 
 mod application;
+mod frames;
+mod handshake;
+mod link;
 mod mailbox;
+mod pipe;
+mod random;
+#[cfg(any(test, feature = "test-util"))]
+mod seeds;
+mod websocket;
 
 pub use application::{TestApp, TestResponse, app};
+pub use frames::masked;
+pub use handshake::Handshake;
+pub use link::{Cuts, Link};
 pub use mailbox::{Mailbox, socket, socket_of};
+pub use random::Rng;
+#[cfg(any(test, feature = "test-util"))]
+pub use seeds::{run_paused, seeds};
+pub use tokio::time::{Instant, sleep, timeout};
+pub use websocket::{End, WebSocket};
 
 /// Runs a test's future to its end, on a runtime of its own.
 ///

@@ -1,0 +1,4 @@
+//! Connections from their handshake to `terminate`: in memory, and in a time of their own.
+
+mod closing;
+mod stage;
