@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,6 +138,19 @@ impl WebSocket {
                 Arrival::Frame(frame) => frame,
                 Arrival::End(end) => fail(place, &format!("expected a frame, and the connection ended: {end:?}")),
             }
+        }
+    }
+
+    /// A frame that has come already, if there is one. It waits for nothing, and the server has no turn.
+    ///
+    /// # Panics
+    /// When the server breaks the protocol.
+    #[track_caller]
+    pub fn try_receive(&mut self) -> Option<Frame> {
+        let mut context = Context::from_waker(Waker::noop());
+        match self.poll_next(Location::caller(), &mut context) {
+            Poll::Ready(Arrival::Frame(frame)) => Some(frame),
+            Poll::Ready(Arrival::End(_)) | Poll::Pending => None,
         }
     }
 

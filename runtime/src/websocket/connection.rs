@@ -411,6 +411,8 @@ async fn write_slowly<M: Send + 'static>(
     Box::pin(async {
         let mut left = output;
         let signals = tokio::select! {
+            // What is written is never in vain, and what is urgent is heard next.
+            biased;
             written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
             signals = mailbox.urgent() => signals,
         };

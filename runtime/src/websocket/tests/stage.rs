@@ -10,7 +10,7 @@ use crate::{Accept, App, Compression, Config, Overflow, Timer};
 /// What the handlers of a test share.
 #[derive(Clone)]
 pub(super) struct Stage {
-    journal: Arc<Mutex<Vec<String>>>,
+    pub(super) journal: Arc<Mutex<Vec<String>>>,
     pub(super) idle_timeout: Duration,
     pub(super) overflow: Overflow,
     /// How long a callback takes: by chance, up to this.
@@ -158,6 +158,10 @@ impl Actor {
             }
             ["join", channel] => {
                 socket.join(channel);
+            }
+            ["say", channel, word] => {
+                socket.broadcast(channel, "event", word);
+                return Commands::none();
             }
             ["once", delay, word] => self.timers.push(socket.send_info_after(millis(delay), line(word))),
             ["every", period, word] => self.timers.push(socket.send_info_every(millis(period), line(word))),
