@@ -39,6 +39,7 @@ pub(super) enum Found {
 
 struct Pipe(Mutex<State>);
 
+#[expect(clippy::struct_excessive_bools, reason = "any of them may be set beside any other")]
 struct State {
     to_server: VecDeque<u8>,
     to_client: VecDeque<u8>,
@@ -344,11 +345,11 @@ impl Lane {
             let late = Duration::from_nanos(self.rng.next_u64() % longest);
             return Gap::Late(Box::pin(sleep(late)));
         }
-        match self.way.cuts {
-            Cuts::None => Gap::None,
-            Cuts::Sizes(_) => Gap::Turn,
-            Cuts::UpTo(_) if self.rng.once_in(2) => Gap::Turn,
-            Cuts::UpTo(_) => Gap::None,
-        }
+        let gives_way = match self.way.cuts {
+            Cuts::None => false,
+            Cuts::Sizes(_) => true,
+            Cuts::UpTo(_) => self.rng.once_in(2),
+        };
+        if gives_way { Gap::Turn } else { Gap::None }
     }
 }

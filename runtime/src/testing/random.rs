@@ -65,6 +65,7 @@ impl Rng {
     }
 
     /// A generator of its own for a part of the test, whose choices then depend on no other part's.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
         Self(self.next_u64())
     }

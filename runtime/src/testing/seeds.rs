@@ -74,10 +74,8 @@ pub fn seeds(count: u64, test: impl AsyncFn(Rng)) {
 
 fn variable(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
-    match value.parse() {
-        Ok(number) => Some(number),
-        Err(_) => panic!("{name}={value} is no number"),
-    }
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }
 
 /// Says which seed it was when the test fails.

@@ -88,7 +88,9 @@ fn say(client: &mut WebSocket, rng: &mut Rng, number: usize) -> Vec<String> {
         }
     };
     let noted = frames.iter().map(|frame| format!("{frame:?}")).collect();
-    frames.into_iter().for_each(|frame| client.send(frame));
+    for frame in frames {
+        client.send(frame);
+    }
     noted
 }
 

@@ -104,6 +104,7 @@ impl Drop for Callback {
 }
 
 impl Actor {
+    #[expect(clippy::unused_async, reason = "it is async whether it waits or not")]
     async fn init(State(stage): State<Stage>) -> Accept<Self> {
         let (idle_timeout, overflow, compresses) = (stage.idle_timeout, stage.overflow, stage.compresses);
         let actor = Self {
