@@ -245,18 +245,4 @@ mod tests {
             "no control frame is compressed"
         );
     }
-
-    #[test]
-    fn a_masked_frame_is_what_the_server_reads() {
-        let limits = crate::wire::Limits {
-            message_size: 100_000,
-            fragments: 1,
-        };
-        for size in [0, 1, 125, 126, 0xFFFF, 0x1_0000] {
-            let (first, payload) = parts(Frame::binary(vec![7; size]));
-            let mut bytes = masked(first, &payload, [1, 2, 3, 4]);
-            let read = crate::wire::Decoder::default().decode(&mut bytes, &limits, &mut None);
-            assert_eq!(read, Ok((bytes.len(), Some(Frame::binary(vec![7; size])))));
-        }
-    }
 }

@@ -265,6 +265,17 @@ fn a_link_cuts_delays_and_holds_up() {
 }
 
 #[test]
+fn lengths_are_written_in_each_of_their_three_forms() {
+    run_paused(async {
+        let mut client = app(echo).websocket("/").await;
+        for size in [0, 1, 125, 126, 0xFFFF, 0x1_0000] {
+            client.send_binary(vec![7; size]);
+            assert_eq!(client.receive().await, Frame::binary(vec![7; size]));
+        }
+    });
+}
+
+#[test]
 fn a_message_of_any_size_passes_any_link() {
     seeds(100, async |mut rng| {
         let mut client = app(echo).websocket("/").link(Link::random(&mut rng)).await;

@@ -9,6 +9,7 @@ mod deflate;
 #[cfg(not(feature = "deflate"))]
 #[path = "without_deflate.rs"]
 mod deflate;
+mod ending;
 #[cfg(feature = "deflate")]
 mod extensions;
 mod handler;
@@ -16,6 +17,7 @@ mod handshake;
 mod init;
 mod mailbox;
 mod socket;
+mod write;
 
 pub use commands::Commands;
 pub use compression::Compression;
