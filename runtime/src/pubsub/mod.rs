@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -44,7 +45,8 @@ struct Inner {
     channels: RwLock<HashMap<Text, Members>>,
 }
 
-type Members = HashMap<SubscriberId, Arc<dyn Deliver>>;
+/// No client chooses an id, so its hash needs no secret: and members are told in the same order in every run of a test.
+type Members = HashMap<SubscriberId, Arc<dyn Deliver>, BuildHasherDefault<DefaultHasher>>;
 
 /// Names a subscriber: a connection or a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -27,3 +27,6 @@ pub use init::{Accept, IntoAccept, Overflow, Rejection};
 pub(crate) use mailbox::Mailbox;
 pub use mailbox::{NotSent, Timer};
 pub use socket::Socket;
+
+#[cfg(test)]
+mod tests;

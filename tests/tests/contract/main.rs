@@ -10,6 +10,7 @@ mod configuration;
 mod fallback;
 mod frames;
 mod handshake;
+mod in_memory;
 mod log;
 mod middleware;
 mod protocol;
