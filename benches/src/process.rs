@@ -166,6 +166,20 @@ pub fn memory_of(process: impl fmt::Display) -> Result<u64> {
     Ok(kilobytes.ok_or("the process has ended")?.parse::<u64>()? * 1024)
 }
 
+/// How long a process has run on a core, in user space and in the kernel. A process is a number, or `self`.
+///
+/// # Errors
+/// When it is gone.
+pub fn cpu_time_of(process: impl fmt::Display) -> Result<Duration> {
+    let mut total = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
+        let nanoseconds = schedule.split(' ').next().unwrap_or_default().parse()?;
+        total += Duration::from_nanos(nanoseconds);
+    }
+    Ok(total)
+}
+
 impl Process {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
@@ -177,13 +191,7 @@ impl Process {
     /// # Errors
     /// When it is gone.
     pub fn cpu_time(&self) -> Result<Duration> {
-        let mut total = Duration::ZERO;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
-            let nanoseconds = schedule.split(' ').next().unwrap_or_default().parse()?;
-            total += Duration::from_nanos(nanoseconds);
-        }
-        Ok(total)
+        cpu_time_of(self.child.id())
     }
 
     /// How much memory of its own it has, in bytes.

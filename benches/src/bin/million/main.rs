@@ -3,9 +3,11 @@
 //! Each case is a process of its own: what one has given back to its allocator would be the next one's, and cost nothing.
 
 mod channels;
+mod connections;
 
 use std::num::NonZeroUsize;
 use std::process::Command;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use nova_benches::Result;
@@ -29,6 +31,12 @@ enum Case {
         #[arg(default_value = "1")]
         channels: NonZeroUsize,
     },
+    /// WebSocket connections in memory
+    Connections {
+        /// How long they are silent while the process's time is taken, in seconds: in 65 s each is looked after once
+        #[arg(long, default_value_t = 66, value_parser = clap::value_parser!(u64).range(1..=600))]
+        time: u64,
+    },
 }
 
 /// What is needed for each at most, and left to others, in bytes.
@@ -44,9 +52,13 @@ fn main() -> Result<()> {
     }
     match case {
         Some(Case::Channels { channels }) => channels::run(count, channels.get()),
-        None => ["1", "10000", "100000"]
-            .into_iter()
-            .try_for_each(|channels| alone(count, &["channels", channels])),
+        Some(Case::Connections { time }) => connections::run(count, Duration::from_secs(time)),
+        None => {
+            for channels in ["1", "10000", "100000"] {
+                alone(count, &["channels", channels])?;
+            }
+            alone(count, &["connections"])
+        }
     }
 }
 
