@@ -60,6 +60,7 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 
 pub mod prelude;
 pub mod testing;

@@ -67,6 +67,7 @@ impl<M: Send + 'static> Mailbox<M> {
             }
         };
         tokio::select! {
+            biased;
             info = arrival => Some(info),
             () = self.wheel.turn() => None,
             () = sleep(PATIENCE) => None,

@@ -31,3 +31,6 @@ pub(crate) use mailbox::{Bounds, Mailbox};
 pub(crate) use queue::Mail;
 pub use socket::Socket;
 pub use timers::Timer;
+
+#[cfg(test)]
+mod tests;

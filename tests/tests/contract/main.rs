@@ -13,6 +13,7 @@ mod depth;
 mod fallback;
 mod frames;
 mod handshake;
+mod in_memory;
 mod log;
 mod middleware;
 mod pings;
