@@ -134,11 +134,12 @@ impl Channel {
         is_empty
     }
 
-    /// Says whether nobody is in it: then nobody will be.
+    /// Ends it if nobody is in it: then nobody will be. Says whether this has ended it.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
-        state.gone = state.len() == 0;
-        state.gone
+        let ends = !state.gone && state.len() == 0;
+        state.gone |= ends;
+        ends
     }
 
     /// Sends a message to all members but one. Where there is no task to leave it to, the caller does what the task would.
