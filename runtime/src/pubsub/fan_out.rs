@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
@@ -21,7 +22,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 struct Batch {
     pending: Vec<Pending>,
     messages: Vec<Arc<Message>>,
-    frames: Vec<u8>,
+    frames: Bytes,
 }
 
 /// Starts the task for a channel, where there is a runtime to start it on.
@@ -115,13 +116,13 @@ fn part(channel: &Channel, kind: Kind, at: &mut usize) -> Option<Vec<Member>> {
     Some(part)
 }
 
-fn frames<'a>(pending: impl IntoIterator<Item = &'a Pending>) -> Vec<u8> {
+fn frames<'a>(pending: impl IntoIterator<Item = &'a Pending>) -> Bytes {
     let mut frames = Vec::new();
     for pending in pending {
         // Text and bytes are legal whatever they are.
         let _ = wire::encode(&Frame::from(pending.message.payload.clone()), &mut frames);
     }
-    frames
+    frames.into()
 }
 
 impl Batch {

@@ -98,6 +98,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::pubsub::Message;
 
@@ -108,7 +110,7 @@ mod tests {
             true
         }
 
-        fn forward(&self, _messages: &[Arc<Message>], _frames: &[u8]) {}
+        fn forward(&self, _messages: &[Arc<Message>], _frames: &Bytes) {}
     }
 
     #[test]

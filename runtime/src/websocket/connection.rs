@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -276,7 +275,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
                 Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
                 Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
-                Some(Mail::Rest(rest)) => self.output().extend_from_slice(&rest),
+                Some(Mail::Rest(rest)) => self.begin_with(&rest),
                 None => break,
             }
             if self.is_turn_over() {
@@ -357,9 +356,12 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Writes what has been sent, in one write where the kernel takes it.
     async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         if self.output.capacity() == 0 {
+            // Nothing is in hand, so the stream is lent where it ever is.
             return Ok(());
         }
-        let stream = if self.lends { self.take_back() } else { None };
+        if self.lends {
+            self.take_back();
+        }
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
         let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
@@ -368,19 +370,22 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         };
         output.clear();
         buffer::give_back(output);
-        if let (Some(stream), Ok(())) = (stream, &written) {
-            self.mailbox.lend(stream);
+        if self.lends && written.is_ok() {
+            self.mailbox.lend();
         }
         written
     }
 
     /// Takes the stream back from those who write to it, for itself to write.
-    fn take_back(&mut self) -> Option<Arc<TcpStream>> {
-        let (stream, rest) = self.mailbox.take_back();
-        if let Some(rest) = rest {
-            self.output().splice(..0, rest);
+    fn take_back(&mut self) {
+        if let Some(rest) = self.mailbox.take_back() {
+            self.begin_with(&rest);
         }
-        stream
+    }
+
+    /// Ends what others have begun to write, before anything that is not written at all.
+    fn begin_with(&mut self, rest: &[u8]) {
+        self.output().splice(..0, rest.iter().copied());
     }
 
     /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
@@ -389,7 +394,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if self.codec.is_none()
             && let Some(stream) = transport.share()
         {
-            self.mailbox.lend(stream);
+            self.mailbox.lend_first(stream);
             self.lends = true;
         }
     }

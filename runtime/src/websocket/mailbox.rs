@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::Info;
@@ -29,7 +29,8 @@ pub(crate) struct Mailbox<M> {
     place: Place,
     /// When something was last received, in milliseconds of the wheel: written at every read, so apart from the lock.
     last_received: AtomicU64,
-    /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
+    /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
+    /// the application's runs.
     state: Mutex<State<M>>,
     /// Whether broadcasts have gone, or may go, straight to the client.
     forwards: AtomicBool,
@@ -39,8 +40,10 @@ struct State<M> {
     queue: VecDeque<Mail<M>>,
     /// The bytes of the broadcasts in the queue.
     bytes: usize,
-    /// The client's stream, while somebody else may write to it: the connection takes it away to write itself.
+    /// The client's stream, where broadcasts go straight to it.
     direct: Option<Arc<TcpStream>>,
+    /// Whether others may write to it now: not while the connection writes, nor while it has in hand what comes first.
+    is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
     overflow: Overflow,
@@ -72,8 +75,9 @@ pub(crate) enum Mail<M> {
     Message(M),
     /// For the client, as it is.
     Forwarded(Arc<Message>),
-    /// What the kernel did not take of frames that were on their way: it comes before anything else.
-    Rest(Vec<u8>),
+    /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
+    /// and a queue has room for many.
+    Rest(Box<Bytes>),
 }
 
 struct Timers<M> {
@@ -117,6 +121,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 queue: VecDeque::new(),
                 bytes: 0,
                 direct: None,
+                is_lent: false,
                 waker: None,
                 overflow: Overflow::Close,
                 idle_timeout: Duration::MAX,
@@ -128,7 +133,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// From now on there are broadcasts that go straight to the client.
-    pub(crate) fn forward(&self) {
+    pub(crate) fn will_forward(&self) {
         self.forwards.store(true, Ordering::Relaxed);
     }
 
@@ -136,30 +141,31 @@ impl<M: Send + 'static> Mailbox<M> {
         self.forwards.load(Ordering::Relaxed)
     }
 
-    /// Lets others write to the stream, until it is taken away again.
-    pub(crate) fn lend(&self, stream: Arc<TcpStream>) {
+    /// Gives the stream that others may write to from now on.
+    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
         let mut state = self.lock();
         if !state.signals.ended {
             state.direct = Some(stream);
+            state.is_lent = true;
         }
     }
 
-    /// Takes the stream back, with what must be written before anything else.
-    pub(crate) fn take_back(&self) -> (Option<Arc<TcpStream>>, Option<Vec<u8>>) {
+    /// Lets others write to the stream again: everything that they may not overtake is written.
+    pub(crate) fn lend(&self) {
         let mut state = self.lock();
-        let stream = state.direct.take();
-        let rest = match state.queue.pop_front() {
-            Some(Mail::Rest(rest)) => {
-                state.bytes -= rest.len();
-                Some(rest)
-            }
-            Some(mail) => {
-                state.queue.push_front(mail);
-                None
-            }
-            None => None,
+        state.is_lent = state.direct.is_some();
+    }
+
+    /// Takes the stream back, with what must be written before anything else.
+    pub(crate) fn take_back(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        state.is_lent = false;
+        let rest = state.queue.pop_front_if(|mail| matches!(mail, Mail::Rest(_)));
+        let Some(Mail::Rest(rest)) = rest else {
+            return None;
         };
-        (stream, rest)
+        state.bytes -= rest.len();
+        Some(*rest)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -244,11 +250,15 @@ impl<M: Send + 'static> Mailbox<M> {
         .await
     }
 
-    /// What waits now.
+    /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
+    /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
         let mut state = self.lock();
         let mail = state.queue.pop_front()?;
         state.bytes -= mail.size();
+        if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
+            state.is_lent = false;
+        }
         if state.queue.is_empty() {
             // An idle connection keeps no queue.
             state.queue = VecDeque::new();
@@ -443,31 +453,33 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
         has_room
     }
 
-    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]) {
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes) {
         let mut state = self.lock();
-        // Only where nothing is before it in the queue: it is not to overtake.
-        if let Some(stream) = &state.direct
-            && state.queue.is_empty()
-        {
-            match stream.try_write(frames) {
-                Ok(written) if written == frames.len() => return,
-                Ok(written) => {
-                    state.put(Mail::Rest(frames[written..].to_vec()));
-                    return wake(state);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The connection will see it too.
-                Err(_) => return,
-            }
+        let written = state.write(frames);
+        if written == frames.len() {
+            return;
         }
-        for message in messages {
-            state.put(Mail::Forwarded(Arc::clone(message)));
+        if written > 0 {
+            state.put(Mail::Rest(Box::new(frames.slice(written..))));
+        } else {
+            for message in messages {
+                state.put(Mail::Forwarded(Arc::clone(message)));
+            }
         }
         wake(state);
     }
 }
 
 impl<M> State<M> {
+    /// Writes to the client what its kernel takes now: nothing where something else is before it. An error is the
+    /// connection's to find, when it writes what is left.
+    fn write(&self, frames: &[u8]) -> usize {
+        match &self.direct {
+            Some(stream) if self.is_lent && self.queue.is_empty() => stream.try_write(frames).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// Puts a broadcast into the queue, and says whether there is room for it. To one that has ended nothing is missed.
     fn put(&mut self, mail: Mail<M>) -> bool {
         if self.signals.ended || !self.make_room() {
@@ -533,3 +545,6 @@ impl<M> fmt::Display for NotSent<M> {
 }
 
 impl<M> std::error::Error for NotSent<M> {}
+
+#[cfg(test)]
+mod tests;
