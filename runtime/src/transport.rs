@@ -186,7 +186,11 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Shared(stream) => Poll::Ready(SockRef::from(&**stream).shutdown(Shutdown::Write)),
+            Stream::Shared(stream) => Poll::Ready(match SockRef::from(&**stream).shutdown(Shutdown::Write) {
+                // The peer has ended it: there is nothing left to end, as with a stream that is not shared.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                ended => ended,
+            }),
             Stream::Boxed(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

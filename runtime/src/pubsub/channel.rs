@@ -1,6 +1,7 @@
 //! A channel: its members, and what is on its way to them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
@@ -134,20 +135,21 @@ impl Channel {
         is_empty
     }
 
-    /// Says whether nobody is in it: then nobody will be.
+    /// Ends it if nobody is in it: then nobody will be. Says whether this has ended it.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
-        state.gone = state.len() == 0;
-        state.gone
+        let ends = !state.gone && state.len() == 0;
+        state.gone |= ends;
+        ends
     }
 
     /// Sends a message to all members but one. Where there is no task to leave it to, the caller does what the task would.
-    pub(super) fn send(&self, message: Message, except: Option<SubscriberId>, can_start: bool) -> Sent {
+    pub(super) fn send(&self, message: Message, except: Option<SubscriberId>, can_start: fn() -> bool) -> Sent {
         let message = Arc::new(message);
         let mut state = self.lock();
         state.sent += 1;
         let (mut to, mut missed) = (0, 0);
-        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start);
+        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start());
         if tell_now {
             for member in state.told.iter().filter(|member| Some(member.id) != except) {
                 let has_it = member.queue.deliver(&message);
@@ -199,6 +201,13 @@ impl State {
         self.told.len() + self.forwarded.len()
     }
 
+    /// The task for what is pending ends: nothing is.
+    pub(super) fn end_task(&mut self) {
+        self.pending = VecDeque::new();
+        self.has_task = false;
+        self.task_tells = false;
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = SubscriberId> {
         self.told.iter().chain(self.forwarded.iter()).map(|member| member.id)
     }
@@ -213,10 +222,13 @@ impl Members {
         self.0.iter().map(|(_, member)| member)
     }
 
-    /// Those in some places from `at` on, and the place after them; `None` when there are no more places.
-    pub(super) fn some(&self, at: usize, places: usize) -> Option<(Vec<Member>, usize)> {
-        let end = at.saturating_add(places).min(self.0.capacity());
-        (at < end).then(|| ((at..end).filter_map(|at| self.0.get(at).cloned()).collect(), end))
+    /// Adds those in some places to `members`, and says where those end; `None` when there are no more places.
+    pub(super) fn some(&self, places: Range<usize>, members: &mut Vec<Member>) -> Option<usize> {
+        let end = places.end.min(self.0.capacity());
+        (places.start < end).then(|| {
+            members.extend((places.start..end).filter_map(|at| self.0.get(at).cloned()));
+            end
+        })
     }
 
     fn insert(&mut self, member: Member) -> usize {

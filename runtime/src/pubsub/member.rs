@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use super::channel::{Channel, Seat};
 use super::{Message, PubSub, SubscriberId};
 use crate::wire::Text;
@@ -15,7 +17,7 @@ pub(crate) trait Deliver: Send + Sync {
     fn deliver(&self, message: &Arc<Message>) -> bool;
 
     /// Takes messages straight to the client, whose frames are these. Never waits: what the kernel does not take is queued.
-    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]);
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes);
 }
 
 /// A subscriber: its name, and the channels it is in.

@@ -145,7 +145,7 @@ impl PubSub {
             cluster: Cluster::Local,
         };
         if let Some(channel) = self.0.channels.find(&message.channel) {
-            let sent = channel.send(message, except, fan_out::can_start());
+            let sent = channel.send(message, except, fan_out::can_start);
             (outcome.local, outcome.missed) = (sent.to, sent.missed);
             if sent.needs_task {
                 fan_out::start(channel);

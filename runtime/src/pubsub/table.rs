@@ -62,9 +62,14 @@ impl Table {
 
     /// Removes a member, and the channel with its last.
     pub(super) fn remove(&self, channel: &Channel, seat: Seat) {
-        if !channel.remove(seat) {
-            return;
+        if channel.remove(seat) {
+            self.end(channel);
         }
+    }
+
+    /// Takes a channel out, if it is still without members. It may have had some meanwhile; and others that saw it empty
+    /// may have ended it, so that the name is another channel's now.
+    fn end(&self, channel: &Channel) {
         let mut part = self.write(channel.name());
         if channel.end() {
             part.remove(channel.name());
@@ -88,5 +93,44 @@ impl Table {
 
     fn write(&self, name: &str) -> RwLockWriteGuard<'_, Part> {
         self.part(name).write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::pubsub::Message;
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&self, _message: &Arc<Message>) -> bool {
+            true
+        }
+
+        fn forward(&self, _messages: &[Arc<Message>], _frames: &Bytes) {}
+    }
+
+    #[test]
+    fn a_channel_ends_once_and_takes_no_other_of_its_name_along() {
+        let table = Table::default();
+        let queue = Arc::new(Nowhere) as Arc<dyn Deliver>;
+        let name = Text::from("a");
+        let join = |id| table.add(&name, SubscriberId(id), &queue, false);
+        let (first, seat) = join(1);
+        assert!(
+            first.remove(seat),
+            "the last has left, and the channel is not ended yet"
+        );
+        let (same, seat) = join(2);
+        assert!(Arc::ptr_eq(&first, &same));
+        table.remove(&same, seat);
+        assert!(table.find("a").is_none());
+        let (second, _) = join(3);
+        table.end(&first);
+        let found = table.find("a");
+        assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &second)));
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -277,7 +276,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
                 Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
                 Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
-                Some(Mail::Rest(rest)) => self.output().extend_from_slice(&rest),
+                Some(Mail::Rest(rest)) => self.begin_with(&rest),
                 None => break,
             }
             if self.is_turn_over() {
@@ -358,9 +357,12 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Writes what has been sent, in one write where the kernel takes it.
     async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         if self.output.capacity() == 0 {
+            // Nothing is in hand, so the stream is lent where it ever is.
             return Ok(());
         }
-        let stream = if self.lends { self.take_back() } else { None };
+        if self.lends {
+            self.take_back();
+        }
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
         let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
@@ -372,19 +374,22 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             Poll::Ready(written) => written.map_err(Ending::error)?,
             Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await?,
         }
-        if let Some(stream) = stream {
-            self.mailbox.lend(stream);
+        if self.lends {
+            self.mailbox.lend();
         }
         Ok(())
     }
 
     /// Takes the stream back from those who write to it, for itself to write.
-    fn take_back(&mut self) -> Option<Arc<TcpStream>> {
-        let (stream, rest) = self.mailbox.take_back();
-        if let Some(rest) = rest {
-            self.output().splice(..0, rest);
+    fn take_back(&mut self) {
+        if let Some(rest) = self.mailbox.take_back() {
+            self.begin_with(&rest);
         }
-        stream
+    }
+
+    /// Ends what others have begun to write, before anything that is not written at all.
+    fn begin_with(&mut self, rest: &[u8]) {
+        self.output().splice(..0, rest.iter().copied());
     }
 
     /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
@@ -393,7 +398,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if self.codec.is_none()
             && let Some(stream) = transport.share()
         {
-            self.mailbox.lend(stream);
+            self.mailbox.lend_first(stream);
             self.lends = true;
         }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::Info;
@@ -49,7 +49,8 @@ pub(crate) struct Mailbox<M> {
     place: Place,
     /// When something was last received, in milliseconds of the wheel: written at every read, so apart from the lock.
     last_received: AtomicU64,
-    /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
+    /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
+    /// the application's runs.
     state: Mutex<State<M>>,
     /// Whether broadcasts have gone, or may go, straight to the client.
     forwards: AtomicBool,
@@ -57,8 +58,10 @@ pub(crate) struct Mailbox<M> {
 
 struct State<M> {
     queue: Queue<M>,
-    /// The client's stream, while somebody else may write to it: the connection takes it away to write itself.
+    /// The client's stream, where broadcasts go straight to it.
     direct: Option<Arc<TcpStream>>,
+    /// Whether others may write to it now: not while the connection writes, nor while it has in hand what comes first.
+    is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
     /// In milliseconds.
@@ -98,6 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
             state: Mutex::new(State {
                 queue: Queue::new(bounds.max_queue_size, bounds.overflow),
                 direct: None,
+                is_lent: false,
                 waker: None,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
@@ -108,7 +112,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// From now on there are broadcasts that go straight to the client.
-    pub(crate) fn forward(&self) {
+    pub(crate) fn will_forward(&self) {
         self.forwards.store(true, Ordering::Relaxed);
     }
 
@@ -116,18 +120,26 @@ impl<M: Send + 'static> Mailbox<M> {
         self.forwards.load(Ordering::Relaxed)
     }
 
-    /// Lets others write to the stream, until it is taken away again.
-    pub(crate) fn lend(&self, stream: Arc<TcpStream>) {
+    /// Gives the stream that others may write to from now on.
+    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
         let mut state = self.lock();
         if !state.signals.ended {
             state.direct = Some(stream);
+            state.is_lent = true;
         }
     }
 
-    /// Takes the stream back, with what must be written before anything else.
-    pub(crate) fn take_back(&self) -> (Option<Arc<TcpStream>>, Option<Vec<u8>>) {
+    /// Lets others write to the stream again: everything that they may not overtake is written.
+    pub(crate) fn lend(&self) {
         let mut state = self.lock();
-        (state.direct.take(), state.queue.pop_rest())
+        state.is_lent = state.direct.is_some();
+    }
+
+    /// Takes the stream back, with what must be written before anything else.
+    pub(crate) fn take_back(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        state.is_lent = false;
+        state.queue.pop_rest()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -214,9 +226,15 @@ impl<M: Send + 'static> Mailbox<M> {
         .await
     }
 
-    /// What waits now.
+    /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
+    /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
-        self.lock().queue.pop()
+        let mut state = self.lock();
+        let mail = state.queue.pop()?;
+        if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
+            state.is_lent = false;
+        }
+        Some(mail)
     }
 
     /// How many wait.
@@ -383,31 +401,33 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
         has_room
     }
 
-    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]) {
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes) {
         let mut state = self.lock();
-        // Only where nothing is before it in the queue: it is not to overtake.
-        if let Some(stream) = &state.direct
-            && state.queue.is_empty()
-        {
-            match stream.try_write(frames) {
-                Ok(written) if written == frames.len() => return,
-                Ok(written) => {
-                    state.put(Mail::Rest(frames[written..].to_vec()));
-                    return wake(state);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The connection will see it too.
-                Err(_) => return,
-            }
+        let written = state.write(frames);
+        if written == frames.len() {
+            return;
         }
-        for message in messages {
-            state.put(Mail::Forwarded(Arc::clone(message)));
+        if written > 0 {
+            state.put(Mail::Rest(Box::new(frames.slice(written..))));
+        } else {
+            for message in messages {
+                state.put(Mail::Forwarded(Arc::clone(message)));
+            }
         }
         wake(state);
     }
 }
 
 impl<M> State<M> {
+    /// Writes to the client what its kernel takes now: nothing where something else is before it. An error is the
+    /// connection's to find, when it writes what is left.
+    fn write(&self, frames: &[u8]) -> usize {
+        match &self.direct {
+            Some(stream) if self.is_lent && self.queue.is_empty() => stream.try_write(frames).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// Puts a broadcast into the queue, and says whether there was room for it.
     fn put(&mut self, mail: Mail<M>) -> bool {
         if self.signals.ended {
@@ -438,3 +458,6 @@ impl<M> fmt::Display for NotSent<M> {
 }
 
 impl<M> std::error::Error for NotSent<M> {}
+
+#[cfg(test)]
+mod tests;

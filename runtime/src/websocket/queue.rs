@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::init::Overflow;
 use crate::pubsub::Message;
 
@@ -32,8 +34,9 @@ pub(crate) enum Mail<M> {
     Message(M),
     /// For the client, as it is.
     Forwarded(Arc<Message>),
-    /// What the kernel did not take of frames that were on their way: it comes before anything else.
-    Rest(Vec<u8>),
+    /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
+    /// and a queue has room for many.
+    Rest(Box<Bytes>),
 }
 
 impl<M> Queue<M> {
@@ -97,14 +100,14 @@ impl<M> Queue<M> {
     }
 
     /// Takes what must be written before anything else.
-    pub(super) fn pop_rest(&mut self) -> Option<Vec<u8>> {
-        let Some(Mail::Rest(_)) = self.mail.front() else {
+    pub(super) fn pop_rest(&mut self) -> Option<Bytes> {
+        let rest = self.mail.pop_front_if(|mail| matches!(mail, Mail::Rest(_)));
+        let Some(Mail::Rest(rest)) = rest else {
             return None;
         };
-        match self.pop() {
-            Some(Mail::Rest(rest)) => Some(rest),
-            _ => None,
-        }
+        self.bytes -= rest.len();
+        self.free_if_empty();
+        Some(*rest)
     }
 
     fn is_full(&self) -> bool {
@@ -124,11 +127,15 @@ impl<M> Queue<M> {
     pub(super) fn pop(&mut self) -> Option<Mail<M>> {
         let mail = self.mail.pop_front()?;
         self.bytes -= mail.size();
+        self.free_if_empty();
+        Some(mail)
+    }
+
+    /// An idle connection keeps no queue.
+    fn free_if_empty(&mut self) {
         if self.mail.is_empty() {
-            // An idle connection keeps no queue.
             self.mail = VecDeque::new();
         }
-        Some(mail)
     }
 }
 

@@ -63,7 +63,7 @@ impl<M: Send + 'static> Socket<M> {
     /// What a client does not take at once waits in the connection's mailbox, under the same [`Overflow`](crate::Overflow)
     /// policy. Frames that the handler sends itself come before or after a broadcast, never within.
     pub fn forward(&self, channel: impl Into<Text>) -> bool {
-        self.0.mailbox.forward();
+        self.0.mailbox.will_forward();
         self.enter(&channel.into(), true)
     }
 
