@@ -5,6 +5,7 @@ pub mod load;
 pub mod machine;
 pub mod messages;
 pub mod process;
+pub mod room;
 mod samples;
 pub mod serving;
 

@@ -78,6 +78,7 @@
 //! certificate = "/etc/ssl/example.com/fullchain.pem"
 //! key = "/etc/ssl/example.com/privkey.pem"
 //! ```
+//! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 
 pub mod prelude;
 pub mod testing;

@@ -14,6 +14,8 @@ pub mod gate;
 pub mod http;
 pub mod http2;
 pub mod journal;
+#[cfg(target_os = "linux")]
+pub mod kernel;
 pub mod over;
 pub mod process;
 pub mod project;

@@ -20,11 +20,20 @@ pub trait Stream: Read + Write + Send + fmt::Debug {
     /// # Errors
     /// When the server has ended the connection.
     fn finish(&mut self) -> io::Result<()>;
+
+    /// The socket, where it is one.
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
 }
 
 impl Stream for TcpStream {
     fn finish(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::SocketAddr;
 
 use crate::Server;
 use crate::http::{Connection, Response};
@@ -198,6 +199,11 @@ impl WebSocket {
     /// When it has.
     pub fn try_send_bytes(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref())
+    }
+
+    /// The client's own address, on a connection of its own.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.socket().unwrap().local_addr().unwrap()
     }
 
     /// Sends nothing more.

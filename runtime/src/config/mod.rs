@@ -44,9 +44,13 @@ const FILE: &str = "nova.toml";
 /// | `views.dir` | `views` | the directory of the templates, below the project's |
 /// | `websocket.allowed_origins` | none | origins besides the server's own whose pages may connect; `*` is any |
 /// | `websocket.idle_timeout` | 60 | seconds without a byte from the client after which it is closed |
+/// | `websocket.ping_interval` | 0 | seconds without a byte from the client after which it is sent a ping; 0 is never |
 /// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
 /// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
 /// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
+/// | `websocket.max_queue_size` | 262144 | bytes of broadcasts that may wait for one connection: see [`Accept::max_queue_size`](crate::Accept::max_queue_size) |
+/// | `websocket.send_buffer` | 65536 | bytes that the kernel may hold for one client; Linux doubles it; 0 is as many as it likes |
+/// | `websocket.receive_buffer` | 262144 | bytes that the kernel may hold from one client, likewise |
 /// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.

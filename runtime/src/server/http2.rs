@@ -29,7 +29,7 @@ use tower::ServiceExt as _;
 
 use super::{Application, Served, last_request};
 use crate::lifecycle::Lifecycle;
-use crate::transport::{self, Stream, Successor, Transport};
+use crate::transport::{self, Duplex, Stream, Successor, Transport};
 
 /// How many streams a client may have open at a time, WebSockets included.
 const MAX_STREAMS: u32 = 200;
@@ -262,6 +262,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
 
 /// A stream that has become a WebSocket's.
 struct WebSocketStream(TokioIo<Upgraded>);
+
+impl Duplex for WebSocketStream {}
 
 /// A stream that was reset, or whose connection is gone, is closed: what hyper says of it in an error of no kind.
 fn closed(error: io::Error) -> io::Error {

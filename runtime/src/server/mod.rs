@@ -76,6 +76,12 @@ impl Default for ServerOptions {
     }
 }
 
+impl ServerOptions {
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        Duration::from_secs(self.shutdown_timeout)
+    }
+}
+
 /// What is served: an application as tower sees it.
 pub(crate) trait Application:
     Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + Unpin + 'static
@@ -148,15 +154,20 @@ pub(crate) async fn serve<T: Application>(
         connections.spawn(Task::Http(Box::pin(serve_connection(transport, peer, served.clone()))));
     }
     wheel.drain().await;
-    Remaining {
-        connections,
-        _beside: beside,
-        ended,
-        deadline: Duration::from_secs(options.shutdown_timeout),
-    }
+    Remaining::new(connections, beside, ended, options.shutdown_timeout())
 }
 
 impl Remaining {
+    /// What is left of a server that served these connections with this beside them, and may take so long to end.
+    pub(crate) fn new(connections: JoinSet<()>, beside: JoinSet<()>, ended: Ended, deadline: Duration) -> Self {
+        Self {
+            connections,
+            _beside: beside,
+            ended,
+            deadline,
+        }
+    }
+
     /// Waits until everything has ended, or the deadline for that has come.
     pub(crate) async fn end(mut self) {
         let all_ended = async {

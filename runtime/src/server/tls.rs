@@ -18,6 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, InconsistentKeys};
+use tokio_rustls::server::TlsStream;
 
 use crate::config::ConfigError;
 use crate::transport::{Duplex, Transport};
@@ -220,6 +221,12 @@ fn wrong(key: &str, message: String) -> ConfigError {
         message,
         key: Some(key.to_owned()),
         origin: None,
+    }
+}
+
+impl Duplex for TlsStream<Transport> {
+    fn below(&self) -> Option<&Transport> {
+        Some(self.get_ref().0)
     }
 }
 

@@ -8,24 +8,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::buffer;
 use super::commands::{End, Frames};
+use super::ending::{Ending, Last};
 use super::mailbox::{Mailbox, Signals};
-use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
+use super::queue::Mail;
+use super::write::{write_close, write_slowly};
+use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::caught;
-use crate::wire::{self, Close, Codec, Decoder, Frame, Violation};
+use crate::wire::{self, Codec, Decoder, Frame};
 
 /// When so much is to be written, it is written before more frames are handled.
 const WRITE_SIZE: usize = 64 * 1024;
 /// After so many callbacks other connections of the worker have their turn.
 const TURN: u32 = 256;
-/// How long a client that does not read is waited for when its connection is to end.
-const LAST_WRITE: Duration = Duration::from_secs(1);
 /// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
 /// connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -33,9 +34,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) idle_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) overflow: Overflow,
     pub(crate) wire: wire::Limits,
 }
 
@@ -55,6 +54,8 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     receives: bool,
     /// Whether the mailbox comes before the socket: they take turns.
     mail_first: bool,
+    /// Whether others may write to the stream between two of the connection's own writes.
+    lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
 }
@@ -67,13 +68,6 @@ impl<M: Send + 'static> Drop for Ended<M> {
     fn drop(&mut self) {
         self.0.end();
     }
-}
-
-/// The end of the loop.
-struct Ending {
-    /// The close frame to send, where there is one to send and somebody to send it to.
-    close: Option<Close>,
-    reason: Reason,
 }
 
 /// What the loop has waited for.
@@ -98,6 +92,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             output: Vec::new(),
             receives: true,
             mail_first: false,
+            lends: false,
             called: 0,
         }
     }
@@ -106,13 +101,15 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
-            match Box::pin(self.turn(&mut transport, event)).await {
-                Ok(()) => {}
-                Err(ending) => break ending,
+            let mut turn = Box::pin(self.turn(&mut transport, event));
+            match caught(turn.as_mut()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(ending)) => break ending,
+                Err(panic) => break Ending::crash(panic.to_string()),
             }
+            drop(turn);
             event = match poll_fn(|context| self.wait(&mut transport, context)).await {
                 Ok(event) => event,
                 Err(ending) => break ending,
@@ -122,7 +119,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {
-        let Ending { close, reason } = ending;
+        let Last { close, reason } = *ending.0;
+        if self.lends {
+            // What others have begun to write is ended before the close frame.
+            self.take_back();
+        }
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -147,24 +148,26 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// A panic is caught once for all callbacks of a turn: once for each is felt where many messages come in one read.
     async fn turn(&mut self, transport: &mut Transport, event: Event) -> Result<(), Ending> {
-        caught(async {
-            match event {
-                Event::Begin(read_ahead) => {
-                    // What `init` sent to itself comes before any frame, even one that came with the handshake.
-                    self.messages(transport).await?;
-                    self.input(transport, &mut Vec::from(read_ahead)).await?;
-                }
-                Event::Read(mut buffer, length) => {
-                    let read = self.read(transport, &mut buffer[..length]).await;
-                    buffer::give_back_input(buffer);
-                    read?;
-                }
-                Event::Mail(signals) => self.mail(transport, signals).await?,
+        match event {
+            Event::Begin(read_ahead) => Box::pin(self.begin(transport, read_ahead)).await?,
+            Event::Read(mut buffer, length) => {
+                let read = self.read(transport, &mut buffer[..length]).await;
+                buffer::give_back_input(buffer);
+                read?;
             }
-            self.flush(transport).await
-        })
-        .await
-        .unwrap_or_else(|panic| Err(Ending::crash(panic.to_string())))
+            Event::Mail(signals) => self.mail(transport, signals).await?,
+        }
+        self.flush(transport).await?;
+        if !self.lends && self.mailbox.forwards() {
+            self.lend(transport);
+        }
+        Ok(())
+    }
+
+    /// What `init` sent to itself comes before any frame, even one that came with the handshake.
+    async fn begin(&mut self, transport: &mut Transport, read_ahead: Bytes) -> Result<(), Ending> {
+        self.messages(transport).await?;
+        self.input(transport, &mut Vec::from(read_ahead)).await
     }
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
@@ -202,21 +205,19 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Handles every frame that a read completes.
     async fn read(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
         if input.is_empty() {
-            return Err(Ending {
-                close: None,
-                reason: Reason::Closed,
-            });
+            return Err(Ending::without_close(Reason::Closed));
         }
         self.mailbox.received_now();
         self.input(transport, input).await
     }
 
     async fn input(&mut self, transport: &mut Transport, mut input: &mut [u8]) -> Result<(), Ending> {
-        while !input.is_empty() {
-            let decoded = self.decoder.decode(input, &self.limits.wire, &mut self.codec);
-            let (taken, frame) = decoded.map_err(Ending::violation)?;
-            input = &mut input[taken..];
-            let Some(frame) = frame else { break };
+        loop {
+            let frame = match self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(()),
+                Err(violation) => return Err(Ending::violation(violation)),
+            };
             match &frame {
                 Frame::Close(close) => return Err(Ending::remote(close.clone())),
                 Frame::Ping(payload) => {
@@ -227,12 +228,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 _ => {}
             }
             let commands = self.handler.handle(frame, &self.socket.0).await;
-            self.obey(commands)?;
+            self.obey(&commands)?;
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
         }
-        Ok(())
     }
 
     /// Does what the mailbox asks for: the most urgent first.
@@ -249,6 +249,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.timers {
             // Those that are due now: what becomes due meanwhile is for the next time.
             let now = self.mailbox.now();
+            if self.mailbox.take_ping(now) {
+                self.send(&Frame::Ping(Bytes::new()))?;
+            }
             while let Some(info) = self
                 .mailbox
                 .take_due(now)
@@ -269,10 +272,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         for _ in 0..self.mailbox.len() {
-            let Some(info) = self.mailbox.try_next() else {
-                break;
-            };
-            self.info(info).await?;
+            match self.mailbox.try_next() {
+                Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
+                Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
+                Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
+                Some(Mail::Rest(rest)) => self.begin_with(&rest),
+                None => break,
+            }
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
@@ -298,24 +304,23 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
         let commands = self.handler.info(info, &self.socket.0).await;
-        self.obey(commands)
+        self.obey(&commands)
     }
 
     /// Every callback passes through here.
-    #[inline]
-    fn obey(&mut self, commands: Commands) -> Result<(), Ending> {
+    fn obey(&mut self, commands: &Commands) -> Result<(), Ending> {
         if let Some(receives) = commands.receives {
             self.receives = receives;
         }
-        match commands.frames {
+        match &commands.frames {
             Frames::None => {}
-            Frames::One(frame) => self.send_or_end(&frame)?,
+            Frames::One(frame) => self.send_or_end(frame)?,
             Frames::Many(frames) => frames.iter().try_for_each(|frame| self.send_or_end(frame))?,
         }
-        match commands.end {
+        match &commands.end {
             None => Ok(()),
             Some(End::Stop) => Err(Ending::new(1000, Reason::Stop)),
-            Some(End::Crash(message)) => Err(Ending::crash(message)),
+            Some(End::Crash(message)) => Err(Ending::crash(message.clone())),
         }
     }
 
@@ -324,142 +329,79 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if let Frame::Close(close) = frame {
             // It is encoded with the ending; an illegal one is a crash like any illegal frame.
             wire::encode_close(close, &mut Vec::new()).map_err(|why| Ending::crash(why.to_owned()))?;
-            return Err(Ending {
-                close: Some(close.clone()),
-                reason: Reason::Stop,
-            });
+            return Err(Ending::with(close.clone(), Reason::Stop));
         }
         self.send(frame)
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        let encoded = match &mut self.codec {
+            Some(codec) => {
+                if self.output.capacity() == 0 {
+                    self.output = buffer::borrow_output();
+                }
+                codec.encode(frame, &mut self.output)
+            }
+            None => wire::encode(frame, self.output()),
+        };
+        encoded.map_err(|why| Ending::crash(why.to_owned()))
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
         if self.output.capacity() == 0 {
             self.output = buffer::borrow_output();
         }
-        let encoded = match &mut self.codec {
-            Some(codec) => codec.encode(frame, &mut self.output),
-            None => wire::encode(frame, &mut self.output),
-        };
-        encoded.map_err(|why| Ending::crash(why.to_owned()))
+        &mut self.output
     }
 
     /// Writes what has been sent, in one write where the kernel takes it.
     async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         if self.output.capacity() == 0 {
+            // Nothing is in hand, so the stream is lent where it ever is.
             return Ok(());
+        }
+        if self.lends {
+            self.take_back();
         }
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
-        let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
-            Poll::Ready(written) => written.map_err(Ending::error),
-            Poll::Pending => write_slowly(&self.mailbox, transport, left, self.limits.write_timeout).await,
-        };
+        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
+        // A peer that does not read keeps what it is sent, and not the room that the worker has.
+        let left = left.to_vec();
         output.clear();
         buffer::give_back(output);
-        written
+        match written {
+            Poll::Ready(written) => written.map_err(Ending::error)?,
+            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await?,
+        }
+        if self.lends {
+            self.mailbox.lend();
+        }
+        Ok(())
     }
-}
 
-impl Ending {
-    fn new(code: u16, reason: Reason) -> Self {
-        Self {
-            close: Some(Close::new(code, "")),
-            reason,
+    /// Takes the stream back from those who write to it, for itself to write.
+    fn take_back(&mut self) {
+        if let Some(rest) = self.mailbox.take_back() {
+            self.begin_with(&rest);
         }
     }
 
-    fn remote(close: Close) -> Self {
-        // The same code without the reason, as RFC 6455 §5.5.1 has it.
-        let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
-        Self {
-            close: Some(echo),
-            reason: Reason::Remote(close),
+    /// Ends what others have begun to write, before anything that is not written at all.
+    fn begin_with(&mut self, rest: &[u8]) {
+        self.output().splice(..0, rest.iter().copied());
+    }
+
+    /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
+    /// this connection alone, and so are those of a stream that is not plain TCP.
+    fn lend(&mut self, transport: &mut Transport) {
+        if self.codec.is_none()
+            && let Some(stream) = transport.share()
+        {
+            self.mailbox.lend_first(stream);
+            self.lends = true;
         }
     }
-
-    fn crash(message: String) -> Self {
-        Self::new(1011, Reason::Crash(message))
-    }
-
-    fn error(error: io::Error) -> Self {
-        let reason = match error.kind() {
-            // The last one is a TLS stream's that ends without a word.
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Reason::Closed,
-            _ => Reason::Error(error),
-        };
-        Self { close: None, reason }
-    }
-
-    fn violation(violation: Violation) -> Self {
-        match violation {
-            Violation::Protocol(why) => Self::new(1002, Reason::BadFrame(why)),
-            Violation::Encoding => Self::new(1007, Reason::BadEncoding),
-            Violation::Size => Self::new(1009, Reason::BadSize),
-        }
-    }
-}
-
-/// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
-/// peer has a last second to take what is begun, so that a close frame can follow it.
-///
-/// Boxed: a deadline is something that a connection which writes freely has no room for.
-async fn write_slowly<M: Send + 'static>(
-    mailbox: &Mailbox<M>,
-    transport: &mut Transport,
-    output: &[u8],
-    deadline: Duration,
-) -> Result<(), Ending> {
-    Box::pin(async {
-        let mut left = output;
-        let signals = tokio::select! {
-            written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
-            signals = mailbox.urgent() => signals,
-        };
-        let mut ending = match signals.overflowed {
-            true => Ending::new(1013, Reason::Slow),
-            false => Ending::new(1001, Reason::Shutdown),
-        };
-        let written = timeout(LAST_WRITE, write(transport, &mut left, LAST_WRITE)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            ending.close = None;
-        }
-        Err(ending)
-    })
-    .await
-}
-
-/// Writes the bytes, and leaves in `bytes` what has not been written: cancel safe in that. The deadline is for each step:
-/// a peer may be slow, but not stand still.
-async fn write(transport: &mut Transport, bytes: &mut &[u8], deadline: Duration) -> io::Result<()> {
-    loop {
-        let step = poll_fn(|context| {
-            let before = bytes.len();
-            match transport.poll_send(context, bytes) {
-                Poll::Ready(written) => Poll::Ready(written.map(|()| true)),
-                Poll::Pending if bytes.len() < before => Poll::Ready(Ok(false)),
-                Poll::Pending => Poll::Pending,
-            }
-        });
-        match timeout(deadline, step).await {
-            Ok(Ok(false)) => {}
-            Ok(end) => return end.map(drop),
-            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-        }
-    }
-}
-
-/// Writes what is left and the close frame, and ends the sending direction. Says whether there is a peer to listen to.
-async fn write_close(transport: &mut Transport, output: &mut Vec<u8>, close: &Close, deadline: Duration) -> bool {
-    if wire::encode_close(close, output).is_err() {
-        return false;
-    }
-    let written = timeout(deadline, async {
-        write(transport, &mut &output[..], deadline).await?;
-        poll_fn(|context| Pin::new(&mut *transport).poll_shutdown(context)).await
-    });
-    let written = written.await;
-    output.clear();
-    matches!(written, Ok(Ok(())))
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::connection::{Connection, Ended, Limits};
 use super::init::{Compress, Terms};
-use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate};
+use super::mailbox::Bounds;
+use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
@@ -36,12 +37,19 @@ pub(crate) struct WebSocketOptions {
     allowed_origins: Vec<String>,
     /// In seconds.
     idle_timeout: u64,
+    /// In seconds; 0 is never.
+    ping_interval: u64,
     /// In bytes.
     max_message_size: usize,
     /// How many frames one message may come in.
     max_fragments: NonZeroUsize,
     /// How long the peer may take to read what is written, in seconds.
     write_timeout: u64,
+    /// How many bytes of broadcasts may wait for one connection, where a handler does not say.
+    max_queue_size: usize,
+    /// How much the kernel may hold for one connection in each direction, in bytes; 0 leaves that to the kernel.
+    send_buffer: usize,
+    receive_buffer: usize,
     /// Whether messages are compressed, where a handler does not say.
     #[serde(deserialize_with = "if_built_in")]
     compress: bool,
@@ -52,9 +60,13 @@ impl Default for WebSocketOptions {
         Self {
             allowed_origins: Vec::new(),
             idle_timeout: 60,
+            ping_interval: 0,
             max_message_size: 1_000_000,
             max_fragments: const { NonZeroUsize::new(1024).unwrap() },
             write_timeout: 30,
+            max_queue_size: queue::MAX_BYTES,
+            send_buffer: 64 * 1024,
+            receive_buffer: 256 * 1024,
             compress: false,
         }
     }
@@ -113,8 +125,14 @@ where
             codec
         });
     let limits = limits(&accepted.terms, &settings.options);
+    let bounds = bounds(&accepted.terms, &settings.options);
+    let mailbox = Arc::clone(socket.0.mailbox());
     let websocket = Connection::new(accepted.handler, socket, limits, codec);
+    let buffers = [settings.options.send_buffer, settings.options.receive_buffer];
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
+        // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
+        let _ = transport.bound_buffers(buffers.map(NonZeroUsize::new));
+        mailbox.begin(bounds);
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response
@@ -302,13 +320,25 @@ fn accept_key(key: &[u8]) -> String {
 
 fn limits(terms: &Terms, options: &WebSocketOptions) -> Limits {
     Limits {
-        idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
         write_timeout: Duration::from_secs(options.write_timeout),
-        overflow: terms.overflow,
         wire: wire::Limits {
             message_size: terms.max_message_size.unwrap_or(options.max_message_size),
             fragments: options.max_fragments.get(),
         },
+    }
+}
+
+fn bounds(terms: &Terms, options: &WebSocketOptions) -> Bounds {
+    Bounds {
+        idle_timeout: terms.idle_timeout.unwrap_or(Duration::from_secs(options.idle_timeout)),
+        ping_interval: Some(
+            terms
+                .ping_interval
+                .unwrap_or(Duration::from_secs(options.ping_interval)),
+        )
+        .filter(|interval| !interval.is_zero()),
+        max_queue_size: terms.max_queue_size.unwrap_or(options.max_queue_size),
+        overflow: terms.overflow,
     }
 }
 

@@ -9,19 +9,28 @@ mod deflate;
 #[cfg(not(feature = "deflate"))]
 #[path = "without_deflate.rs"]
 mod deflate;
+mod ending;
 #[cfg(feature = "deflate")]
 mod extensions;
 mod handler;
 mod handshake;
 mod init;
 mod mailbox;
+mod queue;
 mod socket;
+mod timers;
+mod write;
 
 pub use commands::Commands;
 pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
-pub(crate) use mailbox::Mailbox;
-pub use mailbox::{NotSent, Timer};
+pub use mailbox::NotSent;
+pub(crate) use mailbox::{Bounds, Mailbox};
+pub(crate) use queue::Mail;
 pub use socket::Socket;
+pub use timers::Timer;
+
+#[cfg(test)]
+mod tests;

@@ -42,58 +42,67 @@ struct Message {
 }
 
 impl Decoder {
-    /// Takes the next frame out of `input`, unmasking it in place. Gives it with the number of bytes that were taken:
-    /// all of them where they are not enough for a frame.
+    /// Takes the next frame out of `input`, unmasking it in place, and leaves there what comes after it: nothing where it
+    /// is not enough for a frame.
     ///
     /// Where there is a codec, messages may come compressed, and are inflated. After a violation the decoder is of no more
     /// use.
-    ///
-    /// Inlined, with all that its common case takes: connections are generic, so they are compiled in another crate, and to
-    /// return a frame through memory costs more there than to decode it.
-    #[expect(clippy::inline_always, reason = "measured: see above")]
-    #[inline(always)]
+    #[expect(clippy::mut_mut, reason = "a cursor: what is taken is gone from it")]
+    #[inline]
     pub(crate) fn decode(
         &mut self,
-        input: &mut [u8],
+        input: &mut &mut [u8],
         limits: &Limits,
         codec: &mut Option<Codec>,
-    ) -> Result<(usize, Option<Frame>), Violation> {
+    ) -> Result<Option<Frame>, Violation> {
+        if input.is_empty() {
+            return Ok(None);
+        }
         // The common case: nothing is unfinished, and the whole frame is here. It is copied once, out of the input.
         if self.0.is_none()
             && let Some((header, start)) = Header::parse(input, None, limits, codec.is_some())?
             && header.fin
-            && let Some(payload) = input.get_mut(start..start.saturating_add(header.length))
+            && header.length <= input.len() - start
         {
+            let (payload, rest) = std::mem::take(input)[start..].split_at_mut(header.length);
+            *input = rest;
             unmask(payload, header.mask, 0);
-            let payload = match codec {
-                Some(codec) if header.compressed => codec.inflate(payload, limits.message_size)?,
-                _ => Bytes::copy_from_slice(payload),
+            return match (codec, header.opcode) {
+                (Some(codec), opcode) if header.compressed => {
+                    whole(opcode, codec.inflate(payload, limits.message_size)?).map(Some)
+                }
+                // Each made where it is wanted: to move it costs more than to decode it.
+                (_, Opcode::Text) => match std::str::from_utf8(payload) {
+                    Ok(text) => Ok(Some(Frame::Text(text.into()))),
+                    Err(_) => Err(Violation::Encoding),
+                },
+                (_, Opcode::Binary) => Ok(Some(Frame::Binary(Bytes::copy_from_slice(payload)))),
+                (_, opcode) => whole(opcode, Bytes::copy_from_slice(payload)).map(Some),
             };
-            return Ok((start + header.length, Some(whole(header.opcode, payload)?)));
         }
         self.decode_parts(input, limits, codec)
     }
 
     /// Goes on with what is unfinished, as far as the input reaches.
+    #[expect(clippy::mut_mut, reason = "a cursor: what is taken is gone from it")]
     #[inline(never)]
     fn decode_parts(
         &mut self,
-        input: &mut [u8],
+        input: &mut &mut [u8],
         limits: &Limits,
         codec: &mut Option<Codec>,
-    ) -> Result<(usize, Option<Frame>), Violation> {
+    ) -> Result<Option<Frame>, Violation> {
         let unfinished = self.0.get_or_insert_default();
-        let mut taken = 0;
         let mut frame = None;
-        while taken < input.len() && frame.is_none() {
-            let more;
-            (more, frame) = unfinished.go_on(&mut input[taken..], limits, codec)?;
-            taken += more;
+        while !input.is_empty() && frame.is_none() {
+            let taken;
+            (taken, frame) = unfinished.go_on(input, limits, codec)?;
+            *input = &mut std::mem::take(input)[taken..];
         }
         if unfinished.is_empty() {
             self.0 = None;
         }
-        Ok((taken, frame))
+        Ok(frame)
     }
 }
 
@@ -163,7 +172,7 @@ impl Unfinished {
             });
             message.fragments += 1;
             if message.fragments > limits.fragments {
-                return Err(Violation::Protocol("a message in too many fragments"));
+                return Err(Violation::Size);
             }
             // Not exactly: many small fragments would each move the whole message.
             message.data.reserve(header.length.min(TRUSTED));
@@ -303,12 +312,11 @@ mod tests {
         let mut frames = Vec::new();
         for piece in bytes.chunks(piece) {
             let mut piece = piece.to_vec();
-            let mut at = 0;
-            while at < piece.len() {
-                let (taken, frame) = decoder.decode(&mut piece[at..], &LIMITS, &mut None)?;
-                at += taken;
-                frames.extend(frame);
+            let mut input = &mut piece[..];
+            while let Some(frame) = decoder.decode(&mut input, &LIMITS, &mut None)? {
+                frames.push(frame);
             }
+            assert!(input.is_empty(), "all is taken");
         }
         assert!(!frames.is_empty() || decoder.0.is_some(), "what is taken is kept");
         Ok(frames)
@@ -429,9 +437,6 @@ mod tests {
         for _ in 0..4 {
             bytes.extend(frame(0x00, b""));
         }
-        assert_eq!(
-            decode_all_ways(&bytes),
-            Err(Violation::Protocol("a message in too many fragments"))
-        );
+        assert_eq!(decode_all_ways(&bytes), Err(Violation::Size));
     }
 }

@@ -3,18 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+#[cfg(target_os = "linux")]
+mod bounds;
 mod closing;
 mod compressing;
 mod compression;
 mod configuration;
+mod depth;
 mod fallback;
 mod frames;
 mod handshake;
 mod http2;
 mod http2_handshake;
 mod http2_websockets;
+mod in_memory;
 mod log;
 mod middleware;
+mod pings;
 mod protocol;
 mod pubsub;
 mod puppet;

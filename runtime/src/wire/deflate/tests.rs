@@ -38,11 +38,9 @@ fn decode(bytes: &[u8], piece: usize, codec: Option<Codec>) -> Result<Vec<Frame>
     let mut frames = Vec::new();
     for piece in bytes.chunks(piece) {
         let mut piece = piece.to_vec();
-        let mut at = 0;
-        while at < piece.len() {
-            let (taken, frame) = decoder.decode(&mut piece[at..], &limits, &mut codec)?;
-            at += taken;
-            frames.extend(frame);
+        let mut input = &mut piece[..];
+        while let Some(frame) = decoder.decode(&mut input, &limits, &mut codec)? {
+            frames.push(frame);
         }
     }
     Ok(frames)

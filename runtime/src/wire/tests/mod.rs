@@ -31,16 +31,13 @@ fn decode(pieces: &[&[u8]], limits: &Limits) -> (Vec<Frame>, Option<(Fault, usiz
     for piece in pieces {
         let mut piece = piece.to_vec();
         given += piece.len();
-        let mut at = 0;
-        while at < piece.len() {
-            match decoder.decode(&mut piece[at..], limits, &mut None) {
-                Ok((taken, frame)) => {
-                    assert!(
-                        taken > 0 && (frame.is_some() || at + taken == piece.len()),
-                        "all is taken"
-                    );
-                    at += taken;
-                    frames.extend(frame);
+        let mut input = &mut piece[..];
+        loop {
+            match decoder.decode(&mut input, limits, &mut None) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => {
+                    assert!(input.is_empty(), "all is taken");
+                    break;
                 }
                 Err(violation) => {
                     let fault = match violation {

@@ -1,0 +1,56 @@
+//! How a connection's loop ends: with which close frame, and for which reason.
+
+use std::io;
+
+use super::Reason;
+use crate::wire::{Close, Violation};
+
+/// The end of the loop. Boxed: it comes once, and what succeeds is not to make room for it each time.
+pub(super) struct Ending(pub(super) Box<Last>);
+
+pub(super) struct Last {
+    /// The close frame to send, where there is one to send and somebody to send it to.
+    pub(super) close: Option<Close>,
+    pub(super) reason: Reason,
+}
+
+impl Ending {
+    pub(super) fn new(code: u16, reason: Reason) -> Self {
+        Self::with(Close::new(code, ""), reason)
+    }
+
+    pub(super) fn with(close: Close, reason: Reason) -> Self {
+        let close = Some(close);
+        Self(Box::new(Last { close, reason }))
+    }
+
+    pub(super) fn without_close(reason: Reason) -> Self {
+        Self(Box::new(Last { close: None, reason }))
+    }
+
+    pub(super) fn remote(close: Close) -> Self {
+        // The same code without the reason, as RFC 6455 §5.5.1 has it.
+        let echo = close.code.map_or_else(Close::default, |code| Close::new(code, ""));
+        Self::with(echo, Reason::Remote(close))
+    }
+
+    pub(super) fn crash(message: String) -> Self {
+        Self::new(1011, Reason::Crash(message))
+    }
+
+    pub(super) fn error(error: io::Error) -> Self {
+        Self::without_close(match error.kind() {
+            // The last one is a TLS stream's that ends without a word.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Reason::Closed,
+            _ => Reason::Error(error),
+        })
+    }
+
+    pub(super) fn violation(violation: Violation) -> Self {
+        match violation {
+            Violation::Protocol(why) => Self::new(1002, Reason::BadFrame(why)),
+            Violation::Encoding => Self::new(1007, Reason::BadEncoding),
+            Violation::Size => Self::new(1009, Reason::BadSize),
+        }
+    }
+}
