@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nova::App;
 use nova::prelude::*;
@@ -188,6 +189,38 @@ fn a_stream_that_is_cut_without_a_word_is_closed() {
         }
         assert_eq!(scene.journal.next(), "terminate Closed", "{over:?}");
     }
+}
+
+/// So much as `websocket.send_buffer` has it, twice, and one write more.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_kernel_holds_no_more_for_a_client_that_does_not_read_than_without_tls() {
+    use nova_tests::kernel::queues;
+
+    struct Flood;
+    impl WebSocketHandler for Flood {
+        async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+            Commands::send(Frame::binary(vec![0; 16 * 1024 * 1024]))
+        }
+    }
+    let project = Project::new().secure();
+    let server = project.serve(|| App::new(|| Routes::new().group(Group::new("/").ws("/ws", async || Flood))));
+    let (stream, _) = Client::new(&server, &[HTTP1]).try_connect().unwrap();
+    let own = stream.get_ref().0.local_addr().unwrap();
+    let connection = Connection::over(Waiting::new(stream));
+    let _socket = WebSocket::upgraded(connection, "/ws", &[], [frame(TEXT, "")]);
+    let held = || queues(server.address(), own).send;
+    let deadline = Instant::now() + PATIENCE;
+    let (mut most, mut still) = (0, 0);
+    // Full when it does not grow any more.
+    while most == 0 || still < 5 {
+        assert!(Instant::now() < deadline, "{most} bytes, and no end to it");
+        std::thread::sleep(Duration::from_millis(1));
+        let now = held();
+        still = if now > most { 0 } else { still + 1 };
+        most = most.max(now);
+    }
+    assert!(most <= 3 * 65_536, "{most} bytes");
 }
 
 #[test]
