@@ -15,6 +15,7 @@ mod frames;
 mod handshake;
 mod in_memory;
 mod log;
+mod metrics;
 mod middleware;
 mod pings;
 mod protocol;
