@@ -19,6 +19,7 @@ use super::mailbox::{Mailbox, Signals};
 use super::queue::Mail;
 use super::write::{write_close, write_slowly};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
+use crate::metrics::Connections;
 use crate::transport::Transport;
 use crate::unwind::caught;
 use crate::wire::{self, Codec, Decoder, Frame};
@@ -58,6 +59,7 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
+    metrics: Connections,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -80,7 +82,13 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        socket: Ended<M>,
+        limits: Limits,
+        codec: Option<Codec>,
+        metrics: Connections,
+    ) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -94,6 +102,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             mail_first: false,
             lends: false,
             called: 0,
+            metrics,
         }
     }
 
@@ -101,6 +110,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
+        self.metrics.opened();
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -124,6 +134,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             // What others have begun to write is ended before the close frame.
             self.take_back();
         }
+        self.metrics.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -218,6 +229,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 Ok(None) => return Ok(()),
                 Err(violation) => return Err(Ending::violation(violation)),
             };
+            self.metrics.received();
             match &frame {
                 Frame::Close(close) => return Err(Ending::remote(close.clone())),
                 Frame::Ping(payload) => {
@@ -271,7 +283,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        for _ in 0..self.mailbox.len() {
+        let waiting = self.mailbox.len();
+        self.metrics.waiting(waiting);
+        for _ in 0..waiting {
             match self.mailbox.try_next() {
                 Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
                 Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
@@ -335,6 +349,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        self.metrics.sent();
         let encoded = match &mut self.codec {
             Some(codec) => {
                 if self.output.capacity() == 0 {

@@ -18,6 +18,7 @@ mod http2_handshake;
 mod http2_websockets;
 mod in_memory;
 mod log;
+mod metrics;
 mod middleware;
 mod pings;
 mod protocol;
