@@ -60,10 +60,27 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
+//!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
+//!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
+//!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
+//!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
+//!   for `server.header_timeout`.
 //! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
 //!   application installs before it runs. See [below](#metrics).
+//! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler
+//!   to build. `server.tls.certificate` and `server.tls.key` name two PEM files; where they are set, TLS is all that the port
+//!   speaks. With `http2` a client may choose that (ALPN). The files are looked at every second: when they have changed and
+//!   then stood still, new connections are shown the new certificate, and the old ones go on. A pair that can't be used
+//!   is an error at start, and later one in the log while the pair before it stays in use. A handshake may take as long as
+//!   a request's head.
+//!
+//!   ```toml
+//!   [env.prod.server.tls]
+//!   certificate = "/etc/ssl/example.com/fullchain.pem"
+//!   key = "/etc/ssl/example.com/privkey.pem"
+//!   ```
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
-
 //!
 //! # Metrics
 //!

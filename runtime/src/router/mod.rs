@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request, State};
 use axum::handler::Handler as _;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, any, get};
+use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
 
@@ -131,8 +131,8 @@ impl<S> Default for Host<'_, S> {
 
 impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
     fn add(&mut self, resolved: Resolved<'a, S>) -> Result<(), RouteError> {
-        let methods = resolved.route.endpoint.methods();
-        self.claims.claim(methods, &resolved.path, resolved.route.place)?;
+        let claims = resolved.route.endpoint.claims();
+        self.claims.claim(claims, &resolved.path, resolved.route.place)?;
         self.paths.entry(resolved.path.clone()).or_default().push(resolved);
         Ok(())
     }
@@ -217,7 +217,12 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
                     connections: metrics::Connections::new(&path),
                     ..Settings::clone(&self.settings)
                 });
-                let endpoint = get(async move |State(state): State<S>, request: Request| {
+                // Over HTTP/2 a WebSocket begins with CONNECT.
+                let methods = match cfg!(feature = "http2") {
+                    true => MethodFilter::GET.or(MethodFilter::CONNECT),
+                    false => MethodFilter::GET,
+                };
+                let endpoint = on(methods, async move |State(state): State<S>, request: Request| {
                     let (parts, _) = request.into_parts();
                     answer(parts, state, Arc::clone(&settings)).await
                 });
