@@ -318,9 +318,15 @@ impl<M: Send + 'static> Mailbox<M> {
         let missed = now.saturating_sub(due).as_nanos() / period.as_nanos();
         let due = due.saturating_add(period.saturating_mul(u32::try_from(missed + 1).unwrap_or(u32::MAX)));
         let what = Due::Every(period, message, clone);
-        if let Some(timers) = &mut self.lock().timers {
-            timers.put_back(Entry { id, due, what });
-        }
+        let entry = Entry { id, due, what };
+        let mut state = self.lock();
+        let cancelled = match &mut state.timers {
+            Some(timers) => timers.put_back(entry),
+            None => Some(entry),
+        };
+        drop(state);
+        // Dropped here, where no lock is held: a message's destructor is the application's code.
+        drop(cancelled);
         self.wheel.hurry(self);
         Ok(Some(Info::Message(copy)))
     }
@@ -441,7 +447,11 @@ impl<M> State<M> {
 
 impl<M: Send + 'static> Cancel for Mailbox<M> {
     fn cancel(&self, id: u64) -> bool {
-        self.lock().timers.as_mut().is_some_and(|timers| timers.cancel(id))
+        let mut state = self.lock();
+        let cancelled = state.timers.as_mut().map(|timers| timers.cancel(id));
+        drop(state);
+        // Its message is dropped here, where no lock is held.
+        cancelled.is_some_and(|(was_set, _message)| was_set)
     }
 }
 
