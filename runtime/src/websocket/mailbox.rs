@@ -355,7 +355,12 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.idle || self.draining || self.timers
+        self.overflowed || self.draining || self.is_visited()
+    }
+
+    /// Whether the wheel has come, and the connection has not heard of it yet.
+    fn is_visited(self) -> bool {
+        self.idle || self.timers
     }
 }
 
@@ -376,15 +381,19 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
     fn due(&self) -> Option<Duration> {
         let received = self.received();
         let state = self.lock();
-        // What has been signalled is not signalled again before it was heard.
-        let heard = !(state.signals.idle || state.signals.timers);
-        (heard && !state.signals.ended).then(|| state.next_due(received))
+        // What has been signalled is not signalled again before it was heard. It stays in the wheel all the same, where the
+        // end of the server finds it.
+        let due = match state.signals.is_visited() {
+            true => Duration::MAX,
+            false => state.next_due(received),
+        };
+        (!state.signals.ended).then_some(due)
     }
 
     fn visit(&self, now: Duration) {
         let received = self.received();
         let mut state = self.lock();
-        if state.next_due(received) <= now {
+        if !state.signals.is_visited() && state.next_due(received) <= now {
             let is_idle = state.idle_at(received) <= now;
             state.signals.idle |= is_idle;
             state.signals.timers |= !is_idle;
