@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt as _;
 
+use super::host::name_host;
 use super::{Application, Served, last_request};
 use crate::transport::{Connection, Successor};
 
@@ -40,11 +42,14 @@ where
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(upgrades.clone());
-        let response = service.clone().oneshot(request);
+        let response = name_host(&mut request).then(|| service.clone().oneshot(request));
         let phase = phase.clone();
         let upgrades = upgrades.clone();
         Box::pin(async move {
-            let mut response = response.await?;
+            let mut response = match response {
+                Some(response) => response.await?,
+                None => StatusCode::BAD_REQUEST.into_response(),
+            };
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // A middleware may have taken the upgrade back.
                 drop(upgrades.take_successor());
@@ -85,7 +90,7 @@ mod tests {
     use std::task::{Context, Poll};
 
     use axum::extract::Request;
-    use axum::response::{IntoResponse as _, Response};
+    use axum::response::Response;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
 
     use super::*;

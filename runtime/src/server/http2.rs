@@ -11,10 +11,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::rt::Executor;
@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
+use super::host::name_host;
 use super::{Application, Served, last_request};
 use crate::lifecycle::Lifecycle;
 use crate::transport::{self, Duplex, Stream, Successor, Transport};
@@ -142,23 +143,6 @@ async fn answer<T: Application>(
         spawner.spawn(go_on(upgrade, sending, successor, lifecycle));
     }
     response
-}
-
-/// Gives a request the header `host` that it would have had in HTTP/1, where `:authority` stands in its place: everything
-/// that reads it finds it there. Says whether the two agree (RFC 9113 §8.3.1).
-fn name_host(request: &mut Request) -> bool {
-    let Some(authority) = request.uri().authority() else {
-        return true;
-    };
-    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
-        return false;
-    };
-    let mut named = request.headers().get_all(header::HOST).into_iter().peekable();
-    if named.peek().is_some() {
-        return named.all(|named| named.as_bytes().eq_ignore_ascii_case(host.as_bytes()));
-    }
-    request.headers_mut().insert(header::HOST, host);
-    true
 }
 
 /// Goes on with a stream once its response has been sent: as the WebSocket, and as what sends its bytes.

@@ -89,6 +89,15 @@ fn the_authority_is_the_host() {
         let request = own().header("host", host).body(()).unwrap();
         assert_eq!(client.send(request, true).response().unwrap().status, status, "{host}");
     }
+    // Without an authority there is one header at most.
+    for (hosts, status) in [(&["a.example"][..], 200), (&["a.example", "b.example"], 400)] {
+        let request = nova::http::Request::get("/own");
+        let request = hosts
+            .iter()
+            .fold(request, |request, host| request.header("host", *host));
+        let response = client.send(request.body(()).unwrap(), true).response().unwrap();
+        assert_eq!(response.status, status, "{hosts:?}");
+    }
 }
 
 /// Sends bytes one by one, and gives the first ones that come back.
