@@ -148,8 +148,9 @@ async fn answer<T: Application>(
 /// Goes on with a stream once its response has been sent: as the WebSocket, and as what sends its bytes.
 async fn go_on(upgrade: OnUpgrade, sending: oneshot::Receiver<Sending>, successor: Successor, lifecycle: Lifecycle) {
     let (Ok(stream), Ok(Sending(sending))) = (upgrade.await, sending.await) else {
-        tracing::debug!("a WebSocket's stream ended before it began");
-        return;
+        // What was accepted goes on all the same: it is to see the end itself.
+        let gone = Stream::Boxed(Box::new(tokio::io::empty()));
+        return successor(Transport::new(gone, None, lifecycle.alive()), Bytes::new()).await;
     };
     let stream = Stream::Boxed(Box::new(WebSocketStream(TokioIo::new(stream))));
     let mut websocket = successor(Transport::new(stream, None, lifecycle.alive()), Bytes::new());
