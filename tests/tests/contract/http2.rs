@@ -340,3 +340,15 @@ fn a_connection_that_says_nothing_more_does_not_hold_the_end() {
     process.signal("TERM");
     assert_eq!(process.end().code(), Some(0));
 }
+
+#[test]
+fn a_connect_to_somewhere_else_is_refused() {
+    let server = plain_server();
+    let mut over_http1 = server.connect();
+    over_http1.send("CONNECT b.example:80 HTTP/1.1\r\nhost: b.example:80\r\n\r\n");
+    assert_eq!(over_http1.response("GET").status, 404);
+    let mut client = open(&server);
+    let request = nova::http::Request::connect("b.example:80").body(()).unwrap();
+    assert_eq!(client.send(request, true).response().unwrap().status, 404);
+    assert_eq!(client.get("/").text(), "here");
+}
