@@ -15,8 +15,8 @@ use super::mailbox::Mailbox;
 use crate::transport::Transport;
 use crate::wire::{self, Close};
 
-/// How long a client that does not read is waited for when its connection is to end.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+/// How long a client that does not read is waited for when its connection is to end: whatever is written to it then.
+pub(super) const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
 /// peer has a last second to take what is begun, so that a close frame can follow it.

@@ -217,6 +217,23 @@ fn the_end_is_heard_by_a_connection_that_writes_slowly_whatever_else_it_is_told(
 }
 
 #[test]
+fn the_end_waits_a_second_for_a_peer_that_takes_no_close() {
+    run_paused(async {
+        let stage = Stage::default();
+        let app = stage.app();
+        let mut client = app.websocket("/").link(Link::new().window(10)).await;
+        // The whole frame, and nothing after it.
+        client.send("send 8");
+        sleep(millis(1)).await;
+        let begun = Instant::now();
+        app.shut_down().await;
+        let took = begun.elapsed().as_millis();
+        assert!((1000..1100).contains(&took), "{took}");
+        assert_eq!(stage.noted(), ["Text(\"send 8\")", "terminate Shutdown"]);
+    });
+}
+
+#[test]
 fn a_peer_that_does_not_hang_up_is_lingered_for_a_second() {
     run_paused(async {
         let stage = Stage::default();
