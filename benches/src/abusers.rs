@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::{Result, client};
 
@@ -121,6 +123,13 @@ impl Abusers {
                 half.write_all(&payload)?;
             }
             half.set_nonblocking(true)?;
+        }
+        if kind == Kind::Stalled {
+            // More than they are sent before they are held up, and less than they are cut off for.
+            for _ in 0..300 {
+                crowd[0].write_all(&payload)?;
+                sleep(Duration::from_millis(1));
+            }
         }
         Ok(Self {
             kind,

@@ -54,6 +54,8 @@ struct State<M> {
     queue: Queue<M>,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
+    /// Whether it waits for what is urgent alone, as it does while a peer does not read: mail would wake it in vain.
+    is_writing: bool,
     /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
@@ -91,6 +93,7 @@ impl<M: Send + 'static> Mailbox<M> {
             state: Mutex::new(State {
                 queue: Queue::new(bounds.max_queue_size, bounds.overflow),
                 waker: None,
+                is_writing: false,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
@@ -157,6 +160,7 @@ impl<M: Send + 'static> Mailbox<M> {
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
+        state.is_writing = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
@@ -172,6 +176,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
+            state.is_writing = true;
             Poll::Pending
         })
         .await
@@ -199,7 +204,9 @@ impl<M: Send + 'static> Mailbox<M> {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
-        wake(state);
+        if !state.is_writing {
+            wake(state);
+        }
         Ok(())
     }
 
@@ -347,7 +354,9 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
         }
         let has_room = state.queue.push_broadcast(message);
         state.signals.overflowed |= !has_room && state.queue.overflow() == Overflow::Close;
-        wake(state);
+        if !state.is_writing || state.signals.overflowed {
+            wake(state);
+        }
         has_room
     }
 }
