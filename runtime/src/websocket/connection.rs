@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::buffer;
 use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
 use super::mailbox::{Mailbox, Signals};
-use super::write::{write_close, write_slowly};
+use super::write::{flush, write_close, write_now};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::transport::Transport;
 use crate::unwind::caught;
@@ -142,20 +142,16 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn turn(&mut self, transport: &mut Transport, event: Event) -> Result<(), Ending> {
         match event {
             Event::Begin(read_ahead) => Box::pin(self.begin(transport, read_ahead)).await?,
-            Event::Read(mut buffer, length) => {
-                let read = self.read(transport, &mut buffer[..length]).await;
-                buffer::give_back_input(buffer);
-                read?;
-            }
+            Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
-        self.flush(transport).await
+        flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout).await
     }
 
     /// What `init` sent to itself comes before any frame, even one that came with the handshake.
     async fn begin(&mut self, transport: &mut Transport, read_ahead: Bytes) -> Result<(), Ending> {
         self.messages(transport).await?;
-        self.input(transport, &mut Vec::from(read_ahead)).await
+        self.rest(transport, read_ahead.into()).await
     }
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
@@ -191,35 +187,89 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Handles every frame that a read completes.
-    async fn read(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
-        if input.is_empty() {
+    async fn read(&mut self, transport: &mut Transport, buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+        if length == 0 {
+            buffer::give_back_input(buffer);
             return Err(Ending::without_close(Reason::Closed));
         }
         self.mailbox.received_now();
-        self.input(transport, input).await
+        self.input(transport, buffer, length).await
     }
 
-    async fn input(&mut self, transport: &mut Transport, mut input: &mut [u8]) -> Result<(), Ending> {
-        loop {
+    /// Handles what is in the worker's buffer for as long as nothing has to be waited for. Then what is left moves to a
+    /// buffer of its size: many connections may wait, and the worker has one buffer.
+    async fn input(&mut self, transport: &mut Transport, mut buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+        let mut input = &mut buffer[..length];
+        let (commands, rest) = loop {
             let frame = match self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
-                Err(violation) => return Err(Ending::violation(violation)),
-            };
-            match &frame {
-                Frame::Close(close) => return Err(Ending::remote(close.clone())),
-                Frame::Ping(payload) => {
-                    // On its way before the handler sees the ping, which may take its time.
-                    self.send(&Frame::Pong(payload.clone()))?;
-                    self.flush(transport).await?;
+                Ok(None) => {
+                    buffer::give_back_input(buffer);
+                    return Ok(());
                 }
-                _ => {}
+                Err(violation) => {
+                    buffer::give_back_input(buffer);
+                    return Err(Ending::violation(violation));
+                }
+            };
+            if let Err(ending) = self.answer(&frame) {
+                buffer::give_back_input(buffer);
+                return Err(ending);
             }
-            let commands = self.handler.handle(frame, &self.socket.0).await;
-            self.obey(&commands)?;
+            let commands = {
+                let mut handled = pin!(self.handler.handle(frame, &self.socket.0));
+                match poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
+                    Poll::Ready(commands) => commands,
+                    Poll::Pending => {
+                        let rest = input.to_vec();
+                        buffer::give_back_input(buffer);
+                        let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
+                        break (Box::pin(both(handled, write)).await, rest);
+                    }
+                }
+            };
+            if let Err(ending) = self.obey(&commands) {
+                buffer::give_back_input(buffer);
+                return Err(ending);
+            }
+            if self.is_turn_over() {
+                let written = write_now(&mut self.output, transport).await;
+                if !matches!(written, Ok(true)) || self.called >= TURN {
+                    let rest = input.to_vec();
+                    buffer::give_back_input(buffer);
+                    break (written.map(|_| Commands::none()), rest);
+                }
+            }
+        };
+        self.obey(&commands?)?;
+        Box::pin(self.rest(transport, rest)).await
+    }
+
+    /// Handles what is in a buffer of the connection's own.
+    async fn rest(&mut self, transport: &mut Transport, mut rest: Vec<u8>) -> Result<(), Ending> {
+        let mut input = &mut rest[..];
+        loop {
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
+            let decoded = self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec);
+            let Some(frame) = decoded.map_err(Ending::violation)? else {
+                return Ok(());
+            };
+            self.answer(&frame)?;
+            let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
+            let commands = call(self.handler.handle(frame, &self.socket.0), write).await?;
+            self.obey(&commands)?;
+        }
+    }
+
+    /// Answers what is to be answered before the handler sees it. Should the handler take its time, then the answer is
+    /// written meanwhile.
+    fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
+        match frame {
+            Frame::Close(close) => Err(Ending::remote(close.clone())),
+            Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone())),
+            _ => Ok(()),
         }
     }
 
@@ -245,7 +295,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 .take_due(now)
                 .map_err(|panic| Ending::crash(panic.to_string()))?
             {
-                self.info(info).await?;
+                self.info(transport, info).await?;
                 if self.is_turn_over() {
                     self.give_way(transport).await?;
                 }
@@ -263,7 +313,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             let Some(info) = self.mailbox.try_next() else {
                 break;
             };
-            self.info(info).await?;
+            self.info(transport, info).await?;
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
@@ -272,14 +322,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Whether others want room: in the output, or on the worker.
-    fn is_turn_over(&mut self) -> bool {
-        self.called += 1;
+    fn is_turn_over(&self) -> bool {
         self.called >= TURN || self.output.len() >= WRITE_SIZE
     }
 
     /// Leaves room for others.
     async fn give_way(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        self.flush(transport).await?;
+        flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout).await?;
         if self.called >= TURN {
             self.called = 0;
             yield_now().await;
@@ -287,13 +336,15 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         Ok(())
     }
 
-    async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
-        let commands = self.handler.info(info, &self.socket.0).await;
+    async fn info(&mut self, transport: &mut Transport, info: Info<M>) -> Result<(), Ending> {
+        let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
+        let commands = call(self.handler.info(info, &self.socket.0), write).await?;
         self.obey(&commands)
     }
 
     /// Every callback passes through here.
     fn obey(&mut self, commands: &Commands) -> Result<(), Ending> {
+        self.called += 1;
         if let Some(receives) = commands.receives {
             self.receives = receives;
         }
@@ -329,24 +380,27 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         };
         encoded.map_err(|why| Ending::crash(why.to_owned()))
     }
+}
 
-    /// Writes what has been sent, in one write where the kernel takes it.
-    async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        if self.output.capacity() == 0 {
-            return Ok(());
-        }
-        let mut output = std::mem::take(&mut self.output);
-        let mut left = &output[..];
-        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
-        // A peer that does not read keeps what it is sent, and not the room that the worker has.
-        let left = left.to_vec();
-        output.clear();
-        buffer::give_back(output);
-        match written {
-            Poll::Ready(written) => written.map_err(Ending::error),
-            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await,
-        }
+/// Waits for a callback. Should it take its time, then what was sent before is written meanwhile.
+async fn call(
+    callback: impl Future<Output = Commands>,
+    write: impl Future<Output = Result<(), Ending>>,
+) -> Result<Commands, Ending> {
+    let mut callback = pin!(callback);
+    match poll_fn(|context| Poll::Ready(callback.as_mut().poll(context))).await {
+        Poll::Ready(commands) => Ok(commands),
+        Poll::Pending => Box::pin(both(callback, write)).await,
     }
+}
+
+/// Waits for both: a callback is finished even where the peer is gone.
+async fn both(
+    callback: impl Future<Output = Commands>,
+    write: impl Future<Output = Result<(), Ending>>,
+) -> Result<Commands, Ending> {
+    let (commands, written) = tokio::join!(callback, write);
+    written.map(|()| commands)
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {
