@@ -26,6 +26,8 @@ use crate::wire::{self, Codec, Decoder, Frame};
 const WRITE_SIZE: usize = 64 * 1024;
 /// After so many callbacks other connections of the worker have their turn.
 const TURN: u32 = 256;
+/// Reading so much counts as one.
+const BYTES_LIKE_A_CALLBACK: usize = 2048;
 /// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
 /// connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -156,6 +158,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
     fn wait(&mut self, transport: &mut Transport, context: &mut Context<'_>) -> Poll<Result<Event, Ending>> {
+        if self.called >= TURN {
+            self.called = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mail_first = std::mem::take(&mut self.mail_first);
         if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
             // Whether it is idle can only be said when there is nothing to read: the next turn will.
@@ -193,7 +200,10 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             return Err(Ending::without_close(Reason::Closed));
         }
         self.mailbox.received_now();
-        self.input(transport, buffer, length).await
+        self.input(transport, buffer, length).await?;
+        // Whatever is in it, much that was read is work like many callbacks.
+        self.called += u32::try_from(length / BYTES_LIKE_A_CALLBACK).unwrap_or(TURN);
+        Ok(())
     }
 
     /// Handles what is in the worker's buffer for as long as nothing has to be waited for. Then what is left moves to a
