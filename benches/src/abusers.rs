@@ -84,12 +84,10 @@ impl Kind {
             Self::Halves => 0,
             // Delivered to each of them.
             Self::Stalled => 100,
-            // 2,000 pings each.
-            Self::Pings => 50,
+            // 2,000 pings or a megabyte each.
+            Self::Pings | Self::Large => 50,
             // A connection and 200,000 frames.
             Self::Fragments => 20,
-            // A megabyte each.
-            Self::Large => 50,
         }
     }
 }
@@ -114,8 +112,8 @@ impl Abusers {
             Kind::Pings => masked(0x89, &[]).repeat(2000),
             Kind::Stalled => masked(0x82, &[0; 1024]),
             Kind::Fragments => [begun(0x02), begun(0x00).repeat(200_000)].concat(),
-            Kind::Halves => masked(0x82, &[0; 16_000])[..8000].to_vec(),
-            Kind::Large => masked(0x82, &[0; 1_000_000]),
+            Kind::Halves => masked(0x82, &vec![0; 16_000])[..8000].to_vec(),
+            Kind::Large => masked(0x82, &vec![0; 1_000_000]),
             Kind::Handshakes | Kind::Churn => Vec::new(),
         };
         for half in &mut crowd {
