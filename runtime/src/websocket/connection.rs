@@ -159,6 +159,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
     fn wait(&mut self, transport: &mut Transport, context: &mut Context<'_>) -> Poll<Result<Event, Ending>> {
         if self.called >= TURN {
+            // Others have theirs, while nothing of the worker's is held.
             self.called = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
