@@ -60,6 +60,28 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
+//!   application installs before it runs. See [below](#metrics).
+//! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
+
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, and a recorder such as that of `metrics-exporter-prometheus`:
+//!
+//! | name | what | labels |
+//! |---|---|---|
+//! | `nova_http_requests_total` | requests that were answered | `route`, `status` |
+//! | `nova_http_request_seconds` | how long that took, from security to the response | `route` |
+//! | `nova_websocket_connections` | connections that are open | `route` |
+//! | `nova_websocket_received_total`, `nova_websocket_sent_total` | frames, as handlers see them | `route` |
+//! | `nova_websocket_queue_messages` | how many messages wait when a connection comes to handle them | `route` |
+//! | `nova_websocket_closed_total` | connections that have ended | `route`, `reason` |
+//! | `nova_broadcasts_total` | broadcasts that were sent on this node | |
+//! | `nova_broadcasts_delivered_total`, `nova_broadcasts_missed_total` | members that they went to, and did not | |
+//!
+//! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
+//! for a scrape unless the application makes it.
 
 pub mod prelude;
 pub mod testing;
@@ -112,6 +134,11 @@ pub use environment::Environment;
 mod error;
 pub use error::{Error, Result};
 mod lifecycle;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "without_metrics.rs"]
+mod metrics;
 mod negotiate;
 mod telemetry;
 mod transport;

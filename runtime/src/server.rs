@@ -66,6 +66,12 @@ impl Default for ServerOptions {
     }
 }
 
+impl ServerOptions {
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        Duration::from_secs(self.shutdown_timeout)
+    }
+}
+
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
@@ -118,15 +124,20 @@ where
         ))));
     }
     wheel.drain().await;
-    Remaining {
-        connections,
-        _clock: clock,
-        ended,
-        deadline: Duration::from_secs(options.shutdown_timeout),
-    }
+    Remaining::new(connections, clock, ended, options.shutdown_timeout())
 }
 
 impl Remaining {
+    /// What is left of a server that served these connections by this clock, and may take so long to end.
+    pub(crate) fn new(connections: JoinSet<()>, clock: JoinSet<()>, ended: Ended, deadline: Duration) -> Self {
+        Self {
+            connections,
+            _clock: clock,
+            ended,
+            deadline,
+        }
+    }
+
     /// Waits until everything has ended, or the deadline for that has come.
     pub(crate) async fn end(mut self) {
         let all_ended = async {

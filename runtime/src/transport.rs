@@ -1,7 +1,8 @@
 //! A connection's stream of bytes, with what lives exactly as long as it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
+use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -28,6 +29,8 @@ pub(crate) struct Transport {
 pub(crate) enum Stream {
     /// The common case, which costs nothing beside the socket.
     Tcp(TcpStream),
+    /// The same, for several to write to.
+    Shared(Arc<TcpStream>),
     /// Anything else: a stream that is encrypted, one of several on a connection, or none of the kernel's.
     Boxed(Box<dyn Duplex>),
 }
@@ -41,6 +44,7 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(stream) => stream.fmt(f),
+            Self::Shared(stream) => stream.fmt(f),
             Self::Boxed(_) => f.write_str("Boxed(..)"),
         }
     }
@@ -56,6 +60,21 @@ impl Transport {
         }
     }
 
+    /// Shares the TCP stream, for others to write to; `None` where it is another kind of stream. Who writes when is theirs to
+    /// agree on.
+    pub(crate) fn share(&mut self) -> Option<Arc<TcpStream>> {
+        // Something to be in its place for the moment, which takes no memory.
+        let nothing = Stream::Boxed(Box::new(tokio::io::empty()));
+        self.stream = match std::mem::replace(&mut self.stream, nothing) {
+            Stream::Tcp(stream) => Stream::Shared(Arc::new(stream)),
+            other => other,
+        };
+        match &self.stream {
+            Stream::Shared(stream) => Some(Arc::clone(stream)),
+            _ => None,
+        }
+    }
+
     /// Bounds what the kernel holds of what is sent and of what is received, in bytes: Linux takes twice as many, for what it
     /// adds. Where there is no number it goes on as it likes. Only a socket of its own has buffers of its own.
     pub(crate) fn bound_buffers(&self, [send, receive]: [Option<NonZeroUsize>; 2]) -> io::Result<()> {
@@ -65,13 +84,6 @@ impl Transport {
         let socket = SockRef::from(stream);
         send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get()))?;
         receive.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes.get()))
-    }
-
-    fn stream(&mut self) -> Pin<&mut dyn Duplex> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => Pin::new(stream),
-            Stream::Boxed(stream) => Pin::new(stream),
-        }
     }
 
     /// Writes and flushes as much as is taken now, and leaves in `bytes` what was not. Ready when that is nothing.
@@ -87,10 +99,47 @@ impl Transport {
     }
 }
 
+/// As `TcpStream::poll_read` does it: what does not fill the buffer was all there is, and the kernel is not asked again
+/// before it says that there is more.
+fn poll_read_shared(stream: &TcpStream, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        let room = buf.initialize_unfilled();
+        let mut read = 0;
+        let result = stream.try_io(Interest::READABLE, || {
+            read = (&*SockRef::from(stream)).read(room)?;
+            if 0 < read && read < room.len() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        });
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && read == 0 => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            _ => {
+                buf.advance(read);
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+fn poll_write_shared(stream: &TcpStream, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_write(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return Poll::Ready(written),
+        }
+    }
+}
+
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Shared(stream) => poll_read_shared(stream, cx, buf),
             Stream::Boxed(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
@@ -100,6 +149,7 @@ impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Shared(stream) => poll_write_shared(stream, cx, buf),
             Stream::Boxed(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -109,22 +159,40 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(cx, bufs)
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            // A connection that is shared is HTTP's no more, and has what it writes in one piece.
+            Stream::Shared(stream) => poll_write_shared(stream, cx, bufs.first().map_or(&[], |buf| buf)),
+            Stream::Boxed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
             Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Shared(_) => false,
             Stream::Boxed(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(cx)
+        match &mut self.stream {
+            // What is written is the kernel's.
+            Stream::Tcp(_) | Stream::Shared(_) => Poll::Ready(Ok(())),
+            Stream::Boxed(stream) => Pin::new(stream).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(cx)
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Shared(stream) => Poll::Ready(match SockRef::from(&**stream).shutdown(Shutdown::Write) {
+                // The peer has ended it: there is nothing left to end, as with a stream that is not shared.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                ended => ended,
+            }),
+            Stream::Boxed(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 

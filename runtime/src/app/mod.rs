@@ -22,6 +22,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fallback::{Fallback, Invalid};
 use crate::lifecycle::{Ended, Lifecycle};
+use crate::metrics;
 use crate::pubsub::PubSub;
 use crate::registry::{Registry, Replying, RequestContext, builtin};
 use crate::reply::Kind;
@@ -309,6 +310,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
+            connections: metrics::Connections::default(),
             wheel: wheel.clone(),
             console: environment.is_dev().then_some(dev::console),
         };

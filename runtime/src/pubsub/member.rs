@@ -2,13 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
+use super::channel::{Channel, Seat};
 use super::{Message, PubSub, SubscriberId};
 use crate::wire::Text;
+
+/// The most channels that one subscriber is in, which the memory of a node has to bear.
+const CHANNELS: usize = 10_000;
 
 /// Where a member's messages go: the mailbox of a connection, or the queue of a subscription.
 pub(crate) trait Deliver: Send + Sync {
     /// Queues a message. Never waits: when there is no room, the queue's policy is applied and this is `false`.
     fn deliver(&self, message: &Arc<Message>) -> bool;
+
+    /// Takes messages straight to the client, whose frames are these. Never waits: what the kernel does not take is queued.
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes);
 }
 
 /// A subscriber: its name, and the channels it is in.
@@ -21,8 +30,8 @@ pub(crate) struct Membership {
 
 #[derive(Default)]
 struct Channels {
-    /// Sorted: most are in one channel or a few.
-    names: Vec<Text>,
+    /// Sorted by name: most are in one channel or a few.
+    seats: Vec<(Arc<Channel>, Seat)>,
     /// Nothing is joined any more.
     ended: bool,
 }
@@ -45,40 +54,51 @@ impl Membership {
     }
 
     /// Says whether it was not a member before. After the end it is `false`.
-    pub(crate) fn join(&self, channel: Text, queue: Arc<dyn Deliver>) -> bool {
+    pub(crate) fn join(&self, channel: &Text, queue: &Arc<dyn Deliver>, forwarded: bool) -> bool {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if channels.ended {
             return false;
         }
-        let Err(place) = channels.names.binary_search(&channel) else {
+        let Err(place) = channels.find(channel) else {
             return false;
         };
-        if channels.names.is_empty() {
-            channels.names.reserve_exact(1);
+        if channels.seats.len() >= CHANNELS {
+            tracing::warn!(subscriber = %self.id, "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
+            return false;
         }
-        // The channel's own name, which its members share.
-        let name = self.pubsub.add(channel, self.id, queue);
-        channels.names.insert(place, name);
+        if channels.seats.is_empty() {
+            channels.seats.reserve_exact(1);
+        }
+        let seat = self.pubsub.0.channels.add(channel, self.id, queue, forwarded);
+        channels.seats.insert(place, seat);
         true
     }
 
     /// Says whether it was a member.
     pub(crate) fn leave(&self, channel: &str) -> bool {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(place) = channels.names.binary_search_by(|name| name.as_str().cmp(channel)) else {
+        let Ok(place) = channels.find(channel) else {
             return false;
         };
-        channels.names.remove(place);
-        self.pubsub.remove(channel, self.id)
+        let (channel, seat) = channels.seats.remove(place);
+        self.pubsub.0.channels.remove(&channel, seat);
+        true
     }
 
     /// Leaves every channel, and joins none from now on.
     pub(crate) fn end(&self) {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         channels.ended = true;
-        for channel in std::mem::take(&mut channels.names) {
-            self.pubsub.remove(&channel, self.id);
+        for (channel, seat) in std::mem::take(&mut channels.seats) {
+            self.pubsub.0.channels.remove(&channel, seat);
         }
+    }
+}
+
+impl Channels {
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.seats
+            .binary_search_by(|(channel, _)| channel.name().as_str().cmp(name))
     }
 }
 

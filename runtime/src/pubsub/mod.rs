@@ -3,18 +3,25 @@
 //! A channel is a string. It is made by the first to join it and gone with the last member. A message reaches every
 //! member at the time of the broadcast, the sender included, in the order in which one sender sent to one channel.
 //!
-//! Within one process no configuration is needed, and a broadcast is delivered to all members before it returns.
+//! Within one process no configuration is needed. A broadcast is in the queues of its members when it returns, where they
+//! are at most 256; a task of the channel's takes it to more, and straight to the clients of those that
+//! [`forward`](crate::Socket::forward), in the same order. For that task 4,096 messages and 4 MiB of them wait at most: a
+//! broadcast beyond them reaches none of those members, and [`Outcome::missed`] says so.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use self::table::Table;
+use crate::metrics::Broadcasts;
 use crate::wire::Text;
 
+mod channel;
+mod fan_out;
 mod member;
 mod message;
 mod subscription;
+mod table;
 
 pub(crate) use member::{Deliver, Membership};
 pub use message::{Message, Payload};
@@ -39,12 +46,9 @@ pub struct PubSub(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     last_id: AtomicU64,
-    /// Held for reading while a message is put into its members' queues, and for writing by joins and leaves. Nothing
-    /// waits under it: a full queue refuses.
-    channels: RwLock<HashMap<Text, Members>>,
+    channels: Table,
+    metrics: Broadcasts,
 }
-
-type Members = HashMap<SubscriberId, Arc<dyn Deliver>>;
 
 /// Names a subscriber: a connection or a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,8 +58,11 @@ pub struct SubscriberId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// How many members on this node have it in their queues.
+    /// How many members on this node have it in their queues, or will have.
     pub local: usize,
+    /// How many members on this node will not: their queues are full, or so many broadcasts to this channel are on their
+    /// way that it is overloaded.
+    pub missed: usize,
     /// Whether it left the node.
     pub cluster: Cluster,
 }
@@ -128,62 +135,37 @@ impl PubSub {
 
     /// The members of a channel on this node.
     pub fn local_members(&self, channel: &str) -> Vec<SubscriberId> {
-        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
-        channels
-            .get(channel)
-            .map_or_else(Vec::new, |members| members.keys().copied().collect())
+        let channel = self.0.channels.find(channel);
+        channel.map_or_else(Vec::new, |channel| channel.lock().ids().collect())
     }
 
     /// Delivers to all members on this node but `except`.
     pub(crate) fn deliver(&self, message: Message, except: Option<SubscriberId>) -> Outcome {
-        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
-        let mut local = 0;
-        if let Some(members) = channels.get(&*message.channel) {
-            let message = Arc::new(message);
-            for (id, member) in members {
-                if Some(*id) != except && member.deliver(&message) {
-                    local += 1;
-                }
+        let mut outcome = Outcome {
+            local: 0,
+            missed: 0,
+            cluster: Cluster::Local,
+        };
+        if let Some(channel) = self.0.channels.find(&message.channel) {
+            let sent = channel.send(message, except, fan_out::can_start);
+            (outcome.local, outcome.missed) = (sent.to, sent.missed);
+            if sent.needs_task {
+                fan_out::start(channel);
             }
         }
-        Outcome {
-            local,
-            cluster: Cluster::Local,
-        }
+        self.0.metrics.sent(outcome.local, outcome.missed);
+        outcome
     }
 
     fn next_id(&self) -> SubscriberId {
         SubscriberId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
-
-    /// Adds a member, and gives the channel's name as all its members have it.
-    fn add(&self, channel: Text, id: SubscriberId, member: Arc<dyn Deliver>) -> Text {
-        let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
-        let channel = channels.entry(channel);
-        let name = channel.key().clone();
-        channel.or_default().insert(id, member);
-        name
-    }
-
-    /// Says whether it was a member.
-    fn remove(&self, channel: &str, id: SubscriberId) -> bool {
-        let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(members) = channels.get_mut(channel) else {
-            return false;
-        };
-        let was_member = members.remove(&id).is_some();
-        if members.is_empty() {
-            channels.remove(channel);
-        }
-        was_member
-    }
 }
 
 impl fmt::Debug for PubSub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("PubSub")
-            .field("channels", &channels.len())
+            .field("channels", &self.0.channels.len())
             .finish_non_exhaustive()
     }
 }
@@ -210,7 +192,7 @@ mod tests {
         assert!(!first.leave("a"), "leave says whether it was a member");
         drop(second);
         assert!(pubsub.members("a").is_empty());
-        assert!(pubsub.0.channels.read().unwrap().is_empty());
+        assert_eq!(pubsub.0.channels.len(), 0);
     }
 
     #[test]

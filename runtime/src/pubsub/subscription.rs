@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::member::{Deliver, Membership};
@@ -55,8 +56,8 @@ impl Subscription {
 
     /// Joins one more channel. Says whether it was not a member before.
     pub fn join(&self, channel: impl Into<Text>) -> bool {
-        self.membership
-            .join(channel.into(), Arc::clone(&self.queue) as Arc<dyn Deliver>)
+        let queue = Arc::clone(&self.queue) as Arc<dyn Deliver>;
+        self.membership.join(&channel.into(), &queue, false)
     }
 
     /// Leaves a channel. Says whether it was a member.
@@ -98,6 +99,13 @@ impl Deliver for Queue {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
         queued
+    }
+
+    fn forward(&self, messages: &[Arc<Message>], _frames: &Bytes) {
+        // A task has no client: it is told.
+        for message in messages {
+            self.deliver(message);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::pubsub::PubSub;
-use crate::websocket::{self, Bounds, Info, NoMessage, Socket};
+use crate::websocket::{self, Bounds, Info, Mail, NoMessage, Socket};
 use crate::wheel::Wheel;
 
 /// What a handler's connection would receive.
@@ -59,7 +59,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 self.mailbox.heard();
                 if let Some(info) = due
                     .unwrap_or_else(|panic| panic!("{panic}"))
-                    .or_else(|| self.mailbox.try_next())
+                    .or_else(|| self.mailbox.try_next().and_then(info))
                 {
                     return info;
                 }
@@ -67,10 +67,20 @@ impl<M: Send + 'static> Mailbox<M> {
             }
         };
         tokio::select! {
+            biased;
             info = arrival => Some(info),
             () = self.wheel.turn() => None,
             () = sleep(PATIENCE) => None,
         }
+    }
+}
+
+/// What goes straight to the client is found with the rest: there is no client here to see it.
+fn info<M>(mail: Mail<M>) -> Option<Info<M>> {
+    match mail {
+        Mail::Broadcast(message) | Mail::Forwarded(message) => Some(Info::Broadcast(Arc::unwrap_or_clone(message))),
+        Mail::Message(message) => Some(Info::Message(message)),
+        Mail::Rest(_) => None,
     }
 }
 

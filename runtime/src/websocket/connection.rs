@@ -16,10 +16,12 @@ use super::buffer;
 use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
 use super::mailbox::{Mailbox, Signals};
-use super::write::{flush, write_close, write_now};
+use super::queue::Mail;
+use super::write::{begin_with, filled, flush, take_back, write_close, write_now};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
+use crate::metrics::Connections;
 use crate::transport::Transport;
-use crate::unwind::caught;
+use crate::unwind::{Panic, caught};
 use crate::wire::{self, Codec, Decoder, Frame};
 
 /// When so much is to be written, it is written before more frames are handled.
@@ -55,8 +57,11 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     receives: bool,
     /// Whether the mailbox comes before the socket: they take turns.
     mail_first: bool,
+    /// Whether others may write to the stream between two of the connection's own writes.
+    lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
+    metrics: Connections,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -79,7 +84,13 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        socket: Ended<M>,
+        limits: Limits,
+        codec: Option<Codec>,
+        metrics: Connections,
+    ) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -91,7 +102,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             output: Vec::new(),
             receives: true,
             mail_first: false,
+            lends: false,
             called: 0,
+            metrics,
         }
     }
 
@@ -99,6 +112,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
+        self.metrics.opened();
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -118,6 +132,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {
         let Last { close, reason } = *ending.0;
+        if self.lends {
+            // What others have begun to write is ended before the close frame.
+            take_back(&mut self.output, &self.mailbox);
+        }
+        self.metrics.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -147,7 +166,18 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
-        flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout).await
+        flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        )
+        .await?;
+        if !self.lends && self.mailbox.forwards() {
+            self.lend(transport);
+        }
+        Ok(())
     }
 
     /// What `init` sent to itself comes before any frame, even one that came with the handshake.
@@ -211,7 +241,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// buffer of its size: many connections may wait, and the worker has one buffer.
     async fn input(&mut self, transport: &mut Transport, mut buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
         let mut input = &mut buffer[..length];
-        let (commands, rest) = loop {
+        let (called, rest) = loop {
             let frame = match self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => {
@@ -234,7 +264,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                     Poll::Pending => {
                         let rest = input.to_vec();
                         buffer::give_back_input(buffer);
-                        let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
+                        let write = flush(
+                            &mut self.output,
+                            self.lends,
+                            &self.mailbox,
+                            transport,
+                            self.limits.write_timeout,
+                        );
                         break (Box::pin(both(handled, write)).await, rest);
                     }
                 }
@@ -244,15 +280,15 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 return Err(ending);
             }
             if self.is_turn_over() {
-                let written = write_now(&mut self.output, transport).await;
+                let written = write_now(&mut self.output, self.lends, &self.mailbox, transport).await;
                 if !matches!(written, Ok(true)) || self.called >= TURN {
                     let rest = input.to_vec();
                     buffer::give_back_input(buffer);
-                    break (written.map(|_| Commands::none()), rest);
+                    break ((Ok(Commands::none()), written.map(drop)), rest);
                 }
             }
         };
-        self.obey(&commands?)?;
+        self.settle(called)?;
         Box::pin(self.rest(transport, rest)).await
     }
 
@@ -268,15 +304,22 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 return Ok(());
             };
             self.answer(&frame)?;
-            let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
-            let commands = call(self.handler.handle(frame, &self.socket.0), write).await?;
-            self.obey(&commands)?;
+            let write = flush(
+                &mut self.output,
+                self.lends,
+                &self.mailbox,
+                transport,
+                self.limits.write_timeout,
+            );
+            let called = call(self.handler.handle(frame, &self.socket.0), write).await;
+            self.settle(called)?;
         }
     }
 
     /// Answers what is to be answered before the handler sees it. Should the handler take its time, then the answer is
     /// written meanwhile.
     fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
+        self.metrics.received();
         match frame {
             Frame::Close(close) => Err(Ending::remote(close.clone())),
             Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone())),
@@ -320,11 +363,22 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        for _ in 0..self.mailbox.len() {
-            let Some(info) = self.mailbox.try_next() else {
-                break;
-            };
-            self.info(transport, info).await?;
+        let waiting = self.mailbox.len();
+        self.metrics.waiting(waiting);
+        for _ in 0..waiting {
+            match self.mailbox.try_next() {
+                Some(Mail::Broadcast(message)) => {
+                    self.info(transport, Info::Broadcast(Arc::unwrap_or_clone(message)))
+                        .await?;
+                }
+                Some(Mail::Message(message)) => self.info(transport, Info::Message(message)).await?,
+                Some(Mail::Forwarded(message)) => {
+                    self.called += 1;
+                    self.send(&message.payload.clone().into())?;
+                }
+                Some(Mail::Rest(rest)) => begin_with(&mut self.output, &rest),
+                None => break,
+            }
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
@@ -339,7 +393,14 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Leaves room for others.
     async fn give_way(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout).await?;
+        flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        )
+        .await?;
         if self.called >= TURN {
             self.called = 0;
             yield_now().await;
@@ -348,9 +409,32 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     async fn info(&mut self, transport: &mut Transport, info: Info<M>) -> Result<(), Ending> {
-        let write = flush(&mut self.output, &self.mailbox, transport, self.limits.write_timeout);
-        let commands = call(self.handler.info(info, &self.socket.0), write).await?;
-        self.obey(&commands)
+        let write = flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        );
+        let called = call(self.handler.info(info, &self.socket.0), write).await;
+        self.settle(called)
+    }
+
+    /// Does what a callback wants done that took its time. Where the peer can be told nothing any more, the callback may
+    /// still say why it ends.
+    fn settle(&mut self, (commands, written): Called) -> Result<(), Ending> {
+        let obeyed = match commands {
+            Ok(commands) => self.obey(&commands),
+            Err(panic) => Err(Ending::crash(panic.to_string())),
+        };
+        match (written, obeyed) {
+            (Ok(()), obeyed) => obeyed,
+            (Err(ending), Ok(())) => Err(ending),
+            (Err(cut), Err(mut ending)) => {
+                ending.0.close = ending.0.close.filter(|_| cut.0.close.is_some());
+                Err(ending)
+            }
+        }
     }
 
     /// Every callback passes through here.
@@ -382,36 +466,42 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
-        if self.output.capacity() == 0 {
-            self.output = buffer::borrow_output();
-        }
+        self.metrics.sent();
+        let output = filled(&mut self.output);
         let encoded = match &mut self.codec {
-            Some(codec) => codec.encode(frame, &mut self.output),
-            None => wire::encode(frame, &mut self.output),
+            Some(codec) => codec.encode(frame, output),
+            None => wire::encode(frame, output),
         };
         encoded.map_err(|why| Ending::crash(why.to_owned()))
     }
+
+    /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
+    /// this connection alone, and so are those of a stream that is not plain TCP.
+    fn lend(&mut self, transport: &mut Transport) {
+        if self.codec.is_none()
+            && let Some(stream) = transport.share()
+        {
+            self.mailbox.lend_first(stream);
+            self.lends = true;
+        }
+    }
 }
 
+/// What became of a callback, and of what was written meanwhile.
+type Called = (Result<Commands, Panic>, Result<(), Ending>);
+
 /// Waits for a callback. Should it take its time, then what was sent before is written meanwhile.
-async fn call(
-    callback: impl Future<Output = Commands>,
-    write: impl Future<Output = Result<(), Ending>>,
-) -> Result<Commands, Ending> {
+async fn call(callback: impl Future<Output = Commands>, write: impl Future<Output = Result<(), Ending>>) -> Called {
     let mut callback = pin!(callback);
     match poll_fn(|context| Poll::Ready(callback.as_mut().poll(context))).await {
-        Poll::Ready(commands) => Ok(commands),
+        Poll::Ready(commands) => (Ok(commands), Ok(())),
         Poll::Pending => Box::pin(both(callback, write)).await,
     }
 }
 
-/// Waits for both: a callback is finished even where the peer is gone.
-async fn both(
-    callback: impl Future<Output = Commands>,
-    write: impl Future<Output = Result<(), Ending>>,
-) -> Result<Commands, Ending> {
-    let (commands, written) = tokio::join!(callback, write);
-    written.map(|()| commands)
+/// Waits for both, whatever becomes of either: no callback is cancelled, and no frame is cut by a panic.
+async fn both(callback: impl Future<Output = Commands>, write: impl Future<Output = Result<(), Ending>>) -> Called {
+    tokio::join!(caught(callback), write)
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {

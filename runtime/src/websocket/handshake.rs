@@ -16,6 +16,7 @@ use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
 use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
+use crate::metrics;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
@@ -71,12 +72,13 @@ impl Default for WebSocketOptions {
     }
 }
 
-/// What every WebSocket route of an application shares.
+/// What every WebSocket route of an application shares, but for what counts its connections.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) options: WebSocketOptions,
     pub(crate) pubsub: PubSub,
     pub(crate) wheel: Wheel,
+    pub(crate) connections: metrics::Connections,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
 }
@@ -117,7 +119,7 @@ where
     let limits = limits(&accepted.terms, &settings.options);
     let bounds = bounds(&accepted.terms, &settings.options);
     let mailbox = Arc::clone(socket.0.mailbox());
-    let websocket = Connection::new(accepted.handler, socket, limits, codec);
+    let websocket = Connection::new(accepted.handler, socket, limits, codec, settings.connections.clone());
     let buffers = [settings.options.send_buffer, settings.options.receive_buffer];
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.

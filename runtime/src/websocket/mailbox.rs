@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
 use super::Info;
 use super::init::Overflow;
-use super::queue::{self, Queue};
+use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use crate::pubsub::{Deliver, Message};
 use crate::unwind::{Panic, caught_now};
@@ -46,12 +49,19 @@ pub(crate) struct Mailbox<M> {
     place: Place,
     /// When something was last received, in milliseconds of the wheel: written at every read, so apart from the lock.
     last_received: AtomicU64,
-    /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
+    /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
+    /// the application's runs.
     state: Mutex<State<M>>,
+    /// Whether broadcasts have gone, or may go, straight to the client.
+    forwards: AtomicBool,
 }
 
 struct State<M> {
     queue: Queue<M>,
+    /// The client's stream, where broadcasts go straight to it.
+    direct: Option<Arc<TcpStream>>,
+    /// Whether others may write to it now: not while the connection writes, nor while it has in hand what comes first.
+    is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
     /// Whether it waits for what is urgent alone, as it does while a peer does not read: mail would wake it in vain.
@@ -92,13 +102,47 @@ impl<M: Send + 'static> Mailbox<M> {
             last_received: AtomicU64::new(0),
             state: Mutex::new(State {
                 queue: Queue::new(bounds.max_queue_size, bounds.overflow),
+                direct: None,
+                is_lent: false,
                 waker: None,
                 is_writing: false,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
             }),
+            forwards: AtomicBool::new(false),
         }
+    }
+
+    /// From now on there are broadcasts that go straight to the client.
+    pub(crate) fn will_forward(&self) {
+        self.forwards.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forwards(&self) -> bool {
+        self.forwards.load(Ordering::Relaxed)
+    }
+
+    /// Gives the stream that others may write to from now on.
+    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
+        let mut state = self.lock();
+        if !state.signals.ended {
+            state.direct = Some(stream);
+            state.is_lent = true;
+        }
+    }
+
+    /// Lets others write to the stream again: everything that they may not overtake is written.
+    pub(crate) fn lend(&self) {
+        let mut state = self.lock();
+        state.is_lent = state.direct.is_some();
+    }
+
+    /// Takes the stream back, with what must be written before anything else.
+    pub(crate) fn take_back(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        state.is_lent = false;
+        state.queue.pop_rest()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -128,7 +172,12 @@ impl<M: Send + 'static> Mailbox<M> {
         self.wheel.leave(self);
         let mut state = self.lock();
         state.signals.ended = true;
-        let mail = (state.queue.take(), state.timers.take(), state.waker.take());
+        let mail = (
+            state.queue.take(),
+            state.timers.take(),
+            state.waker.take(),
+            state.direct.take(),
+        );
         drop(state);
         // Dropped here, where no lock is held: a message's destructor is the application's code.
         drop(mail);
@@ -182,10 +231,15 @@ impl<M: Send + 'static> Mailbox<M> {
         .await
     }
 
-    /// What waits now.
-    pub(crate) fn try_next(&self) -> Option<Info<M>> {
-        let mail = self.lock().queue.pop()?;
-        Some(mail.into())
+    /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
+    /// else may write.
+    pub(crate) fn try_next(&self) -> Option<Mail<M>> {
+        let mut state = self.lock();
+        let mail = state.queue.pop()?;
+        if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
+            state.is_lent = false;
+        }
+        Some(mail)
     }
 
     /// How many wait.
@@ -204,9 +258,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
-        if !state.is_writing {
-            wake(state);
-        }
+        wake_for_mail(state);
         Ok(())
     }
 
@@ -315,6 +367,13 @@ fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
     }
 }
 
+/// Wakes it for mail, which it does not wait for while its peer does not read, unless it overflows.
+fn wake_for_mail<M>(state: MutexGuard<'_, State<M>>) {
+    if !state.is_writing || state.signals.overflowed {
+        wake(state);
+    }
+}
+
 impl<M: Send + 'static> Timed for Mailbox<M> {
     fn place(&self) -> &Place {
         &self.place
@@ -349,14 +408,45 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
 impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn deliver(&self, message: &Arc<Message>) -> bool {
         let mut state = self.lock();
-        if state.signals.ended {
+        let has_room = state.put(Mail::Broadcast(Arc::clone(message)));
+        wake_for_mail(state);
+        has_room
+    }
+
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes) {
+        let mut state = self.lock();
+        let written = state.write(frames);
+        if written == frames.len() {
+            return;
+        }
+        if written > 0 {
+            state.put(Mail::Rest(Box::new(frames.slice(written..))));
+        } else {
+            for message in messages {
+                state.put(Mail::Forwarded(Arc::clone(message)));
+            }
+        }
+        wake_for_mail(state);
+    }
+}
+
+impl<M> State<M> {
+    /// Writes to the client what its kernel takes now: nothing where something else is before it. An error is the
+    /// connection's to find, when it writes what is left.
+    fn write(&self, frames: &[u8]) -> usize {
+        match &self.direct {
+            Some(stream) if self.is_lent && self.queue.is_empty() => stream.try_write(frames).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Puts a broadcast into the queue, and says whether there was room for it.
+    fn put(&mut self, mail: Mail<M>) -> bool {
+        if self.signals.ended {
             return false;
         }
-        let has_room = state.queue.push_broadcast(message);
-        state.signals.overflowed |= !has_room && state.queue.overflow() == Overflow::Close;
-        if !state.is_writing || state.signals.overflowed {
-            wake(state);
-        }
+        let has_room = self.queue.push_broadcast(mail);
+        self.signals.overflowed |= !has_room && self.queue.overflow() == Overflow::Close;
         has_room
     }
 }
@@ -380,3 +470,6 @@ impl<M> fmt::Display for NotSent<M> {
 }
 
 impl<M> std::error::Error for NotSent<M> {}
+
+#[cfg(test)]
+mod tests;

@@ -28,5 +28,9 @@ pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
 pub use mailbox::NotSent;
 pub(crate) use mailbox::{Bounds, Mailbox};
+pub(crate) use queue::Mail;
 pub use socket::Socket;
 pub use timers::Timer;
+
+#[cfg(test)]
+mod tests;

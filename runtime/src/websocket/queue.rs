@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Info;
+use bytes::Bytes;
+
 use super::init::Overflow;
 use crate::pubsub::Message;
 
@@ -27,10 +28,15 @@ pub(super) struct Queue<M> {
     overflow: Overflow,
 }
 
-pub(super) enum Mail<M> {
+pub(crate) enum Mail<M> {
     /// Shared by all members until it is received.
     Broadcast(Arc<Message>),
     Message(M),
+    /// For the client, as it is.
+    Forwarded(Arc<Message>),
+    /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
+    /// and a queue has room for many.
+    Rest(Box<Bytes>),
 }
 
 impl<M> Queue<M> {
@@ -81,16 +87,27 @@ impl<M> Queue<M> {
     }
 
     /// Takes a broadcast, or says that there is no room for it.
-    pub(super) fn push_broadcast(&mut self, message: &Arc<Message>) -> bool {
+    pub(super) fn push_broadcast(&mut self, mail: Mail<M>) -> bool {
         if self.is_full() && self.overflow == Overflow::DropOldest {
             self.drop_oldest();
         }
         let has_room = !self.is_full();
         if has_room {
-            self.bytes += size(message);
-            self.mail.push_back(Mail::Broadcast(Arc::clone(message)));
+            self.bytes += mail.size();
+            self.mail.push_back(mail);
         }
         has_room
+    }
+
+    /// Takes what must be written before anything else.
+    pub(super) fn pop_rest(&mut self) -> Option<Bytes> {
+        let rest = self.mail.pop_front_if(|mail| matches!(mail, Mail::Rest(_)));
+        let Some(Mail::Rest(rest)) = rest else {
+            return None;
+        };
+        self.bytes -= rest.len();
+        self.free_if_empty();
+        Some(*rest)
     }
 
     fn is_full(&self) -> bool {
@@ -99,38 +116,43 @@ impl<M> Queue<M> {
 
     fn drop_oldest(&mut self) {
         while self.is_full() {
-            let oldest = self.mail.iter().position(|mail| matches!(mail, Mail::Broadcast(_)));
-            match oldest.and_then(|index| self.mail.remove(index)) {
-                Some(Mail::Broadcast(message)) => self.bytes -= size(&message),
-                _ => return,
-            }
+            let oldest = self.mail.iter().position(Mail::is_broadcast);
+            let Some(mail) = oldest.and_then(|index| self.mail.remove(index)) else {
+                return;
+            };
+            self.bytes -= mail.size();
         }
     }
 
     pub(super) fn pop(&mut self) -> Option<Mail<M>> {
         let mail = self.mail.pop_front()?;
-        if let Mail::Broadcast(message) = &mail {
-            self.bytes -= size(message);
-        }
+        self.bytes -= mail.size();
+        self.free_if_empty();
+        Some(mail)
+    }
+
+    /// An idle connection keeps no queue.
+    fn free_if_empty(&mut self) {
         if self.mail.is_empty() {
-            // An idle connection keeps no queue.
             self.mail = VecDeque::new();
         }
-        Some(mail)
     }
 }
 
-/// What a broadcast takes, were it nobody else's.
-fn size(message: &Message) -> usize {
-    message.payload.len() + message.event.len() + message.channel.len() + AROUND
-}
-
-impl<M> From<Mail<M>> for Info<M> {
-    fn from(mail: Mail<M>) -> Self {
-        match mail {
-            Mail::Broadcast(message) => Self::Broadcast(Arc::unwrap_or_clone(message)),
-            Mail::Message(message) => Self::Message(message),
+impl<M> Mail<M> {
+    /// What it takes, were it nobody else's.
+    fn size(&self) -> usize {
+        match self {
+            Self::Broadcast(message) | Self::Forwarded(message) => {
+                message.payload.len() + message.event.len() + message.channel.len() + AROUND
+            }
+            Self::Rest(bytes) => bytes.len(),
+            Self::Message(_) => 0,
         }
+    }
+
+    fn is_broadcast(&self) -> bool {
+        matches!(self, Self::Broadcast(_) | Self::Forwarded(_))
     }
 }
 
@@ -139,8 +161,8 @@ mod tests {
     use super::*;
     use crate::pubsub::Payload;
 
-    fn broadcast(payload: &[u8]) -> Arc<Message> {
-        Arc::new(Message::new("c", None, "e", payload.to_vec()))
+    fn broadcast(payload: &[u8]) -> Mail<u32> {
+        Mail::Broadcast(Arc::new(Message::new("c", None, "e", payload.to_vec())))
     }
 
     fn queue(max_bytes: usize, overflow: Overflow) -> Queue<u32> {
@@ -150,12 +172,13 @@ mod tests {
     /// What waits: the first byte of broadcasts, and messages.
     fn rest(queue: &mut Queue<u32>) -> Vec<u32> {
         std::iter::from_fn(|| queue.pop())
-            .map(|mail| match Info::from(mail) {
-                Info::Broadcast(message) => match message.payload {
+            .map(|mail| match mail {
+                Mail::Broadcast(message) | Mail::Forwarded(message) => match &message.payload {
                     Payload::Binary(bytes) => bytes[0].into(),
                     text => panic!("{text:?}"),
                 },
-                Info::Message(number) => number,
+                Mail::Message(number) => number,
+                Mail::Rest(bytes) => bytes[0].into(),
             })
             .collect()
     }
@@ -164,7 +187,7 @@ mod tests {
     fn bytes_are_counted_with_what_is_around_them_and_are_gone_with_the_last() {
         let mut queue = queue(1_000_000, Overflow::Close);
         for length in [1, 100, 1000] {
-            assert!(queue.push_broadcast(&broadcast(&vec![0; length])));
+            assert!(queue.push_broadcast(broadcast(&vec![0; length])));
         }
         queue.push(7).unwrap();
         assert_eq!((queue.len(), queue.bytes()), (4, 1101 + 3 * (AROUND + 2)));
@@ -177,11 +200,8 @@ mod tests {
         for max_bytes in [0, 1000] {
             let mut queue = queue(max_bytes, Overflow::DropNewest);
             queue.push(1).unwrap();
-            assert!(
-                queue.push_broadcast(&broadcast(&[2; 5000])),
-                "nothing of the sort waits"
-            );
-            assert!(!queue.push_broadcast(&broadcast(&[3])));
+            assert!(queue.push_broadcast(broadcast(&[2; 5000])), "nothing of the sort waits");
+            assert!(!queue.push_broadcast(broadcast(&[3])));
             queue.push(4).unwrap();
             assert_eq!(rest(&mut queue), [1, 2, 4]);
         }
@@ -192,7 +212,7 @@ mod tests {
         let mut queue = queue(3 * (AROUND + 100), Overflow::DropOldest);
         queue.push(100).unwrap();
         for number in 0..20 {
-            assert!(queue.push_broadcast(&broadcast(&[number; 100])));
+            assert!(queue.push_broadcast(broadcast(&[number; 100])));
         }
         assert_eq!(rest(&mut queue), [100, 17, 18, 19]);
     }
@@ -204,6 +224,6 @@ mod tests {
             assert!(queue.push(u32::try_from(number).unwrap()).is_ok());
         }
         assert_eq!(queue.push(7), Err(7));
-        assert!(!queue.push_broadcast(&broadcast(&[0])), "no broadcast makes room");
+        assert!(!queue.push_broadcast(broadcast(&[0])), "no broadcast makes room");
     }
 }

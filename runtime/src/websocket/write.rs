@@ -18,25 +18,61 @@ use crate::wire::{self, Close};
 /// How long a client that does not read is waited for when its connection is to end.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 
+/// The output with room in it: it has none of its own while there is nothing to write.
+pub(super) fn filled(output: &mut Vec<u8>) -> &mut Vec<u8> {
+    if output.capacity() == 0 {
+        *output = buffer::borrow_output();
+    }
+    output
+}
+
+/// Takes the stream back from those who write to it, for the connection to write.
+pub(super) fn take_back<M: Send + 'static>(output: &mut Vec<u8>, mailbox: &Mailbox<M>) {
+    if let Some(rest) = mailbox.take_back() {
+        begin_with(output, &rest);
+    }
+}
+
+/// Ends what others have begun to write, before anything that is not written at all.
+pub(super) fn begin_with(output: &mut Vec<u8>, rest: &[u8]) {
+    filled(output).splice(..0, rest.iter().copied());
+}
+
 /// Writes the output, in one write where the kernel takes it.
 pub(super) async fn flush<M: Send + 'static>(
     output: &mut Vec<u8>,
+    lends: bool,
     mailbox: &Mailbox<M>,
     transport: &mut Transport,
     deadline: Duration,
 ) -> Result<(), Ending> {
-    if write_now(output, transport).await? {
+    if write_now(output, lends, mailbox, transport).await? {
         return Ok(());
     }
     let left = std::mem::take(output);
-    write_slowly(mailbox, transport, &left, deadline).await
+    write_slowly(mailbox, transport, &left, deadline).await?;
+    if lends {
+        mailbox.lend();
+    }
+    Ok(())
 }
 
 /// Writes as much of the output as is taken now, and says whether that was all. What is left has a buffer of about its
 /// size: a peer that does not read keeps what it is sent, and not the room that the worker has.
-pub(super) async fn write_now(output: &mut Vec<u8>, transport: &mut Transport) -> Result<bool, Ending> {
+///
+/// A stream that is lent to others is taken back for it, until all is written.
+pub(super) async fn write_now<M: Send + 'static>(
+    output: &mut Vec<u8>,
+    lends: bool,
+    mailbox: &Mailbox<M>,
+    transport: &mut Transport,
+) -> Result<bool, Ending> {
     if output.capacity() == 0 {
+        // Nothing is in hand, so the stream is lent where it ever is.
         return Ok(true);
+    }
+    if lends {
+        take_back(output, mailbox);
     }
     let mut buffer = std::mem::take(output);
     let mut left = &buffer[..];
@@ -51,9 +87,13 @@ pub(super) async fn write_now(output: &mut Vec<u8>, transport: &mut Transport) -
         buffer::give_back(buffer);
     }
     match written {
-        Poll::Ready(written) => written.map(|()| true).map_err(Ending::error),
-        Poll::Pending => Ok(false),
+        Poll::Pending => return Ok(false),
+        Poll::Ready(written) => written.map_err(Ending::error)?,
     }
+    if lends {
+        mailbox.lend();
+    }
+    Ok(true)
 }
 
 /// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
@@ -69,6 +109,8 @@ async fn write_slowly<M: Send + 'static>(
     Box::pin(async {
         let mut left = output;
         let signals = tokio::select! {
+            // In this order, so that a test's seed says who comes first: what is urgent is heard next in any case.
+            biased;
             written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
             signals = mailbox.urgent() => signals,
         };

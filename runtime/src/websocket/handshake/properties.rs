@@ -54,6 +54,7 @@ fn settings() -> Settings {
         options: WebSocketOptions::default(),
         pubsub: PubSub::new(),
         wheel: Wheel::new(),
+        connections: crate::metrics::Connections::default(),
         console: None,
     }
 }

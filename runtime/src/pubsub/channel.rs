@@ -1,0 +1,258 @@
+//! A channel: its members, and what is on its way to them.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use slab::Slab;
+
+use super::member::Deliver;
+use super::{Message, SubscriberId};
+use crate::wire::Text;
+
+/// So many members are told by who broadcasts, before the broadcast returns; more, and those whose frames are written for
+/// them, by a task.
+pub(super) const AT_ONCE: usize = 256;
+/// How many messages, and how many bytes of them, wait for that task. When there are more, it is overloaded, and a message
+/// is refused.
+const PENDING: usize = 4096;
+const PENDING_BYTES: usize = 4 * 1024 * 1024;
+
+pub(super) struct Channel {
+    name: Text,
+    state: Mutex<State>,
+}
+
+/// Guarded for some moves of memory, and never while anything is waited for or written.
+#[derive(Default)]
+pub(super) struct State {
+    /// Those that are told, and those to whose clients frames go directly.
+    pub(super) told: Members,
+    pub(super) forwarded: Members,
+    /// How many messages have been sent.
+    sent: u64,
+    /// On their way by the task, and their bytes.
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) pending_bytes: usize,
+    /// Whether there is a task for what is pending.
+    pub(super) has_task: bool,
+    /// Whether the task has messages for those that are told: then later ones go the same way, behind them.
+    pub(super) task_tells: bool,
+    /// Nobody is in it any more, and it is in the table no more.
+    gone: bool,
+}
+
+/// A member keeps its place while others come and go: who goes through them can stop and go on.
+#[derive(Default)]
+pub(super) struct Members(Slab<Member>);
+
+#[derive(Clone)]
+pub(super) struct Member {
+    pub(super) id: SubscriberId,
+    pub(super) queue: Arc<dyn Deliver>,
+    /// How many messages had been sent when it joined: those are not for it.
+    pub(super) since: u64,
+}
+
+/// A message on its way by the task.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) message: Arc<Message>,
+    /// Which of the channel's messages it is.
+    pub(super) number: u64,
+    /// The member that is left out.
+    pub(super) except: Option<SubscriberId>,
+    /// Whether those that are told are still to be told.
+    pub(super) tell: bool,
+}
+
+/// Where a member is among a channel's members.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seat {
+    Told(usize),
+    Forwarded(usize),
+}
+
+/// What became of a message.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// How many members have it, or will.
+    pub(super) to: usize,
+    /// How many will not.
+    pub(super) missed: usize,
+    /// Whether a task is to be started for what is pending.
+    pub(super) needs_task: bool,
+}
+
+impl Pending {
+    pub(super) fn is_for(&self, member: &Member) -> bool {
+        self.number > member.since && self.except != Some(member.id)
+    }
+}
+
+impl Channel {
+    pub(super) fn new(name: Text) -> Self {
+        Self {
+            name,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &Text {
+        &self.name
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a member in, unless the channel is gone.
+    pub(super) fn add(&self, id: SubscriberId, queue: Arc<dyn Deliver>, forwarded: bool) -> Option<Seat> {
+        let mut state = self.lock();
+        if state.gone {
+            return None;
+        }
+        let since = state.sent;
+        let member = Member { id, queue, since };
+        Some(if forwarded {
+            Seat::Forwarded(state.forwarded.insert(member))
+        } else {
+            Seat::Told(state.told.insert(member))
+        })
+    }
+
+    /// Says whether that was the last member.
+    pub(super) fn remove(&self, seat: Seat) -> bool {
+        let mut state = self.lock();
+        let member = match seat {
+            Seat::Told(at) => state.told.remove(at),
+            Seat::Forwarded(at) => state.forwarded.remove(at),
+        };
+        let is_empty = state.len() == 0;
+        drop(state);
+        // Where it is the last of a connection, what is in its queue is dropped with it.
+        drop(member);
+        is_empty
+    }
+
+    /// Ends it if nobody is in it: then nobody will be. Says whether this has ended it.
+    pub(super) fn end(&self) -> bool {
+        let mut state = self.lock();
+        let ends = !state.gone && state.len() == 0;
+        state.gone |= ends;
+        ends
+    }
+
+    /// Sends a message to all members but one. Where there is no task to leave it to, the caller does what the task would.
+    pub(super) fn send(&self, message: Message, except: Option<SubscriberId>, can_start: fn() -> bool) -> Sent {
+        let message = Arc::new(message);
+        let mut state = self.lock();
+        state.sent += 1;
+        let (mut to, mut missed) = (0, 0);
+        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start());
+        if tell_now {
+            for member in state.told.iter().filter(|member| Some(member.id) != except) {
+                let has_it = member.queue.deliver(&message);
+                to += usize::from(has_it);
+                missed += usize::from(!has_it);
+            }
+        }
+        let tell = !tell_now && state.told.len() > 0;
+        if !tell && state.forwarded.len() == 0 {
+            return Sent {
+                to,
+                missed,
+                needs_task: false,
+            };
+        }
+        let told = if tell { state.told.count(except) } else { 0 };
+        let later = told + state.forwarded.count(except);
+        let size = message.payload.len();
+        let is_full =
+            state.pending.len() >= PENDING || (state.pending_bytes + size > PENDING_BYTES && !state.pending.is_empty());
+        if is_full {
+            return Sent {
+                to,
+                missed: missed + later,
+                needs_task: false,
+            };
+        }
+        let number = state.sent;
+        state.pending.push_back(Pending {
+            message,
+            number,
+            except,
+            tell,
+        });
+        state.pending_bytes += size;
+        state.task_tells |= tell;
+        let needs_task = !state.has_task;
+        state.has_task = true;
+        Sent {
+            to: to + later,
+            missed,
+            needs_task,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn len(&self) -> usize {
+        self.told.len() + self.forwarded.len()
+    }
+
+    /// The task for what is pending ends: nothing is.
+    pub(super) fn end_task(&mut self) {
+        self.pending = VecDeque::new();
+        self.has_task = false;
+        self.task_tells = false;
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = SubscriberId> {
+        self.told.iter().chain(self.forwarded.iter()).map(|member| member.id)
+    }
+}
+
+impl Members {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.0.iter().map(|(_, member)| member)
+    }
+
+    /// Adds those in some places to `members`, and says where those end; `None` when there are no more places.
+    pub(super) fn some(&self, places: Range<usize>, members: &mut Vec<Member>) -> Option<usize> {
+        let end = places.end.min(self.0.capacity());
+        (places.start < end).then(|| {
+            members.extend((places.start..end).filter_map(|at| self.0.get(at).cloned()));
+            end
+        })
+    }
+
+    fn insert(&mut self, member: Member) -> usize {
+        if self.0.capacity() == 0 {
+            // Most channels are small.
+            self.0.reserve_exact(1);
+        }
+        self.0.insert(member)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Member> {
+        let member = self.0.try_remove(at);
+        let len = self.0.len();
+        if len.is_power_of_two() && len < self.0.capacity() / 4 {
+            self.0.shrink_to_fit();
+        }
+        member
+    }
+
+    /// How many there are, without one of them.
+    fn count(&self, except: Option<SubscriberId>) -> usize {
+        match except {
+            None => self.len(),
+            Some(except) => self.iter().filter(|member| member.id != except).count(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The channels that there are, by name.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::SubscriberId;
+use super::channel::{Channel, Seat};
+use super::member::Deliver;
+use crate::wire::Text;
+
+/// Channels of different parts are found, made and ended without waiting for each other.
+const PARTS: usize = 64;
+
+/// A broadcast holds a part for as long as it takes to find a channel. Where a channel's lock is taken under a part's, it
+/// is in this order.
+pub(super) struct Table {
+    parts: [RwLock<HashMap<Text, Arc<Channel>>>; PARTS],
+    hasher: RandomState,
+}
+
+type Part = HashMap<Text, Arc<Channel>>;
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            parts: std::array::from_fn(|_| RwLock::default()),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Channel>> {
+        self.read(name).get(name).cloned()
+    }
+
+    /// Adds a member to a channel, which is made for its first.
+    pub(super) fn add(
+        &self,
+        name: &Text,
+        id: SubscriberId,
+        queue: &Arc<dyn Deliver>,
+        forwarded: bool,
+    ) -> (Arc<Channel>, Seat) {
+        loop {
+            let channel = self.find(name).unwrap_or_else(|| self.make(name));
+            // One that is gone has just been ended: there is another, or none.
+            if let Some(seat) = channel.add(id, Arc::clone(queue), forwarded) {
+                return (channel, seat);
+            }
+        }
+    }
+
+    fn make(&self, name: &Text) -> Arc<Channel> {
+        let mut part = self.write(name);
+        let channel = part
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(Channel::new(name.clone())));
+        Arc::clone(channel)
+    }
+
+    /// Removes a member, and the channel with its last.
+    pub(super) fn remove(&self, channel: &Channel, seat: Seat) {
+        if channel.remove(seat) {
+            self.end(channel);
+        }
+    }
+
+    /// Takes a channel out, if it is still without members. It may have had some meanwhile; and others that saw it empty
+    /// may have ended it, so that the name is another channel's now.
+    fn end(&self, channel: &Channel) {
+        let mut part = self.write(channel.name());
+        if channel.end() {
+            part.remove(channel.name());
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let lengths = self.parts.iter().map(|part| part.read().map_or(0, |part| part.len()));
+        lengths.sum()
+    }
+
+    fn part(&self, name: &str) -> &RwLock<Part> {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of the hash is enough")]
+        let hash = self.hasher.hash_one(name) as usize;
+        &self.parts[hash % PARTS]
+    }
+
+    fn read(&self, name: &str) -> RwLockReadGuard<'_, Part> {
+        self.part(name).read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, name: &str) -> RwLockWriteGuard<'_, Part> {
+        self.part(name).write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::pubsub::Message;
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&self, _message: &Arc<Message>) -> bool {
+            true
+        }
+
+        fn forward(&self, _messages: &[Arc<Message>], _frames: &Bytes) {}
+    }
+
+    #[test]
+    fn a_channel_ends_once_and_takes_no_other_of_its_name_along() {
+        let table = Table::default();
+        let queue = Arc::new(Nowhere) as Arc<dyn Deliver>;
+        let name = Text::from("a");
+        let join = |id| table.add(&name, SubscriberId(id), &queue, false);
+        let (first, seat) = join(1);
+        assert!(
+            first.remove(seat),
+            "the last has left, and the channel is not ended yet"
+        );
+        let (same, seat) = join(2);
+        assert!(Arc::ptr_eq(&first, &same));
+        table.remove(&same, seat);
+        assert!(table.find("a").is_none());
+        let (second, _) = join(3);
+        table.end(&first);
+        let found = table.find("a");
+        assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &second)));
+    }
+}
