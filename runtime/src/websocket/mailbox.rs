@@ -64,6 +64,8 @@ struct State<M> {
     is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
+    /// Whether it waits for what is urgent alone, as it does while a peer does not read: mail would wake it in vain.
+    is_writing: bool,
     /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
@@ -103,6 +105,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 direct: None,
                 is_lent: false,
                 waker: None,
+                is_writing: false,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
@@ -206,6 +209,7 @@ impl<M: Send + 'static> Mailbox<M> {
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
+        state.is_writing = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
@@ -221,6 +225,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
+            state.is_writing = true;
             Poll::Pending
         })
         .await
@@ -253,7 +258,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
-        wake(state);
+        wake_for_mail(state);
         Ok(())
     }
 
@@ -362,6 +367,13 @@ fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
     }
 }
 
+/// Wakes it for mail, which it does not wait for while its peer does not read, unless it overflows.
+fn wake_for_mail<M>(state: MutexGuard<'_, State<M>>) {
+    if !state.is_writing || state.signals.overflowed {
+        wake(state);
+    }
+}
+
 impl<M: Send + 'static> Timed for Mailbox<M> {
     fn place(&self) -> &Place {
         &self.place
@@ -397,7 +409,7 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn deliver(&self, message: &Arc<Message>) -> bool {
         let mut state = self.lock();
         let has_room = state.put(Mail::Broadcast(Arc::clone(message)));
-        wake(state);
+        wake_for_mail(state);
         has_room
     }
 
@@ -414,7 +426,7 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
                 state.put(Mail::Forwarded(Arc::clone(message)));
             }
         }
-        wake(state);
+        wake_for_mail(state);
     }
 }
 
