@@ -256,3 +256,6 @@ impl Members {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
