@@ -1,5 +1,6 @@
 //! What the benchmarks share: the servers that are measured, the load on them, and what became of it.
 
+pub mod audience;
 pub mod client;
 pub mod load;
 pub mod machine;
