@@ -8,6 +8,8 @@ mod compressing;
 mod compression;
 mod configuration;
 mod fallback;
+mod forwarding;
+mod forwarding_slowly;
 mod frames;
 mod handshake;
 mod log;
