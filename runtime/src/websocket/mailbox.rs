@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -32,8 +32,6 @@ pub(crate) struct Mailbox<M> {
     /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
     /// the application's runs.
     state: Mutex<State<M>>,
-    /// Whether broadcasts have gone, or may go, straight to the client.
-    forwards: AtomicBool,
 }
 
 struct State<M> {
@@ -47,7 +45,8 @@ struct State<M> {
     /// The connection's task, while it waits.
     waker: Option<Waker>,
     overflow: Overflow,
-    idle_timeout: Duration,
+    /// In milliseconds, for a place less.
+    idle_timeout: u64,
     signals: Signals,
     /// Only a handler that sets timers has them.
     timers: Option<Box<Timers<M>>>,
@@ -65,6 +64,8 @@ pub(crate) struct Signals {
     pub(crate) draining: bool,
     /// A timer is due.
     pub(crate) timers: bool,
+    /// The stream is to be given, for broadcasts that go straight to the client.
+    pub(crate) forwards: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
 }
@@ -124,29 +125,29 @@ impl<M: Send + 'static> Mailbox<M> {
                 is_lent: false,
                 waker: None,
                 overflow: Overflow::Close,
-                idle_timeout: Duration::MAX,
+                idle_timeout: u64::MAX,
                 signals: Signals::default(),
                 timers: None,
             }),
-            forwards: AtomicBool::new(false),
         }
     }
 
-    /// From now on there are broadcasts that go straight to the client.
+    /// From now on there are broadcasts that go straight to the client: the connection is to give its stream.
     pub(crate) fn will_forward(&self) {
-        self.forwards.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forwards(&self) -> bool {
-        self.forwards.load(Ordering::Relaxed)
-    }
-
-    /// Gives the stream that others may write to from now on.
-    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
         let mut state = self.lock();
+        state.signals.forwards = state.direct.is_none() && !state.signals.ended;
+        if state.signals.forwards {
+            wake(state);
+        }
+    }
+
+    /// Gives the stream that others may write to from now on, where there is one to give.
+    pub(crate) fn lend_first(&self, stream: Option<Arc<TcpStream>>) {
+        let mut state = self.lock();
+        state.signals.forwards = false;
         if !state.signals.ended {
-            state.direct = Some(stream);
-            state.is_lent = true;
+            state.is_lent = stream.is_some();
+            state.direct = stream;
         }
     }
 
@@ -175,7 +176,9 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The connection begins: from now on it is in the wheel.
     pub(crate) fn begin(self: &Arc<Self>, idle_timeout: Duration, overflow: Overflow) {
         let mut state = self.lock();
-        state.idle_timeout = idle_timeout;
+        // Never early, so never rounded down.
+        let idle_timeout = idle_timeout.as_nanos().div_ceil(1_000_000);
+        state.idle_timeout = u64::try_from(idle_timeout).unwrap_or(u64::MAX);
         state.overflow = overflow;
         drop(state);
         self.received_now();
@@ -220,7 +223,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn is_idle(&self) -> bool {
         let received = self.received();
         let mut state = self.lock();
-        state.signals.idle = received.saturating_add(state.idle_timeout) <= self.wheel.now();
+        state.signals.idle = state.idle_at(received) <= self.wheel.now();
         state.signals.idle
     }
 
@@ -363,9 +366,14 @@ impl<M: Send + 'static> Mailbox<M> {
 const TICK: Duration = Duration::from_millis(16);
 
 impl<M> State<M> {
+    /// The end of the idle timeout.
+    fn idle_at(&self, received: Duration) -> Duration {
+        received.saturating_add(Duration::from_millis(self.idle_timeout))
+    }
+
     /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer.
     fn next_due(&self, received: Duration) -> Duration {
-        let idle = received.saturating_add(self.idle_timeout);
+        let idle = self.idle_at(received);
         let timers = self
             .timers
             .as_ref()
@@ -401,7 +409,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.idle || self.draining || self.timers
+        self.overflowed || self.idle || self.draining || self.timers || self.forwards
     }
 }
 
@@ -431,7 +439,7 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
         let received = self.received();
         let mut state = self.lock();
         if state.next_due(received) <= now {
-            let is_idle = received.saturating_add(state.idle_timeout) <= now;
+            let is_idle = state.idle_at(received) <= now;
             state.signals.idle |= is_idle;
             state.signals.timers |= !is_idle;
             wake(state);
