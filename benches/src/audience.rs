@@ -28,7 +28,7 @@ pub struct Audience {
 
 struct Member {
     stream: TcpStream,
-    /// In bytes.
+    /// In bytes; nothing before it has joined.
     received: usize,
 }
 
@@ -76,27 +76,19 @@ impl Audience {
         Ok(audience)
     }
 
-    /// A server may answer a handshake before the member is in the channel: so messages are published until each has one.
+    /// A server may answer a handshake before the member is in the channel: so messages are published until each has had
+    /// one.
     fn join(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut events = Events::with_capacity(1024);
-        let size = self.messages.echo_size();
         while self.members.iter().any(|member| member.received == 0) {
             if Instant::now() > deadline {
                 return Err("not every member has joined".into());
             }
-            let first = self.published;
             self.publish(1)?;
             while self.poll_once(&mut events, Duration::from_millis(100))? > 0 {
                 for event in &events {
-                    let member = &mut self.members[event.token().0];
-                    let begins = member.received == 0;
-                    let start = if begins { first * size } else { 0 };
-                    member.take(&self.messages, start, &mut self.buffer)?;
-                    if begins {
-                        // As if it had got those before it joined.
-                        member.received += start;
-                    }
+                    self.members[event.token().0].take(&self.messages, self.published, &mut self.buffer)?;
                 }
             }
         }
@@ -151,7 +143,7 @@ impl Audience {
             for event in events.iter() {
                 let member = &mut self.members[event.token().0];
                 let had_all = member.received == target;
-                member.take(&self.messages, 0, &mut self.buffer)?;
+                member.take(&self.messages, self.published, &mut self.buffer)?;
                 if member.received > target {
                     return Err("something was sent twice".into());
                 }
@@ -185,13 +177,18 @@ impl Audience {
 }
 
 impl Member {
-    /// Takes what has come, after what came from `start` on.
-    fn take(&mut self, messages: &Messages, start: usize, buffer: &mut [u8]) -> Result<()> {
+    /// Takes what has come. The first is any of those that were published; it counts as if those before had come too.
+    fn take(&mut self, messages: &Messages, published: usize, buffer: &mut [u8]) -> Result<()> {
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => return Err("the server has closed a connection".into()),
                 Ok(read) => {
-                    if !messages.is_echo(start + self.received, &buffer[..read]) {
+                    let came = &buffer[..read];
+                    if self.received == 0 {
+                        let mut starts = (0..published).rev().map(|number| number * messages.echo_size());
+                        self.received = starts.find(|start| messages.is_echo(*start, came)).unwrap_or(0);
+                    }
+                    if !messages.is_echo(self.received, came) {
                         return Err("what came is not what was published".into());
                     }
                     self.received += read;
