@@ -416,3 +416,6 @@ async fn read_away(transport: &mut Transport) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
