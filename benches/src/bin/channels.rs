@@ -185,7 +185,9 @@ fn broadcasts(pubsub: &PubSub, members: &mut [Subscription], time: Duration) -> 
             batch.push(begin.elapsed());
         }
         took += batch.iter().sum::<Duration>();
-        batch.into_iter().for_each(|time| times.push_time(time));
+        for time in batch {
+            times.push_time(time);
+        }
         let received: usize = members.iter_mut().map(drain).sum();
         if received != 500 * members.len() {
             return Err("a member has missed something".into());

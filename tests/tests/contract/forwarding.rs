@@ -123,7 +123,7 @@ async fn count(pubsub: PubSub) -> String {
 }
 
 /// Proof that everything before it has come.
-fn says(member: &mut WebSocket, text: &str) {
+pub(crate) fn says(member: &mut WebSocket, text: &str) {
     member.text(&format!("say {text}"));
     assert_eq!(member.receive_text(), text);
 }

@@ -1,10 +1,11 @@
 //! Forwarded broadcasts and clients that read slowly: nothing is torn, nothing overtakes, and nobody else waits.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nova_tests::{PATIENCE, Received, WebSocket};
 
-use crate::forwarding::Scene;
+use crate::forwarding::{Scene, says};
 
 /// How many messages one publication has, and how long each is: together less than a mailbox holds.
 const MESSAGES: usize = 100;
@@ -268,7 +269,7 @@ fn a_client_that_goes_within_a_broadcast_leaves_nothing_behind() {
     let mut sender = scene.member("none");
     for _ in 0..10 {
         let gone = scene.member("forward");
-        let mut half = scene.member("forward");
+        let half = scene.member("forward");
         for number in 0..MESSAGES {
             sender.text(&format!("all {}", text("p", number, SIZE)));
         }
@@ -285,4 +286,69 @@ fn a_client_that_goes_within_a_broadcast_leaves_nothing_behind() {
     assert_eq!(sender.rest(), [Received::Close(Some(4000), "enough".to_owned())]);
     assert_eq!(scene.journal.next(), "terminate Stop");
     assert!(scene.journal.take().is_empty(), "each was told once");
+}
+
+#[test]
+fn whatever_is_dropped_nothing_is_torn_and_nothing_overtakes() {
+    const SENDERS: usize = 2;
+    const MANNERS: [&str; 5] = ["newest", "oldest", "newest", "oldest", "newest"];
+    let scene = Scene::new();
+    let mut senders: Vec<_> = (0..SENDERS).map(|_| scene.member("none")).collect();
+    let mut listeners: Vec<_> = MANNERS.iter().map(|manner| scene.member(manner)).collect();
+    // Set for each listener that has had something of what comes last.
+    let done = [const { AtomicBool::new(false) }; MANNERS.len()];
+    std::thread::scope(|scope| {
+        for (name, socket) in senders.iter_mut().enumerate() {
+            let done = &done;
+            scope.spawn(move || {
+                let mut chance = Chance(name as u64 + 1);
+                let deadline = Instant::now() + PATIENCE;
+                let mut number = 0;
+                let mut send = |name: &str, size| {
+                    socket.text(&format!("all {}", text(name, number, size)));
+                    number += 1;
+                    says(socket, "sent");
+                };
+                for _ in 0..1000 {
+                    send(&name.to_string(), chance.size());
+                }
+                // What has a chance to be dropped is sent until it is not.
+                while !done.iter().all(|done| done.load(Ordering::Relaxed)) {
+                    assert!(Instant::now() < deadline, "somebody never gets anything new");
+                    send(&format!("last{name}"), 100);
+                }
+            });
+        }
+        for (number, socket) in listeners.iter_mut().enumerate() {
+            let done = &done[number];
+            scope.spawn(move || {
+                let mut chance = Chance(100 + number as u64);
+                let (mut said, mut heard) = (0, 0);
+                let mut next = [0; SENDERS];
+                let mut lasts = [false; SENDERS];
+                while heard < said || !lasts.iter().all(|last| *last) {
+                    if chance.next(40) == 0 && said < 100 {
+                        socket.text(&format!("say {}", text("own", said, 3 * chance.size())));
+                        said += 1;
+                    }
+                    let (sender, number) = check(&socket.receive_text());
+                    if sender == "own" {
+                        assert_eq!(number, heard);
+                        heard += 1;
+                        continue;
+                    }
+                    let last = sender.strip_prefix("last");
+                    let sender: usize = last.unwrap_or(&sender).parse().unwrap();
+                    assert!(number >= next[sender], "{number} after {}", next[sender]);
+                    next[sender] = number + 1;
+                    lasts[sender] |= last.is_some();
+                    if last.is_none() && chance.next(4) == 0 {
+                        // A client that reads slowly.
+                        std::thread::sleep(Duration::from_micros(1000 * chance.next(4) as u64));
+                    }
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+        }
+    });
 }

@@ -76,7 +76,9 @@ impl Deliver for Notes {
     }
 
     fn forward(&self, messages: &[Arc<Message>], _frames: &Bytes) {
-        messages.iter().for_each(|message| self.note(message, true));
+        for message in messages {
+            self.note(message, true);
+        }
     }
 }
 

@@ -138,9 +138,9 @@ fn what_is_begun_comes_before_what_the_connection_writes() {
             let rest = scene.mailbox.take_back();
             let queued = scene.mailbox.len();
             let written: usize = scene.expected.len() - rest.as_ref().map_or(0, Bytes::len) - queued * (SIZE + 4);
-            if rest.is_some() {
+            if let Some(rest) = rest {
                 let mut came = scene.has_come(written);
-                came.extend(rest.unwrap());
+                came.extend(rest);
                 assert!(came == scene.expected[..came.len()]);
                 return;
             }
