@@ -6,6 +6,7 @@ pub mod load;
 pub mod machine;
 pub mod messages;
 pub mod process;
+pub mod room;
 mod samples;
 pub mod serving;
 

@@ -1,12 +1,20 @@
 //! A measured server as a process: started, watched through `/proc`, and ended.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::Result;
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,7 +31,7 @@ pub enum Server {
     Fastwebsockets,
 }
 
-/// A server that runs, until it is dropped.
+/// A server that runs, until it is dropped or this process ends.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -56,6 +64,18 @@ impl Server {
     /// # Errors
     /// When it does not start: it is looked for beside the program that runs.
     pub fn start(self) -> Result<Process> {
+        self.start_with(&["--core", "0"])
+    }
+
+    /// Starts it with one thread, on any core.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_anywhere(self) -> Result<Process> {
+        self.start_with(&[])
+    }
+
+    fn start_with(self, flags: &[&str]) -> Result<Process> {
         let directory = std::env::current_exe()?;
         let binary = directory.with_file_name(if self == Self::Nova { "server" } else { "peer" });
         let mut command = Command::new(&binary);
@@ -63,7 +83,9 @@ impl Server {
             command.args(["--kind", self.name()]);
         }
         let mut child = command
-            .args(["--threads", "1", "--core", "0"])
+            .args(["--threads", "1", "--end-with-input"])
+            .args(flags)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| {
@@ -72,15 +94,90 @@ impl Server {
                     binary.display()
                 )
             })?;
-        let mut line = String::new();
-        let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
-        let address = read.and_then(|_| line.trim().strip_prefix("listening on ")?.parse().ok());
+        let output = child.stdout.take();
+        let line = output.map_or(Ok(String::new()), |output| {
+            next_line(&mut BufReader::new(output), Instant::now() + PATIENCE)
+        });
+        let address = line
+            .as_ref()
+            .ok()
+            .and_then(|line| line.strip_prefix("listening on ")?.parse().ok());
         if let Some(address) = address {
             return Ok(Process { child, address });
         }
         let _ = child.kill();
+        let _ = child.wait();
         Err(format!("{} did not say where it listens: {line:?}", binary.display()).into())
     }
+}
+
+/// Builds the servers in the way in which the program that runs was built, if cargo runs it: it builds no other program
+/// than the one that it was asked for.
+///
+/// # Errors
+/// When they can't be built.
+pub fn build() -> Result<()> {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        return Ok(());
+    };
+    let directory = std::env::current_exe()?;
+    let directory = directory.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let profile = directory.map_or("release", |name| if name == "debug" { "dev" } else { name });
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--bins", "--profile", profile, "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .status()?;
+    if built.success() {
+        Ok(())
+    } else {
+        Err("the servers can't be built".into())
+    }
+}
+
+/// The next line that a process writes; an empty one when it has ended.
+///
+/// # Errors
+/// When it writes none in time.
+pub fn next_line(output: &mut BufReader<ChildStdout>, deadline: Instant) -> Result<String> {
+    while output.buffer().is_empty() {
+        let time = Timespec::try_from(deadline.saturating_duration_since(Instant::now()))?;
+        let mut ready = [PollFd::new(output.get_ref(), PollFlags::IN)];
+        match poll(&mut ready, Some(&time)) {
+            Ok(0) => return Err("a process did not answer in time".into()),
+            Ok(_) => break,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    Ok(line.trim_end().to_owned())
+}
+
+/// How much memory of its own a process has, in bytes: what of it is in use or was, without its program's text. A process
+/// is a number, or `self`.
+///
+/// # Errors
+/// When it is gone.
+pub fn memory_of(process: impl fmt::Display) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    Ok(kilobytes.ok_or("the process has ended")?.parse::<u64>()? * 1024)
+}
+
+/// How long a process has run on a core, in user space and in the kernel. A process is a number, or `self`.
+///
+/// # Errors
+/// When it is gone.
+pub fn cpu_time_of(process: impl fmt::Display) -> Result<Duration> {
+    let mut total = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
+        let nanoseconds = schedule.split(' ').next().unwrap_or_default().parse()?;
+        total += Duration::from_nanos(nanoseconds);
+    }
+    Ok(total)
 }
 
 impl Process {
@@ -94,24 +191,15 @@ impl Process {
     /// # Errors
     /// When it is gone.
     pub fn cpu_time(&self) -> Result<Duration> {
-        let mut total = Duration::ZERO;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
-            let nanoseconds = schedule.split(' ').next().unwrap_or_default().parse()?;
-            total += Duration::from_nanos(nanoseconds);
-        }
-        Ok(total)
+        cpu_time_of(self.child.id())
     }
 
-    /// How much memory of its own it has, in bytes: what of it is in use or was, without its program's text.
+    /// How much memory of its own it has, in bytes.
     ///
     /// # Errors
     /// When it is gone.
     pub fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kilobytes.ok_or("no RssAnon")?.parse::<u64>()? * 1024)
+        memory_of(self.child.id())
     }
 }
 

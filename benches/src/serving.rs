@@ -1,5 +1,7 @@
 //! What all measured servers have in common: their flags, their runtime, and how they say where they listen.
 
+use std::io;
+
 use clap::Parser;
 use tokio::net::TcpListener;
 
@@ -17,6 +19,9 @@ pub struct Flags {
     /// The core that all of them are kept on
     #[arg(long)]
     core: Option<usize>,
+    /// Ends at once when the standard input does: when the program that started it has ended, however it did
+    #[arg(long)]
+    end_with_input: bool,
 }
 
 /// Runs a server, in the multi-threaded runtime that applications have.
@@ -31,6 +36,13 @@ where
     machine::open_many_files()?;
     if let Some(core) = flags.core {
         machine::pin(core)?;
+    }
+    if flags.end_with_input {
+        std::thread::spawn(|| {
+            // An input that can't be read has ended too.
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            std::process::exit(0);
+        });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(flags.threads)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read as _};
 use std::net::Shutdown;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -35,9 +36,15 @@ pub(crate) enum Stream {
 }
 
 /// A stream of bytes in both directions, whatever carries them.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The connection below, where it is this stream's alone.
+    fn below(&self) -> Option<&Transport> {
+        None
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+/// What is in the place of a stream for a moment.
+impl Duplex for tokio::io::Empty {}
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +79,23 @@ impl Transport {
             Stream::Shared(stream) => Some(Arc::clone(stream)),
             _ => None,
         }
+    }
+
+    /// Bounds what the kernel holds of what is sent and of what is received, in bytes: Linux takes twice as many, for what it
+    /// adds. Where there is no number it goes on as it likes. Only a socket of its own has buffers of its own.
+    pub(crate) fn bound_buffers(&self, [send, receive]: [Option<NonZeroUsize>; 2]) -> io::Result<()> {
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Shared(stream) => stream,
+            Stream::Boxed(stream) => {
+                return stream
+                    .below()
+                    .map_or(Ok(()), |below| below.bound_buffers([send, receive]));
+            }
+        };
+        let socket = SockRef::from(stream);
+        send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get()))?;
+        receive.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes.get()))
     }
 
     /// Writes and flushes as much as is taken now, and leaves in `bytes` what was not. Ready when that is nothing.

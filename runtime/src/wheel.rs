@@ -322,57 +322,93 @@ mod tests {
         assert!(early.drained.load(Ordering::SeqCst) && late.drained.load(Ordering::SeqCst));
     }
 
-    /// What a million connections with the default idle timeout cost in a minute of silence.
-    #[tokio::test]
-    async fn a_million_silent_connections_cost_one_visit_each_per_timeout() {
-        const CONNECTIONS: u64 = 1_000_000;
-        const TIMEOUT: Duration = Duration::from_mins(1);
-        struct Silent(Place, AtomicU64);
-        impl Timed for Silent {
-            fn place(&self) -> &Place {
-                &self.0
-            }
-            fn due(&self) -> Option<Duration> {
-                Some(Duration::from_millis(self.1.load(Ordering::Relaxed)))
-            }
-            fn visit(&self, now: Duration) {
-                let next = u64::try_from((now + TIMEOUT).as_millis()).unwrap();
-                self.1.store(next, Ordering::Relaxed);
-            }
-            fn drain(&self) {}
-        }
-        let wheel = Wheel::new();
-        for number in 0..CONNECTIONS {
-            let first = TIMEOUT + Duration::from_micros(number * 60);
-            let first = AtomicU64::new(u64::try_from(first.as_millis()).unwrap());
-            wheel.enter(&(Arc::new(Silent(Place::nowhere(), first)) as Arc<dyn Timed>));
-        }
-        let count = |wheel: &Wheel| {
-            wheel
-                .0
-                .slots
-                .iter()
-                .map(|slot| slot.lock().unwrap().len() as u64)
-                .sum::<u64>()
-        };
-        assert_eq!(count(&wheel), CONNECTIONS);
-        // From 120 s to 180 s each is visited once: 16,667 a second.
-        turn_to(&wheel, Duration::from_mins(2)).await;
-        let before: u64 = sum_of_dues(&wheel, &count);
-        turn_to(&wheel, Duration::from_mins(3)).await;
-        let visits = (sum_of_dues(&wheel, &count) - before) / 60_000;
-        assert!(visits <= 17_000 * 60, "{visits} visits in 60 s");
-        assert!(visits >= CONNECTIONS * 9 / 10, "{visits} visits in 60 s");
-        assert_eq!(count(&wheel), CONNECTIONS);
+    const CONNECTIONS: u64 = 1_000_000;
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// Is silent, but for the answers to its pings where it is sent any.
+    struct Silent {
+        place: Place,
+        visits: Arc<AtomicU64>,
+        /// In milliseconds.
+        received: AtomicU64,
+        ping: Option<Ping>,
     }
 
-    /// Every visit moves a due time by 60 s, so their sum counts the visits.
-    fn sum_of_dues(wheel: &Wheel, count: &dyn Fn(&Wheel) -> u64) -> u64 {
-        assert!(count(wheel) > 0);
-        let slots = wheel.0.slots.iter();
-        let due = |entry: &Arc<dyn Timed>| u64::try_from(entry.due().unwrap().as_millis()).unwrap();
-        slots
-            .map(|slot| slot.lock().unwrap().iter().map(due).sum::<u64>())
-            .sum()
+    struct Ping {
+        interval: Duration,
+        sent: AtomicU64,
+    }
+
+    /// How long an answer to a ping takes.
+    const ROUND_TRIP: u64 = 80;
+
+    impl Timed for Silent {
+        fn place(&self) -> &Place {
+            &self.place
+        }
+
+        fn due(&self) -> Option<Duration> {
+            let load = |time: &AtomicU64| Duration::from_millis(time.load(Ordering::Relaxed));
+            let received = load(&self.received);
+            let idle = received + if self.ping.is_some() { 3 * MINUTE } else { MINUTE };
+            let ping = self
+                .ping
+                .as_ref()
+                .map(|ping| received.max(load(&ping.sent)) + ping.interval);
+            Some(ping.map_or(idle, |ping| ping.min(idle)))
+        }
+
+        fn visit(&self, now: Duration) {
+            self.visits.fetch_add(1, Ordering::Relaxed);
+            let now = u64::try_from(now.as_millis()).unwrap();
+            match &self.ping {
+                Some(ping) => {
+                    ping.sent.store(now, Ordering::Relaxed);
+                    self.received.store(now + ROUND_TRIP, Ordering::Relaxed);
+                }
+                // It is closed, and another comes in its place.
+                None => self.received.store(now, Ordering::Relaxed),
+            }
+        }
+
+        fn drain(&self) {}
+    }
+
+    /// How often a million connections that came within a minute are visited in the minute after the next.
+    async fn visits_in_a_minute(ping_interval: Option<Duration>) -> u64 {
+        let wheel = Wheel::new();
+        let visits = Arc::new(AtomicU64::new(0));
+        for number in 0..CONNECTIONS {
+            let entry: Arc<dyn Timed> = Arc::new(Silent {
+                place: Place::nowhere(),
+                visits: Arc::clone(&visits),
+                received: AtomicU64::new(number * 60 / 1000),
+                ping: ping_interval.map(|interval| Ping {
+                    interval,
+                    sent: AtomicU64::new(0),
+                }),
+            });
+            wheel.enter(&entry);
+        }
+        turn_to(&wheel, 2 * MINUTE).await;
+        let before = visits.load(Ordering::Relaxed);
+        turn_to(&wheel, 3 * MINUTE).await;
+        let entered = wheel.0.slots.iter().map(|slot| slot.lock().unwrap().len() as u64);
+        assert_eq!(entered.sum::<u64>(), CONNECTIONS);
+        visits.load(Ordering::Relaxed) - before
+    }
+
+    #[tokio::test]
+    async fn a_million_silent_connections_cost_one_visit_each_per_timeout() {
+        let visits = visits_in_a_minute(None).await;
+        assert!(visits <= 17_000 * 60, "{visits} visits in 60 s");
+        assert!(visits >= CONNECTIONS * 9 / 10, "{visits} visits in 60 s");
+    }
+
+    #[tokio::test]
+    async fn a_million_connections_that_are_pinged_cost_one_visit_each_per_ping() {
+        let visits = visits_in_a_minute(Some(MINUTE)).await;
+        assert!(visits <= 17_000 * 60, "{visits} visits in 60 s");
+        assert!(visits >= CONNECTIONS * 9 / 10, "{visits} visits in 60 s");
     }
 }

@@ -58,8 +58,8 @@ impl Process {
 
     /// Waits until it says where it listens.
     pub fn address(&self) -> SocketAddr {
-        let line = self.lines.await_note("listening on http://");
-        let (_, address) = line.split_once("http://").unwrap();
+        let line = self.lines.await_note("listening on http");
+        let (_, address) = line.split_once("://").unwrap();
         address.trim().parse().unwrap()
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use nova_benches::load::{Load, Throughput};
 use nova_benches::messages::{Kind, Messages};
-use nova_benches::process::Server;
+use nova_benches::process::{self, Server};
 use nova_benches::{Result, Samples, machine};
 
 #[derive(Parser)]
@@ -70,6 +70,7 @@ fn main() -> Result<()> {
     if flags.servers.is_empty() {
         flags.servers = Server::ALL.to_vec();
     }
+    process::build()?;
     machine::open_many_files()?;
     machine::pin(1)?;
     for case in cases(flags.quick) {

@@ -3,13 +3,13 @@
 //! Memory is what the process has of its own (`RssAnon`) beyond what it had with one connection, for each connection. A
 //! connection has a socket in the kernel too, which no server can do without; that is not counted.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use nova_benches::messages::{Kind, Messages};
-use nova_benches::process::{Process, Server};
+use nova_benches::process::{self, Process, Server};
 use nova_benches::{Result, client, machine};
 
 #[derive(Parser)]
@@ -33,9 +33,6 @@ const MESSAGE: usize = 16 * 1024;
 const PEER_CONNECTIONS: usize = 4000;
 /// What the server may still have to do, and the allocator to give back, before memory is read.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A masked ping without a payload, and its answer (RFC 6455 §5.5.2).
-const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
-const PONG: [u8; 2] = [0x8A, 0];
 
 /// A server with connections, and the memory that it had with one.
 struct Measured {
@@ -47,6 +44,7 @@ struct Measured {
 
 fn main() -> Result<()> {
     let flags = Flags::parse();
+    process::build()?;
     let files = machine::open_many_files()?;
     machine::pin(1)?;
     let most = flags.connections.iter().chain([&flags.silent]).max().copied();
@@ -78,7 +76,7 @@ fn echo(server: Server, count: usize, messages: &Messages) -> Result<()> {
     println!("{name}, {count}, accepted ({rate:.0}/s): {}", measured.each()?);
     for client in &mut measured.clients {
         client.write_all(messages.request(0, messages.request_size()))?;
-        expect(client, messages)?;
+        client::expect(client, messages)?;
     }
     println!("{name}, {count}, after 16 KiB echoed on each: {}", measured.each()?);
     Ok(())
@@ -93,18 +91,13 @@ fn channel(path: &str, count: usize, messages: &Messages) -> Result<()> {
     );
     for client in &mut measured.clients {
         client.write_all(messages.request(0, messages.request_size()))?;
-        client.write_all(&PING)?;
-        let mut pong = [0; 2];
-        client.read_exact(&mut pong)?;
-        if pong != PONG {
-            return Err("a ping was not answered".into());
-        }
+        client::ping(client)?;
     }
     println!("nova, {count}, after 16 KiB from each: {}", measured.each()?);
     let mut publisher = client::open(measured.process.address(), "/pub", 1)?;
     publisher[0].write_all(messages.request(0, messages.request_size()))?;
     for client in &mut measured.clients {
-        expect(client, messages)?;
+        client::expect(client, messages)?;
     }
     println!("nova, {count}, after 16 KiB to each: {}", measured.each()?);
     measured.clients.clear();
@@ -124,17 +117,6 @@ fn silent(count: usize, time: Duration) -> Result<()> {
     let share = used.as_secs_f64() / begin.elapsed().as_secs_f64();
     println!("nova, {count} silent ones, of a core: {:.3} %", share * 100.0);
     Ok(())
-}
-
-/// Reads the first message of the ring, whole and unchanged.
-fn expect(client: &mut TcpStream, messages: &Messages) -> Result<()> {
-    let mut echo = vec![0; messages.echo_size()];
-    client.read_exact(&mut echo)?;
-    if messages.is_echo(0, &echo) {
-        Ok(())
-    } else {
-        Err("what came is not what was sent".into())
-    }
 }
 
 impl Measured {

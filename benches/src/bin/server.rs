@@ -104,7 +104,7 @@ fn routes() -> Routes {
 
 fn main() -> Result<()> {
     serving::run(&serving::Flags::parse(), async |listener| {
-        let config = Config::read(".", Environment::PROD, [])?;
+        let config = Config::read(".", Environment::PROD, std::env::vars())?;
         let served = App::new(routes).config(config).serve(listener).await;
         Ok(served.map_err(|error| error.to_string())?)
     })

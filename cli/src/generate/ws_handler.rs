@@ -17,6 +17,8 @@ struct Data {
     name: String,
     handler: String,
     path: String,
+    /// A room's.
+    lobby: String,
 }
 
 /// The handler and its route.
@@ -36,6 +38,7 @@ pub(super) fn generate(args: &GenWsHandler, project: &Project) -> Result<Generat
         name: name.snake(),
         handler: format!("{}Handler", name.pascal()),
         path: format!("/{}/{{room}}", name.kebab()),
+        lobby: format!("/{}/lobby", name.kebab()),
     };
     let mut parts = super::module(project, "ws", &WS, &data.name, WS_HANDLER.render(&data)?)?;
     let holder = Import {
@@ -55,6 +58,6 @@ pub(super) fn generate(args: &GenWsHandler, project: &Project) -> Result<Generat
     Ok(Generated {
         parts,
         what: format!("WebSocket handler `{}` at {}", data.name, data.path),
-        visit: Some((format!("/{}/lobby", name.kebab()), " in two tabs")),
+        visit: Some((data.lobby, " in two tabs")),
     })
 }

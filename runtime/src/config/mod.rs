@@ -38,14 +38,19 @@ const FILE: &str = "nova.toml";
 /// | `server.max_connections` | 100000 | the most connections at a time; others wait to be accepted |
 /// | `server.header_timeout` | 10 | seconds that a request's head may take to come |
 /// | `server.body_limit` | 2097152 | the most bytes of a body that an extractor reads; more is 413 |
+/// | `server.tls.certificate`, `server.tls.key` | none | PEM files, with which TLS is spoken in place of plain TCP; needs the feature `tls` |
 /// | `server.shutdown_timeout` | 30 | seconds that the end may take |
 /// | `log.level` | `info` | a level, or levels by target: `warn,myapp=debug` |
 /// | `views.dir` | `views` | the directory of the templates, below the project's |
 /// | `websocket.allowed_origins` | none | origins besides the server's own whose pages may connect; `*` is any |
 /// | `websocket.idle_timeout` | 60 | seconds without a byte from the client after which it is closed |
+/// | `websocket.ping_interval` | 0 | seconds without a byte from the client after which it is sent a ping; 0 is never |
 /// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
 /// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
 /// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
+/// | `websocket.max_queue_size` | 262144 | bytes of broadcasts that may wait for one connection: see [`Accept::max_queue_size`](crate::Accept::max_queue_size) |
+/// | `websocket.send_buffer` | 65536 | bytes that the kernel may hold for one client; Linux doubles it; 0 is as many as it likes |
+/// | `websocket.receive_buffer` | 262144 | bytes that the kernel may hold from one client, likewise |
 /// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
@@ -200,6 +205,8 @@ impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde::Deserialize;
 
     use super::*;
@@ -289,6 +296,21 @@ mod tests {
             server("server = 3\n", &[]).unwrap_err(),
             "nova.toml:1: server: invalid type: integer `3`, expected struct Server"
         );
+    }
+
+    #[test]
+    fn a_variable_reaches_a_table_within_a_section() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            tls: BTreeMap<String, String>,
+        }
+        let variables = [("NOVA_SERVER_TLS_KEY", "b.pem"), ("NOVA_SERVER_TLS_THE_OTHER", "c.pem")];
+        for text in ["", "[server.tls]\nkey = \"a.pem\"\n"] {
+            let outer: Outer = config(text, &variables).unwrap().section("server").unwrap();
+            assert_eq!(outer.tls["key"], "b.pem");
+            assert_eq!(outer.tls["the_other"], "c.pem");
+        }
     }
 
     #[test]

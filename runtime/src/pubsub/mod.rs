@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::table::Table;
+use crate::metrics::Broadcasts;
 use crate::wire::Text;
 
 mod channel;
@@ -46,6 +47,7 @@ pub struct PubSub(Arc<Inner>);
 struct Inner {
     last_id: AtomicU64,
     channels: Table,
+    metrics: Broadcasts,
 }
 
 /// Names a subscriber: a connection or a task.
@@ -152,6 +154,7 @@ impl PubSub {
                 fan_out::start(channel);
             }
         }
+        self.0.metrics.sent(outcome.local, outcome.missed);
         outcome
     }
 

@@ -1,25 +1,52 @@
 //! The whole application, called in process.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::handshake::{Handshake, PEER};
 use crate::app::{App, RouteTable};
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
 use crate::router::AppService;
+use crate::server::Remaining;
+use crate::wheel::Wheel;
 
 /// An application that answers in process, in the environment `test`.
 pub struct TestApp {
-    service: AppService,
+    running: Arc<Running>,
+}
+
+/// What serves, as long as the test has its application or a client.
+pub(super) struct Running {
+    pub(super) service: AppService,
+    pub(super) lifecycle: Lifecycle,
     pubsub: PubSub,
+    wheel: Wheel,
+    shutdown_timeout: Duration,
+    /// Held for some moves of memory only.
+    tasks: Mutex<Tasks>,
+}
+
+/// What runs. It ends with its owner.
+struct Tasks {
+    connections: JoinSet<()>,
+    /// Turns the wheel, from the first connection on.
+    clock: JoinSet<()>,
+    /// `None` from the shutdown on.
+    ended: Option<Ended>,
 }
 
 /// A response, read to its end.
@@ -50,8 +77,31 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         };
         let assembled = app.assemble().unwrap_or_else(|error| panic!("{error:?}"));
         TestApp {
-            service: assembled.service,
-            pubsub: assembled.pubsub,
+            running: Arc::new(Running {
+                service: assembled.service,
+                lifecycle: assembled.lifecycle,
+                pubsub: assembled.pubsub,
+                wheel: assembled.wheel,
+                shutdown_timeout: assembled.options.shutdown_timeout(),
+                tasks: Mutex::new(Tasks {
+                    connections: JoinSet::new(),
+                    clock: JoinSet::new(),
+                    ended: Some(assembled.ended),
+                }),
+            }),
+        }
+    }
+}
+
+impl Running {
+    /// Runs a connection, as a server does.
+    pub(super) fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.connections.try_join_next().is_some() {}
+        tasks.connections.spawn(connection);
+        if tasks.clock.is_empty() {
+            let wheel = self.wheel.clone();
+            tasks.clock.spawn(async move { wheel.turn().await });
         }
     }
 }
@@ -95,27 +145,84 @@ impl TestApp {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "localhost");
+            .header(header::HOST, "localhost")
+            .extension(ConnectInfo(PEER));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a request");
-        let Ok(response) = self.service.clone().oneshot(request).await;
-        let (parts, body) = response.into_parts();
-        TestResponse {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.collect().await.expect("the response's body").to_bytes(),
-        }
+        let Ok(response) = self.running.service.clone().oneshot(request).await;
+        TestResponse::read(response).await
+    }
+
+    /// Opens a WebSocket, in memory: a request that passes the whole application, and then a connection as over TCP.
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    /// use nova::testing;
+    /// # struct Echo;
+    /// # impl WebSocketHandler for Echo {
+    /// #     async fn handle(&mut self, frame: Frame, _: &Socket) -> Commands { Commands::send(frame) }
+    /// # }
+    /// # async fn init(Path(room): Path<String>) -> Result<Echo, Rejection> {
+    /// #     if room == "lobby" { Ok(Echo) } else { Err(Reply::status(404).into()) }
+    /// # }
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").ws("/echo/{room}", init)) }
+    ///
+    /// testing::run(async {
+    ///     let app = testing::app(routes);
+    ///     let mut client = app.websocket("/echo/lobby").await;
+    ///     client.send("hello");
+    ///     assert_eq!(client.receive_text().await, "hello");
+    ///     assert_eq!(client.close(1000, "").await.code, Some(1000));
+    ///
+    ///     let refusal = app.websocket("/echo/cellar").open().await.unwrap_err();
+    ///     assert_eq!(refusal.status(), 404);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn websocket(&self, path: &str) -> Handshake {
+        Handshake::new(Arc::clone(&self.running), path)
+    }
+
+    /// Shuts the application down as SIGTERM does: WebSockets are closed with 1001, and it returns when all connections
+    /// have ended, or when `server.shutdown_timeout` (30 s) is over and what is left was cut. A second call does nothing.
+    pub async fn shut_down(&self) {
+        let remaining = {
+            let mut tasks = self.running.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(ended) = tasks.ended.take() else { return };
+            let connections = std::mem::take(&mut tasks.connections);
+            let clock = std::mem::take(&mut tasks.clock);
+            Remaining::new(connections, clock, ended, self.running.shutdown_timeout)
+        };
+        self.running.lifecycle.drain();
+        self.running.wheel.drain().await;
+        remaining.end().await;
     }
 
     /// The application's pub/sub.
     pub fn pubsub(&self) -> &PubSub {
-        &self.pubsub
+        &self.running.pubsub
     }
 }
 
 impl TestResponse {
+    pub(super) async fn read(response: Response) -> Self {
+        let mut read = Self::head(&response);
+        let body = response.into_body().collect().await;
+        read.body = body.expect("the response's body").to_bytes();
+        read
+    }
+
+    /// Without its body.
+    pub(super) fn head(response: &Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: Bytes::new(),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> u16 {
         self.status
@@ -140,6 +247,19 @@ impl TestResponse {
     /// When it is not, or is not a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> T {
         serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}
+
+/// The status, and the body where it is text.
+impl fmt::Display for TestResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, String::from_utf8_lossy(&self.body))
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::pubsub::PubSub;
-use crate::websocket::{self, Info, Mail, NoMessage, Overflow, Socket};
+use crate::websocket::{self, Bounds, Info, Mail, NoMessage, Socket};
 use crate::wheel::Wheel;
 
 /// What a handler's connection would receive.
@@ -43,7 +43,7 @@ pub fn socket_of<M: Send + 'static>() -> (Socket<M>, Mailbox<M>) {
     let wheel = Wheel::new();
     let socket = Socket::new(&PubSub::new(), &wheel);
     let mailbox = Arc::clone(socket.mailbox());
-    mailbox.begin(Duration::MAX, Overflow::Close);
+    mailbox.begin(Bounds::default());
     (socket, Mailbox { mailbox, wheel })
 }
 
@@ -69,6 +69,7 @@ impl<M: Send + 'static> Mailbox<M> {
             }
         };
         tokio::select! {
+            biased;
             info = arrival => Some(info),
             () = self.wheel.turn() => None,
             () = sleep(PATIENCE) => None,

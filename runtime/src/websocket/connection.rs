@@ -15,9 +15,11 @@ use tokio::time::timeout;
 use super::buffer;
 use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
-use super::mailbox::{Mail, Mailbox, Signals};
+use super::mailbox::{Mailbox, Signals};
+use super::queue::Mail;
 use super::write::{write_close, write_slowly};
-use super::{Commands, Info, Overflow, Reason, Socket, WebSocketHandler};
+use super::{Commands, Info, Reason, Socket, WebSocketHandler};
+use crate::metrics::Connections;
 use crate::transport::Transport;
 use crate::unwind::caught;
 use crate::wire::{self, Codec, Decoder, Frame};
@@ -33,9 +35,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) idle_timeout: Duration,
     pub(crate) write_timeout: Duration,
-    pub(crate) overflow: Overflow,
     pub(crate) wire: wire::Limits,
 }
 
@@ -59,6 +59,7 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
+    metrics: Connections,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -81,7 +82,13 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        socket: Ended<M>,
+        limits: Limits,
+        codec: Option<Codec>,
+        metrics: Connections,
+    ) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -95,6 +102,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             mail_first: false,
             lends: false,
             called: 0,
+            metrics,
         }
     }
 
@@ -102,7 +110,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.mailbox.begin(self.limits.idle_timeout, self.limits.overflow);
+        self.metrics.opened();
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -126,6 +134,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             // What others have begun to write is ended before the close frame.
             self.take_back();
         }
+        self.metrics.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -221,6 +230,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 Ok(None) => return Ok(()),
                 Err(violation) => return Err(Ending::violation(violation)),
             };
+            self.metrics.received();
             match &frame {
                 Frame::Close(close) => return Err(Ending::remote(close.clone())),
                 Frame::Ping(payload) => {
@@ -252,6 +262,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.timers {
             // Those that are due now: what becomes due meanwhile is for the next time.
             let now = self.mailbox.now();
+            if self.mailbox.take_ping(now) {
+                self.send(&Frame::Ping(Bytes::new()))?;
+            }
             while let Some(info) = self
                 .mailbox
                 .take_due(now)
@@ -271,7 +284,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        for _ in 0..self.mailbox.len() {
+        let waiting = self.mailbox.len();
+        self.metrics.waiting(waiting);
+        for _ in 0..waiting {
             match self.mailbox.try_next() {
                 Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
                 Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
@@ -335,6 +350,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        self.metrics.sent();
         let encoded = match &mut self.codec {
             Some(codec) => {
                 if self.output.capacity() == 0 {
@@ -365,16 +381,19 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
         let mut output = std::mem::take(&mut self.output);
         let mut left = &output[..];
-        let written = match poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await {
-            Poll::Ready(written) => written.map_err(Ending::error),
-            Poll::Pending => write_slowly(&self.mailbox, transport, left, self.limits.write_timeout).await,
-        };
+        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
+        // A peer that does not read keeps what it is sent, and not the room that the worker has.
+        let left = left.to_vec();
         output.clear();
         buffer::give_back(output);
-        if self.lends && written.is_ok() {
+        match written {
+            Poll::Ready(written) => written.map_err(Ending::error)?,
+            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await?,
+        }
+        if self.lends {
             self.mailbox.lend();
         }
-        written
+        Ok(())
     }
 
     /// Takes the stream back from those who write to it, for itself to write.

@@ -129,7 +129,7 @@ pub enum Reason {
     BadFrame(&'static str),
     /// The client sent text that is not UTF-8.
     BadEncoding,
-    /// The client sent a message over the size limit.
+    /// The client sent a message over the size limit, or one in too many fragments.
     BadSize,
     /// A callback panicked or returned an error, or sent an illegal frame.
     Crash(String),

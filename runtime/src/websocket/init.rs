@@ -37,7 +37,9 @@ pub(crate) struct Terms {
     pub(crate) protocol: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) ping_interval: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
+    pub(crate) max_queue_size: Option<usize>,
     pub(crate) overflow: Overflow,
     pub(crate) compress: Compress,
 }
@@ -52,7 +54,8 @@ pub(crate) enum Compress {
     Like(Compression),
 }
 
-/// What becomes of a broadcast for which a connection's mailbox has no room: 1,024 messages, or 1 MiB of broadcasts.
+/// What becomes of a broadcast for which a connection's mailbox has no room: it holds 1,024 messages, and broadcasts up to
+/// [`Accept::max_queue_size`].
 ///
 /// It is full when the client does not read, or when the handler does not keep up. Messages of the handler's own are never
 /// dropped: their sender gets them back.
@@ -129,6 +132,38 @@ impl<H> Accept<H> {
     /// Closes the connection when nothing is received for so long, in place of `websocket.idle_timeout` (60 s).
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.terms.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How many bytes of broadcasts may wait for the connection, in place of `websocket.max_queue_size` (262,144). When so
+    /// many wait, [`Overflow`] decides what becomes of the next; so one message of any size has room where none waits.
+    ///
+    /// Each is counted with its channel's and its event's name and 256 bytes for what is around them, as if no other
+    /// connection shared it: [`Socket::queue_bytes`](crate::Socket::queue_bytes) is what it is measured by.
+    pub fn max_queue_size(mut self, bytes: usize) -> Self {
+        self.terms.max_queue_size = Some(bytes);
+        self
+    }
+
+    /// Sends an empty ping (RFC 6455 §5.5.2) whenever nothing was received for so long, in place of
+    /// `websocket.ping_interval`; zero is never, which is the default.
+    ///
+    /// Every client answers it, and the answer is received like anything else. So with an interval below the idle timeout
+    /// a silent client stays connected, and one that has vanished is closed with [`Reason::Timeout`](crate::Reason) when
+    /// the idle timeout is over; and whatever stands between the two keeps its path open. To a client that sends as often
+    /// anyway no ping is sent.
+    ///
+    /// ```
+    /// use nova::Accept;
+    /// use std::time::Duration;
+    /// # fn init<H>(handler: H) -> Accept<H> {
+    ///
+    /// // Gone for 45 s is gone: pinged after 20 s and after 40 s.
+    /// Accept::new(handler).ping_every(Duration::from_secs(20)).idle_timeout(Duration::from_secs(45))
+    /// # }
+    /// ```
+    pub fn ping_every(mut self, interval: Duration) -> Self {
+        self.terms.ping_interval = Some(interval);
         self
     }
 

@@ -1,6 +1,5 @@
 //! A connection's mailbox: what other tasks, timers and the server have for it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +12,36 @@ use tokio::net::TcpStream;
 
 use super::Info;
 use super::init::Overflow;
+use super::queue::{self, Mail, Queue};
+use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use crate::pubsub::{Deliver, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, Timed, Wheel};
 
-/// How many messages wait for a connection, and how many bytes of broadcasts there may be before one more. What does not
-/// fit is refused: with a
-/// broadcast the connection's [`Overflow`] policy decides, a message of the handler's own is given back to its sender.
-const CAPACITY: usize = 1024;
-const CAPACITY_BYTES: usize = 1024 * 1024;
+/// What a connection's mailbox keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// For how long nothing may be received.
+    pub(crate) idle_timeout: Duration,
+    /// After how long without a byte a ping is sent.
+    pub(crate) ping_interval: Option<Duration>,
+    /// How many bytes of broadcasts may wait.
+    pub(crate) max_queue_size: usize,
+    /// What becomes of those for which there is no room.
+    pub(crate) overflow: Overflow,
+}
+
+/// Until a connection begins, and where there is none.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::MAX,
+            ping_interval: None,
+            max_queue_size: queue::MAX_BYTES,
+            overflow: Overflow::default(),
+        }
+    }
+}
 
 /// The mailbox, shared by the connection and all who send to it.
 pub(crate) struct Mailbox<M> {
@@ -35,20 +55,17 @@ pub(crate) struct Mailbox<M> {
 }
 
 struct State<M> {
-    queue: VecDeque<Mail<M>>,
-    /// The bytes of the broadcasts in the queue.
-    bytes: usize,
+    queue: Queue<M>,
     /// The client's stream, where broadcasts go straight to it.
     direct: Option<Arc<TcpStream>>,
     /// Whether others may write to it now: not while the connection writes, nor while it has in hand what comes first.
     is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
-    overflow: Overflow,
-    /// In milliseconds, for a place less.
+    /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
-    /// Only a handler that sets timers has them.
+    /// Only where a handler sets timers, or wants pings.
     timers: Option<Box<Timers<M>>>,
 }
 
@@ -62,50 +79,12 @@ pub(crate) struct Signals {
     pub(crate) idle: bool,
     /// The server is at its end.
     pub(crate) draining: bool,
-    /// A timer is due.
+    /// A timer or a ping is due.
     pub(crate) timers: bool,
     /// The stream is to be given, for broadcasts that go straight to the client.
     pub(crate) forwards: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
-}
-
-pub(crate) enum Mail<M> {
-    /// Shared by all members until it is received.
-    Broadcast(Arc<Message>),
-    Message(M),
-    /// For the client, as it is.
-    Forwarded(Arc<Message>),
-    /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
-    /// and a queue has room for many.
-    Rest(Box<Bytes>),
-}
-
-struct Timers<M> {
-    last_id: u64,
-    set: Vec<Entry<M>>,
-    /// The repeating timer that is taken out while its message is made. One that is cancelled meanwhile is not put back.
-    firing: Option<u64>,
-}
-
-struct Entry<M> {
-    id: u64,
-    /// In the wheel's time.
-    due: Duration,
-    what: Due<M>,
-}
-
-enum Due<M> {
-    Once(M),
-    Every(Duration, M, fn(&M) -> M),
-}
-
-/// A timer that was set, by which it can be cancelled. Dropping it does not cancel the timer.
-#[derive(Clone)]
-pub struct Timer(Arc<dyn Cancel>, u64);
-
-trait Cancel: Send + Sync {
-    fn cancel(&self, id: u64) -> bool;
 }
 
 /// A message that was not sent: the connection has ended, or its mailbox is full.
@@ -114,18 +93,17 @@ pub struct NotSent<M>(pub M);
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(wheel: &Wheel) -> Self {
+        let bounds = Bounds::default();
         Self {
             wheel: wheel.clone(),
             place: Place::nowhere(),
             last_received: AtomicU64::new(0),
             state: Mutex::new(State {
-                queue: VecDeque::new(),
-                bytes: 0,
+                queue: Queue::new(bounds.max_queue_size, bounds.overflow),
                 direct: None,
                 is_lent: false,
                 waker: None,
-                overflow: Overflow::Close,
-                idle_timeout: u64::MAX,
+                idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
             }),
@@ -161,12 +139,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn take_back(&self) -> Option<Bytes> {
         let mut state = self.lock();
         state.is_lent = false;
-        let rest = state.queue.pop_front_if(|mail| matches!(mail, Mail::Rest(_)));
-        let Some(Mail::Rest(rest)) = rest else {
-            return None;
-        };
-        state.bytes -= rest.len();
-        Some(*rest)
+        state.queue.pop_rest()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -174,12 +147,13 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// The connection begins: from now on it is in the wheel.
-    pub(crate) fn begin(self: &Arc<Self>, idle_timeout: Duration, overflow: Overflow) {
+    pub(crate) fn begin(self: &Arc<Self>, bounds: Bounds) {
         let mut state = self.lock();
-        // Never early, so never rounded down.
-        let idle_timeout = idle_timeout.as_nanos().div_ceil(1_000_000);
-        state.idle_timeout = u64::try_from(idle_timeout).unwrap_or(u64::MAX);
-        state.overflow = overflow;
+        state.idle_timeout = millis(bounds.idle_timeout);
+        state.queue.bound(bounds.max_queue_size, bounds.overflow);
+        if let Some(interval) = bounds.ping_interval {
+            state.timers.get_or_insert_default().ping_every(interval);
+        }
         drop(state);
         self.received_now();
         self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
@@ -196,7 +170,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let mut state = self.lock();
         state.signals.ended = true;
         let mail = (
-            std::mem::take(&mut state.queue),
+            state.queue.take(),
             state.timers.take(),
             state.waker.take(),
             state.direct.take(),
@@ -209,8 +183,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Something was received.
     pub(crate) fn received_now(&self) {
         // The clock is at most a tick ahead: an idle timeout is never early.
-        let now = u64::try_from(self.wheel.now().as_millis()).unwrap_or(u64::MAX);
-        self.last_received.store(now, Ordering::Relaxed);
+        self.last_received.store(millis(self.wheel.now()), Ordering::Relaxed);
     }
 
     /// The latest time at which the last byte can have come.
@@ -257,16 +230,10 @@ impl<M: Send + 'static> Mailbox<M> {
     /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
         let mut state = self.lock();
-        let mail = state.queue.pop_front()?;
-        state.bytes -= mail.size();
+        let mail = state.queue.pop()?;
         if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
             state.is_lent = false;
         }
-        if state.queue.is_empty() {
-            // An idle connection keeps no queue.
-            state.queue = VecDeque::new();
-        }
-        drop(state);
         Some(mail)
     }
 
@@ -275,12 +242,17 @@ impl<M: Send + 'static> Mailbox<M> {
         self.lock().queue.len()
     }
 
+    /// How many bytes the broadcasts that wait take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().queue.bytes()
+    }
+
     pub(crate) fn send(&self, message: M) -> Result<(), NotSent<M>> {
         let mut state = self.lock();
-        if state.signals.ended || state.queue.len() >= CAPACITY {
+        if state.signals.ended {
             return Err(NotSent(message));
         }
-        state.queue.push_back(Mail::Message(message));
+        state.queue.push(message).map_err(NotSent)?;
         wake(state);
         Ok(())
     }
@@ -301,27 +273,29 @@ impl<M: Send + 'static> Mailbox<M> {
     fn set(self: &Arc<Self>, delay: Duration, what: Due<M>) -> Timer {
         let due = self.wheel.exactly_now().saturating_add(delay);
         let mut state = self.lock();
-        if state.signals.ended {
-            return Timer(Arc::clone(self) as Arc<dyn Cancel>, 0);
-        }
-        let timers = state.timers.get_or_insert_with(|| {
-            Box::new(Timers {
-                last_id: 0,
-                set: Vec::new(),
-                firing: None,
-            })
-        });
-        timers.last_id += 1;
-        let id = timers.last_id;
-        timers.set.push(Entry { id, due, what });
+        let id = match state.signals.ended {
+            // No timer has that number.
+            true => 0,
+            false => state.timers.get_or_insert_default().set(due, what),
+        };
         drop(state);
         self.wheel.hurry(&**self);
-        Timer(Arc::clone(self) as Arc<dyn Cancel>, id)
+        Timer::new(Arc::clone(self) as Arc<dyn Cancel>, id)
     }
 
     /// The time by which timers are due that are handled together.
     pub(crate) fn now(&self) -> Duration {
         self.wheel.now()
+    }
+
+    /// Says whether a ping is to be sent now.
+    pub(crate) fn take_ping(&self, now: Duration) -> bool {
+        let received = self.received();
+        let mut state = self.lock();
+        state
+            .timers
+            .as_mut()
+            .is_some_and(|timers| timers.take_ping(received, now))
     }
 
     /// Takes the message of a timer that is due at `now`, and sets a repeating one for its next period after that.
@@ -331,33 +305,23 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn take_due(&self, now: Duration) -> Result<Option<Info<M>>, Panic> {
         let mut state = self.lock();
         state.signals.timers = false;
-        let Some(timers) = &mut state.timers else {
+        let Some(Entry { id, due, what }) = state.timers.as_mut().and_then(|timers| timers.take_due(now)) else {
             return Ok(None);
         };
-        let earliest = (0..timers.set.len()).min_by_key(|&index| timers.set[index].due);
-        let Some(earliest) = earliest.filter(|&index| timers.set[index].due <= now) else {
-            return Ok(None);
-        };
-        let Entry { id, due, what } = timers.set.swap_remove(earliest);
+        drop(state);
         let (period, message, clone) = match what {
             Due::Once(message) => return Ok(Some(Info::Message(message))),
             Due::Every(period, message, clone) => (period, message, clone),
         };
-        timers.firing = Some(id);
-        drop(state);
         let copy = caught_now(|| clone(&message))?;
         // Periods that were missed are not made up for.
         let missed = now.saturating_sub(due).as_nanos() / period.as_nanos();
         let due = due.saturating_add(period.saturating_mul(u32::try_from(missed + 1).unwrap_or(u32::MAX)));
-        let mut state = self.lock();
-        if let Some(timers) = &mut state.timers
-            && timers.firing.take() == Some(id)
-        {
-            let what = Due::Every(period, message, clone);
-            timers.set.push(Entry { id, due, what });
-            drop(state);
-            self.wheel.hurry(self);
+        let what = Due::Every(period, message, clone);
+        if let Some(timers) = &mut self.lock().timers {
+            timers.put_back(Entry { id, due, what });
         }
+        self.wheel.hurry(self);
         Ok(Some(Info::Message(copy)))
     }
 }
@@ -365,45 +329,21 @@ impl<M: Send + 'static> Mailbox<M> {
 /// The longest time between two ticks of the wheel.
 const TICK: Duration = Duration::from_millis(16);
 
-impl<M> State<M> {
-    /// The end of the idle timeout.
-    fn idle_at(&self, received: Duration) -> Duration {
-        received.saturating_add(Duration::from_millis(self.idle_timeout))
-    }
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
-    /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer.
+impl<M> State<M> {
+    /// When the wheel is to come: at the end of the idle timeout, or for the earliest timer or ping.
     fn next_due(&self, received: Duration) -> Duration {
         let idle = self.idle_at(received);
-        let timers = self
-            .timers
-            .as_ref()
-            .and_then(|timers| timers.set.iter().map(|entry| entry.due).min());
+        let timers = self.timers.as_ref().and_then(|timers| timers.next_due(received));
         timers.map_or(idle, |due| due.min(idle))
     }
 
-    /// Makes room for a broadcast, or says that there is none.
-    fn make_room(&mut self) -> bool {
-        let is_full = |state: &Self| state.queue.len() >= CAPACITY || state.bytes >= CAPACITY_BYTES;
-        if !is_full(self) || self.queue.is_empty() {
-            return true;
-        }
-        match self.overflow {
-            Overflow::Close => {
-                self.signals.overflowed = true;
-                false
-            }
-            Overflow::DropNewest => false,
-            Overflow::DropOldest => {
-                while is_full(self) {
-                    let oldest = self.queue.iter().position(Mail::is_broadcast);
-                    match oldest.and_then(|index| self.queue.remove(index)) {
-                        Some(mail) => self.bytes -= mail.size(),
-                        None => return false,
-                    }
-                }
-                true
-            }
-        }
+    /// When nothing will have been received for too long.
+    fn idle_at(&self, received: Duration) -> Duration {
+        received.saturating_add(Duration::from_millis(self.idle_timeout))
     }
 }
 
@@ -488,55 +428,20 @@ impl<M> State<M> {
         }
     }
 
-    /// Puts a broadcast into the queue, and says whether there is room for it. To one that has ended nothing is missed.
+    /// Puts a broadcast into the queue, and says whether there was room for it.
     fn put(&mut self, mail: Mail<M>) -> bool {
-        if self.signals.ended || !self.make_room() {
+        if self.signals.ended {
             return false;
         }
-        self.bytes += mail.size();
-        self.queue.push_back(mail);
-        true
-    }
-}
-
-impl<M> Mail<M> {
-    /// The bytes that count against the bound.
-    fn size(&self) -> usize {
-        match self {
-            Self::Broadcast(message) | Self::Forwarded(message) => message.payload.len(),
-            Self::Rest(bytes) => bytes.len(),
-            Self::Message(_) => 0,
-        }
-    }
-
-    fn is_broadcast(&self) -> bool {
-        matches!(self, Self::Broadcast(_) | Self::Forwarded(_))
-    }
-}
-
-impl Timer {
-    /// Cancels the timer. Says whether it was still set: `false` when it has fired, unless it repeats.
-    pub fn cancel(&self) -> bool {
-        self.0.cancel(self.1)
+        let has_room = self.queue.push_broadcast(mail);
+        self.signals.overflowed |= !has_room && self.queue.overflow() == Overflow::Close;
+        has_room
     }
 }
 
 impl<M: Send + 'static> Cancel for Mailbox<M> {
     fn cancel(&self, id: u64) -> bool {
-        let mut state = self.lock();
-        let Some(timers) = &mut state.timers else {
-            return false;
-        };
-        let before = timers.set.len();
-        timers.set.retain(|entry| entry.id != id);
-        let was_firing = timers.firing.take_if(|firing| *firing == id).is_some();
-        was_firing || timers.set.len() < before
-    }
-}
-
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Timer").field(&self.1).finish()
+        self.lock().timers.as_mut().is_some_and(|timers| timers.cancel(id))
     }
 }
 

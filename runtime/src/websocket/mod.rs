@@ -16,7 +16,9 @@ mod handler;
 mod handshake;
 mod init;
 mod mailbox;
+mod queue;
 mod socket;
+mod timers;
 mod write;
 
 pub use commands::Commands;
@@ -24,6 +26,11 @@ pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub(crate) use handshake::{Answer, Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
-pub(crate) use mailbox::{Mail, Mailbox};
-pub use mailbox::{NotSent, Timer};
+pub use mailbox::NotSent;
+pub(crate) use mailbox::{Bounds, Mailbox};
+pub(crate) use queue::Mail;
 pub use socket::Socket;
+pub use timers::Timer;
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::handler::NoMessage;
-use super::mailbox::{Mailbox, NotSent, Timer};
+use super::mailbox::{Mailbox, NotSent};
+use super::timers::Timer;
 use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
@@ -176,9 +177,18 @@ impl<M: Send + 'static> Socket<M> {
         self.0.mailbox.end();
     }
 
-    /// How many messages wait for this connection.
+    /// How many messages wait for this connection's `info`: 1,024 at most.
+    ///
+    /// They wait while the handler is busy with an earlier one, and while the client does not read what it is sent.
+    /// Whoever produces for this connection alone can slow down by it before the mailbox is full.
     pub fn queue_len(&self) -> usize {
         self.0.mailbox.len()
+    }
+
+    /// How many bytes the broadcasts among them take, as [`Accept::max_queue_size`](crate::Accept::max_queue_size) counts
+    /// them.
+    pub fn queue_bytes(&self) -> usize {
+        self.0.mailbox.bytes()
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) async fn write_slowly<M: Send + 'static>(
     Box::pin(async {
         let mut left = output;
         let signals = tokio::select! {
+            // In this order, so that a test's seed says who comes first: what is urgent is heard next in any case.
+            biased;
             written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
             signals = mailbox.urgent() => signals,
         };

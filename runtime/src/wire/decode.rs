@@ -172,7 +172,7 @@ impl Unfinished {
             });
             message.fragments += 1;
             if message.fragments > limits.fragments {
-                return Err(Violation::Protocol("a message in too many fragments"));
+                return Err(Violation::Size);
             }
             // Not exactly: many small fragments would each move the whole message.
             message.data.reserve(header.length.min(TRUSTED));
@@ -437,9 +437,6 @@ mod tests {
         for _ in 0..4 {
             bytes.extend(frame(0x00, b""));
         }
-        assert_eq!(
-            decode_all_ways(&bytes),
-            Err(Violation::Protocol("a message in too many fragments"))
-        );
+        assert_eq!(decode_all_ways(&bytes), Err(Violation::Size));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) enum Violation {
     Protocol(&'static str),
     /// Text that is not UTF-8: 1007.
     Encoding,
-    /// A message over the limit: 1009.
+    /// A message over a limit, of its size or of its fragments: 1009.
     Size,
 }
 

@@ -10,7 +10,7 @@ use super::header::Violation;
 pub(crate) enum Codec {}
 
 impl Codec {
-    pub(super) fn inflate(&mut self, _payload: &[u8], _limit: usize) -> Result<Bytes, Violation> {
+    pub(crate) fn inflate(&mut self, _payload: &[u8], _limit: usize) -> Result<Bytes, Violation> {
         match *self {}
     }
 

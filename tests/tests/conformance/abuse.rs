@@ -245,7 +245,7 @@ fn empty_fragments_without_end_are_refused() {
             let mut socket = open(address);
             // It fails where the server has ended the connection before.
             let _ = socket.try_send_bytes(&flood);
-            assert_eq!(socket.rest(), [Received::close(1002)]);
+            assert_eq!(socket.rest(), [Received::close(1009)]);
         });
     });
 }

@@ -111,13 +111,13 @@ fn fragments() -> Vec<Case> {
             .returns([Received::text(&text)]),
         case("a fragment too many that is the last", "10.4")
             .sends_all([most(TEXT), vec![begun(CONTINUATION, ""), frame(CONTINUATION, "")]].concat())
-            .closed(1002),
+            .closed(1009),
         case("a fragment too many that is not the last", "10.4")
             .sends_all([most(BINARY), vec![begun(CONTINUATION, ""); 2]].concat())
-            .closed(1002),
+            .closed(1009),
         case("2,000 empty fragments in one write", "10.4")
             .sends_all([vec![begun(BINARY, "")], vec![begun(CONTINUATION, ""); 2000]].concat())
-            .closed(1002),
+            .closed(1009),
     ]
 }
 

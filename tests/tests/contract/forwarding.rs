@@ -20,6 +20,7 @@ struct Member {
 }
 
 const CHANNEL: &str = "channel";
+const QUEUE: usize = 1024 * 1024;
 
 impl Member {
     async fn init(
@@ -35,7 +36,8 @@ impl Member {
         if manner == "greeting" {
             socket.broadcast(CHANNEL, "event", "from init");
         }
-        let accept = Accept::new(Self { journal, gate });
+        // Room for what a test sends at once.
+        let accept = Accept::new(Self { journal, gate }).max_queue_size(QUEUE);
         match &*manner {
             "newest" => accept.overflow(Overflow::DropNewest),
             "oldest" => accept.overflow(Overflow::DropOldest),

@@ -269,7 +269,7 @@ fn a_client_that_goes_within_a_broadcast_leaves_nothing_behind() {
     let mut sender = scene.member("none");
     for _ in 0..10 {
         let gone = scene.member("forward");
-        let half = scene.member("forward");
+        let mut half = scene.member("forward");
         for number in 0..MESSAGES {
             sender.text(&format!("all {}", text("p", number, SIZE)));
         }

@@ -3,17 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+#[cfg(target_os = "linux")]
+mod bounds;
 mod closing;
 mod compressing;
 mod compression;
 mod configuration;
+mod depth;
 mod fallback;
 mod forwarding;
 mod forwarding_slowly;
 mod frames;
 mod handshake;
+mod http2;
+mod http2_handshake;
+mod http2_websockets;
+mod in_memory;
 mod log;
+mod metrics;
 mod middleware;
+mod pings;
 mod protocol;
 mod pubsub;
 mod puppet;
@@ -26,5 +35,6 @@ mod sendfile;
 mod service;
 mod shutdown;
 mod slow_consumers;
+mod tls;
 mod views_and_pages;
 mod websocket;

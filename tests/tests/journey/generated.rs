@@ -18,6 +18,7 @@ fn project_with_everything(name: &str) -> Project {
         "ws-handler live-feed",
         "ws-handler GameRoom",
         "ws-handler z",
+        &format!("ws-handler {LONGEST}"),
     ] {
         project.nova(&format!("gen {args}")).succeeded();
     }
@@ -43,6 +44,7 @@ fn a_new_project_is_formatted_lint_free_tested_and_builds_without_warnings() {
         "controllers::admin_users::tests::show_replies",
         "controllers::web_hooks::tests::create_replies",
         "ws::chat::tests::a_message_reaches_the_whole_room",
+        "ws::chat::tests::a_callback_needs_no_connection",
         "ws::game_room::tests::a_message_reaches_the_whole_room",
     ] {
         assert!(

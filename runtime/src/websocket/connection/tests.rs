@@ -8,9 +8,13 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::lifecycle::Lifecycle;
 use crate::pubsub::PubSub;
-use crate::transport::Stream;
+use crate::transport::{Duplex, Stream};
 use crate::websocket::NoMessage;
+use crate::websocket::mailbox::Bounds;
 use crate::wheel::Wheel;
+
+/// As any other stream.
+impl Duplex for TcpStream {}
 
 /// Receives nothing and sends nothing.
 struct Silent;
@@ -22,9 +26,7 @@ impl WebSocketHandler for Silent {
 }
 
 const LIMITS: Limits = Limits {
-    idle_timeout: Duration::MAX,
     write_timeout: Duration::from_secs(10),
-    overflow: Overflow::Close,
     wire: wire::Limits {
         message_size: 1000,
         fragments: 10,
@@ -54,7 +56,8 @@ fn whatever_the_stream_is_it_is_forwarded_to_and_closed_at_the_end() {
         let (lifecycle, _ended) = Lifecycle::new();
         let socket = Socket::<NoMessage>::new(&pubsub, &wheel);
         assert!(socket.forward("a"));
-        let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None);
+        socket.mailbox().begin(Bounds::default());
+        let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None, Connections::new("/"));
         let transport = Transport::new(kind(stream), None, lifecycle.alive());
         let running = runtime.spawn(connection.run(transport, Bytes::new()));
         let mut expected = Vec::new();

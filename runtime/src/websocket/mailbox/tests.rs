@@ -30,7 +30,7 @@ impl Scene {
         let stream = TcpStream::from_std(stream).unwrap();
         stream.writable().await.unwrap();
         let mailbox = Mailbox::new(&Wheel::new());
-        mailbox.lock().overflow = overflow;
+        mailbox.lock().queue.bound(queue::MAX_BYTES, overflow);
         mailbox.lend_first(Some(Arc::new(stream)));
         Self {
             mailbox,
@@ -160,10 +160,10 @@ fn what_is_begun_is_never_dropped() {
             scene.fill();
             let begun = scene.expected.len();
             let first = scene.mailbox.len();
-            for _ in 0..2 * CAPACITY_BYTES / SIZE {
+            for _ in 0..2 * queue::MAX_BYTES / SIZE {
                 scene.forward();
             }
-            assert!(scene.mailbox.lock().bytes < CAPACITY_BYTES + SIZE);
+            assert!(scene.mailbox.bytes() < queue::MAX_BYTES + 2 * SIZE);
             let mut left = Vec::new();
             if let Some(rest) = scene.mailbox.take_back() {
                 left.extend(rest);

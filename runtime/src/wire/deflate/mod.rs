@@ -55,7 +55,7 @@ impl Codec {
     }
 
     /// Inflates the payload of a whole message, as long as that has at most `limit` bytes.
-    pub(super) fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<Bytes, Violation> {
+    pub(crate) fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<Bytes, Violation> {
         self.0.inflater.inflate(payload, limit)
     }
 

@@ -103,7 +103,9 @@ fn read_into(frames: &mut Vec<Frame>, mut stream: &[u8], limits: &Limits) -> Res
             fragments: 0,
         });
         so_far.fragments += 1;
-        demand(so_far.fragments <= limits.fragments)?;
+        if so_far.fragments > limits.fragments {
+            return Err(Fault::Size);
+        }
         so_far.data.extend(payload);
         if so_far.is_text {
             judge_text(&so_far.data, is_last && is_whole)?;
