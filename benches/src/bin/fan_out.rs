@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use nova_benches::audience::{Audience, Delivery};
 use nova_benches::messages::{Kind, Messages};
-use nova_benches::process::Server;
+use nova_benches::process::{self, Server};
 use nova_benches::{Result, Samples, machine};
 
 #[derive(Parser)]
@@ -70,6 +70,7 @@ const WARM_UP: Duration = Duration::from_millis(250);
 
 fn main() -> Result<()> {
     let flags = Flags::parse();
+    process::build()?;
     let files = machine::open_many_files()?;
     machine::pin(1)?;
     let most = flags.members.iter().max().copied().unwrap_or(0);
