@@ -161,6 +161,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// A panic is caught once for all callbacks of a turn: once for each is felt where many messages come in one read.
     async fn turn(&mut self, transport: &mut Transport, event: Event) -> Result<(), Ending> {
+        let lends = matches!(&event, Event::Mail(signals) if signals.forwards);
         match event {
             Event::Begin(read_ahead) => Box::pin(self.begin(transport, read_ahead)).await?,
             Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
@@ -174,7 +175,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             self.limits.write_timeout,
         )
         .await?;
-        if !self.lends && self.mailbox.forwards() {
+        if lends {
             self.lend(transport);
         }
         Ok(())
@@ -478,12 +479,12 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
     /// this connection alone, and so are those of a stream that is not plain TCP.
     fn lend(&mut self, transport: &mut Transport) {
-        if self.codec.is_none()
-            && let Some(stream) = transport.share()
-        {
-            self.mailbox.lend_first(stream);
-            self.lends = true;
-        }
+        let stream = match self.codec {
+            None => transport.share(),
+            Some(_) => None,
+        };
+        self.lends = stream.is_some();
+        self.mailbox.lend_first(stream);
     }
 }
 
@@ -519,3 +520,6 @@ async fn read_away(transport: &mut Transport) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

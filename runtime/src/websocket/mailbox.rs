@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -52,8 +52,6 @@ pub(crate) struct Mailbox<M> {
     /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
     /// the application's runs.
     state: Mutex<State<M>>,
-    /// Whether broadcasts have gone, or may go, straight to the client.
-    forwards: AtomicBool,
 }
 
 struct State<M> {
@@ -85,6 +83,8 @@ pub(crate) struct Signals {
     pub(crate) draining: bool,
     /// A timer or a ping is due.
     pub(crate) timers: bool,
+    /// The stream is to be given, for broadcasts that go straight to the client.
+    pub(crate) forwards: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
 }
@@ -110,25 +110,25 @@ impl<M: Send + 'static> Mailbox<M> {
                 signals: Signals::default(),
                 timers: None,
             }),
-            forwards: AtomicBool::new(false),
         }
     }
 
-    /// From now on there are broadcasts that go straight to the client.
+    /// From now on there are broadcasts that go straight to the client: the connection is to give its stream.
     pub(crate) fn will_forward(&self) {
-        self.forwards.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forwards(&self) -> bool {
-        self.forwards.load(Ordering::Relaxed)
-    }
-
-    /// Gives the stream that others may write to from now on.
-    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
         let mut state = self.lock();
+        state.signals.forwards = state.direct.is_none() && !state.signals.ended;
+        if state.signals.forwards {
+            wake(state);
+        }
+    }
+
+    /// Gives the stream that others may write to from now on, where there is one to give.
+    pub(crate) fn lend_first(&self, stream: Option<Arc<TcpStream>>) {
+        let mut state = self.lock();
+        state.signals.forwards = false;
         if !state.signals.ended {
-            state.direct = Some(stream);
-            state.is_lent = true;
+            state.is_lent = stream.is_some();
+            state.direct = stream;
         }
     }
 
@@ -354,7 +354,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.idle || self.draining || self.timers
+        self.overflowed || self.idle || self.draining || self.timers || self.forwards
     }
 }
 
