@@ -232,9 +232,9 @@ impl Members {
     }
 
     fn insert(&mut self, member: Member) -> usize {
-        if self.0.capacity() == 0 {
-            // Most channels are small.
-            self.0.reserve_exact(1);
+        if self.0.len() == self.0.capacity() {
+            // Most channels are small, and in none half of the room is empty.
+            self.0.reserve_exact((self.0.len() / 4).max(1));
         }
         self.0.insert(member)
     }
@@ -256,3 +256,6 @@ impl Members {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,8 @@ pub struct SubscriberId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// How many members on this node have it in their queues, or will have.
+    /// How many members on this node have it in their queues, or are on the list of the task that takes it to them. What
+    /// becomes of it there is decided later, by each queue: a member that is found slow then is still counted here.
     pub local: usize,
     /// How many members on this node will not: their queues are full, or so many broadcasts to this channel are on their
     /// way that it is overloaded.

@@ -98,10 +98,13 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
     use bytes::Bytes;
 
     use super::*;
-    use crate::pubsub::Message;
+    use crate::pubsub::{Membership, Message, PubSub};
 
     struct Nowhere;
 
@@ -132,5 +135,59 @@ mod tests {
         table.end(&first);
         let found = table.find("a");
         assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &second)));
+    }
+
+    /// Counts what comes from itself.
+    struct Own {
+        number: usize,
+        got: AtomicUsize,
+    }
+
+    impl Deliver for Own {
+        fn deliver(&self, message: &Arc<Message>) -> bool {
+            let is_own = message.payload.as_text() == Some(&self.number.to_string());
+            self.got.fetch_add(usize::from(is_own), Ordering::SeqCst);
+            true
+        }
+
+        fn forward(&self, messages: &[Arc<Message>], _frames: &Bytes) {
+            for message in messages {
+                self.deliver(message);
+            }
+        }
+    }
+
+    #[test]
+    fn no_membership_is_lost_and_no_channel_left_behind_by_many_who_come_and_go() {
+        const THREADS: usize = 8;
+        const ROUNDS: usize = 3000;
+        let pubsub = PubSub::new();
+        std::thread::scope(|scope| {
+            for number in 0..THREADS {
+                let pubsub = &pubsub;
+                scope.spawn(move || {
+                    let own = Arc::new(Own {
+                        number,
+                        got: AtomicUsize::new(0),
+                    });
+                    let queue = Arc::clone(&own) as Arc<dyn Deliver>;
+                    let membership = Membership::new(pubsub);
+                    for round in 0..ROUNDS {
+                        let name = ["a", "b"][round / 7 % 2];
+                        assert!(membership.join(&name.into(), &queue, (round + number) % 3 == 0));
+                        let outcome = pubsub.broadcast(name, "event", number.to_string());
+                        assert!(outcome.local > 0 && outcome.missed == 0);
+                        // Another thread may be the one that takes it there.
+                        let deadline = Instant::now() + Duration::from_secs(10);
+                        while own.got.load(Ordering::SeqCst) <= round {
+                            assert!(Instant::now() < deadline, "a member was not found");
+                            std::thread::yield_now();
+                        }
+                        assert!(membership.leave(name));
+                    }
+                });
+            }
+        });
+        assert_eq!(pubsub.0.channels.len(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -52,8 +52,6 @@ pub(crate) struct Mailbox<M> {
     /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
     /// the application's runs.
     state: Mutex<State<M>>,
-    /// Whether broadcasts have gone, or may go, straight to the client.
-    forwards: AtomicBool,
 }
 
 struct State<M> {
@@ -64,6 +62,8 @@ struct State<M> {
     is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
+    /// Whether it waits for what is urgent alone, as it does while a peer does not read: mail would wake it in vain.
+    is_writing: bool,
     /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
@@ -83,6 +83,8 @@ pub(crate) struct Signals {
     pub(crate) draining: bool,
     /// A timer or a ping is due.
     pub(crate) timers: bool,
+    /// The stream is to be given, for broadcasts that go straight to the client.
+    pub(crate) forwards: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
 }
@@ -103,29 +105,30 @@ impl<M: Send + 'static> Mailbox<M> {
                 direct: None,
                 is_lent: false,
                 waker: None,
+                is_writing: false,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
             }),
-            forwards: AtomicBool::new(false),
         }
     }
 
-    /// From now on there are broadcasts that go straight to the client.
+    /// From now on there are broadcasts that go straight to the client: the connection is to give its stream.
     pub(crate) fn will_forward(&self) {
-        self.forwards.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forwards(&self) -> bool {
-        self.forwards.load(Ordering::Relaxed)
-    }
-
-    /// Gives the stream that others may write to from now on.
-    pub(crate) fn lend_first(&self, stream: Arc<TcpStream>) {
         let mut state = self.lock();
+        state.signals.forwards = state.direct.is_none() && !state.signals.ended;
+        if state.signals.forwards {
+            wake(state);
+        }
+    }
+
+    /// Gives the stream that others may write to from now on, where there is one to give.
+    pub(crate) fn lend_first(&self, stream: Option<Arc<TcpStream>>) {
+        let mut state = self.lock();
+        state.signals.forwards = false;
         if !state.signals.ended {
-            state.direct = Some(stream);
-            state.is_lent = true;
+            state.is_lent = stream.is_some();
+            state.direct = stream;
         }
     }
 
@@ -206,6 +209,7 @@ impl<M: Send + 'static> Mailbox<M> {
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
+        state.is_writing = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
@@ -221,6 +225,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
+            state.is_writing = true;
             Poll::Pending
         })
         .await
@@ -253,7 +258,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
-        wake(state);
+        wake_for_mail(state);
         Ok(())
     }
 
@@ -355,7 +360,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.draining || self.is_visited()
+        self.overflowed || self.draining || self.forwards || self.is_visited()
     }
 
     /// Whether the wheel has come, and the connection has not heard of it yet.
@@ -370,6 +375,13 @@ fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
     drop(state);
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+/// Wakes it for mail, which it does not wait for while its peer does not read, unless it overflows.
+fn wake_for_mail<M>(state: MutexGuard<'_, State<M>>) {
+    if !state.is_writing || state.signals.overflowed {
+        wake(state);
     }
 }
 
@@ -412,7 +424,7 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn deliver(&self, message: &Arc<Message>) -> bool {
         let mut state = self.lock();
         let has_room = state.put(Mail::Broadcast(Arc::clone(message)));
-        wake(state);
+        wake_for_mail(state);
         has_room
     }
 
@@ -429,7 +441,7 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
                 state.put(Mail::Forwarded(Arc::clone(message)));
             }
         }
-        wake(state);
+        wake_for_mail(state);
     }
 }
 

@@ -106,9 +106,14 @@ impl Peer {
 
     /// Sends a message and expects it back.
     pub(crate) fn exchange(&mut self, first: u8, message: &[u8]) -> bool {
+        self.exchange_for(first, message, message)
+    }
+
+    /// Sends a message and expects another.
+    pub(crate) fn exchange_for(&mut self, first: u8, message: &[u8], expected: &[u8]) -> bool {
         self.send(first, message);
         let (is_compressed, back) = self.receive();
-        assert!(back == message, "{} bytes", message.len());
+        assert!(back == expected, "{} bytes", message.len());
         is_compressed
     }
 }

@@ -11,6 +11,8 @@ mod compression;
 mod configuration;
 mod depth;
 mod fallback;
+mod forwarding;
+mod forwarding_slowly;
 mod frames;
 mod handshake;
 mod http2;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _};
 use std::net::TcpListener;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::*;
@@ -31,7 +32,7 @@ impl Scene {
         stream.writable().await.unwrap();
         let mailbox = Mailbox::new(&Wheel::new());
         mailbox.lock().queue.bound(queue::MAX_BYTES, overflow);
-        mailbox.lend_first(Arc::new(stream));
+        mailbox.lend_first(Some(Arc::new(stream)));
         Self {
             mailbox,
             client,
@@ -203,9 +204,11 @@ fn nothing_is_kept_of_a_stream_after_the_end() {
         let stream = scene.mailbox.lock().direct.clone().unwrap();
         scene.mailbox.end();
         scene.mailbox.lend();
-        scene.mailbox.lend_first(Arc::clone(&stream));
+        scene.mailbox.lend_first(Some(Arc::clone(&stream)));
         assert_eq!(Arc::strong_count(&stream), 1);
         assert!(!scene.mailbox.lock().is_lent);
+        scene.mailbox.will_forward();
+        assert!(!scene.mailbox.lock().signals.forwards);
     });
 }
 
