@@ -17,7 +17,7 @@ use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
 use super::mailbox::{Mailbox, Signals};
 use super::queue::Mail;
-use super::write::{begin_with, filled, flush, take_back, write_close, write_now};
+use super::write::{LAST_WRITE, begin_with, filled, flush, take_back, write_close, write_now};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::metrics::Connections;
 use crate::transport::Transport;
@@ -140,7 +140,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
-            Some(close) => write_close(&mut transport, &mut self.output, &close, self.limits.write_timeout).await,
+            Some(close) => {
+                let patience = match reason {
+                    Reason::Shutdown | Reason::Slow => self.limits.write_timeout.min(LAST_WRITE),
+                    _ => self.limits.write_timeout,
+                };
+                write_close(&mut transport, &mut self.output, &close, patience).await
+            }
             None => false,
         };
         buffer::give_back(std::mem::take(&mut self.output));
