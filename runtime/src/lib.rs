@@ -60,6 +60,8 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
+//! - `nats-nkeys`, off by default: the same, with NKeys and credentials files.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 
 pub mod prelude;
@@ -101,7 +103,9 @@ mod view;
 pub use view::ViewError;
 
 mod pubsub;
-pub use pubsub::{Cluster, Message, Outcome, Payload, PubSub, Received, SubscriberId, Subscription};
+pub use pubsub::{
+    Cluster, Gap, Link, Members, Message, Outcome, Payload, PubSub, Received, SubscriberId, Subscription, Unsent,
+};
 
 mod wire;
 pub use wire::{Close, Frame, Text};

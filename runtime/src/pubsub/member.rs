@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::channel::{Channel, Seat};
-use super::{Message, PubSub, SubscriberId};
+use super::{Gap, Message, Number, PubSub, SubscriberId};
 use crate::wire::Text;
 
 /// The most channels that one subscriber is in, which the memory of a node has to bear.
@@ -16,12 +16,15 @@ pub(crate) trait Deliver: Send + Sync {
 
     /// Takes messages straight to the client, whose frames are these. Never waits: what the kernel does not take is queued.
     fn forward(&self, messages: &[Arc<Message>], frames: &[u8]);
+
+    /// Queues the news that messages of another node did not come, where the member has asked for it. Never waits.
+    fn report(&self, gap: &Arc<Gap>);
 }
 
 /// A subscriber: its name, and the channels it is in.
 pub(crate) struct Membership {
     pubsub: PubSub,
-    id: SubscriberId,
+    number: Number,
     /// Also the order of joins and leaves of this one subscriber; nothing waits under it.
     channels: Mutex<Channels>,
 }
@@ -38,13 +41,18 @@ impl Membership {
     pub(crate) fn new(pubsub: &PubSub) -> Self {
         Self {
             pubsub: pubsub.clone(),
-            id: pubsub.next_id(),
+            number: pubsub.next_number(),
             channels: Mutex::default(),
         }
     }
 
     pub(crate) fn id(&self) -> SubscriberId {
-        self.id
+        self.pubsub.name_of(self.number)
+    }
+
+    /// By which it is known among the members on this node.
+    pub(crate) fn number(&self) -> Number {
+        self.number
     }
 
     pub(crate) fn pubsub(&self) -> &PubSub {
@@ -61,14 +69,16 @@ impl Membership {
             return false;
         };
         if channels.seats.len() >= CHANNELS {
-            tracing::warn!(subscriber = %self.id, "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
+            tracing::warn!(subscriber = %self.id(), "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
             return false;
         }
         if channels.seats.is_empty() {
             channels.seats.reserve_exact(1);
         }
-        let seat = self.pubsub.0.channels.add(channel, self.id, queue, forwarded);
+        let seat = self.pubsub.0.channels.add(channel, self.number, queue, forwarded);
         channels.seats.insert(place, seat);
+        drop(channels);
+        self.pubsub.changed(channel);
         true
     }
 
@@ -80,6 +90,8 @@ impl Membership {
         };
         let (channel, seat) = channels.seats.remove(place);
         self.pubsub.0.channels.remove(&channel, seat);
+        drop(channels);
+        self.pubsub.changed(channel.name());
         true
     }
 
@@ -89,6 +101,7 @@ impl Membership {
         channels.ended = true;
         for (channel, seat) in std::mem::take(&mut channels.seats) {
             self.pubsub.0.channels.remove(&channel, seat);
+            self.pubsub.changed(channel.name());
         }
     }
 }

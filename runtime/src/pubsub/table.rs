@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::SubscriberId;
+use super::Number;
 use super::channel::{Channel, Seat};
 use super::member::Deliver;
 use crate::wire::Text;
@@ -39,7 +39,7 @@ impl Table {
     pub(super) fn add(
         &self,
         name: &Text,
-        id: SubscriberId,
+        id: Number,
         queue: &Arc<dyn Deliver>,
         forwarded: bool,
     ) -> (Arc<Channel>, Seat) {
@@ -69,6 +69,17 @@ impl Table {
         if channel.end() {
             part.remove(channel.name());
         }
+    }
+
+    /// The names of all channels.
+    #[cfg(feature = "nats")]
+    pub(super) fn names(&self) -> Vec<Text> {
+        let parts = self.parts.iter();
+        let names = parts.map(|part| {
+            let part = part.read().unwrap_or_else(PoisonError::into_inner);
+            part.keys().cloned().collect::<Vec<_>>()
+        });
+        names.flatten().collect()
     }
 
     pub(super) fn len(&self) -> usize {

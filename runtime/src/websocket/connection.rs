@@ -277,6 +277,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
                 Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
                 Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
+                Some(Mail::Gap(gap)) => self.info(Info::Gap(Arc::unwrap_or_clone(gap))).await?,
                 Some(Mail::Rest(rest)) => self.output().extend_from_slice(&rest),
                 None => break,
             }

@@ -14,7 +14,7 @@ use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
-use crate::pubsub::{Deliver, Message};
+use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, Timed, Wheel};
 
@@ -53,6 +53,8 @@ pub(crate) struct Mailbox<M> {
     state: Mutex<State<M>>,
     /// Whether broadcasts have gone, or may go, straight to the client.
     forwards: AtomicBool,
+    /// Whether the handler is to know what did not come from other nodes.
+    reports_gaps: AtomicBool,
 }
 
 struct State<M> {
@@ -104,6 +106,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 timers: None,
             }),
             forwards: AtomicBool::new(false),
+            reports_gaps: AtomicBool::new(false),
         }
     }
 
@@ -114,6 +117,11 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn forwards(&self) -> bool {
         self.forwards.load(Ordering::Relaxed)
+    }
+
+    /// From now on gaps are mail.
+    pub(crate) fn report_gaps(&self) {
+        self.reports_gaps.store(true, Ordering::Relaxed);
     }
 
     /// Lets others write to the stream, until it is taken away again.
@@ -404,6 +412,14 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
             state.put(Mail::Forwarded(Arc::clone(message)));
         }
         wake(state);
+    }
+
+    fn report(&self, gap: &Arc<Gap>) {
+        if self.reports_gaps.load(Ordering::Relaxed) {
+            let mut state = self.lock();
+            state.put(Mail::Gap(Arc::clone(gap)));
+            wake(state);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::init::Overflow;
-use crate::pubsub::Message;
+use crate::pubsub::{Gap, Message};
 
 /// How many messages may wait. A broadcast that does not fit is the [`Overflow`] policy's, a message of the handler's own
 /// goes back to its sender.
@@ -34,6 +34,8 @@ pub(crate) enum Mail<M> {
     Forwarded(Arc<Message>),
     /// What the kernel did not take of frames that were on their way: it comes before anything else.
     Rest(Vec<u8>),
+    /// Broadcasts that did not come.
+    Gap(Arc<Gap>),
 }
 
 impl<M> Queue<M> {
@@ -140,12 +142,13 @@ impl<M> Mail<M> {
                 message.payload.len() + message.event.len() + message.channel.len() + AROUND
             }
             Self::Rest(bytes) => bytes.len(),
+            Self::Gap(gap) => gap.channel.len() + AROUND,
             Self::Message(_) => 0,
         }
     }
 
     fn is_broadcast(&self) -> bool {
-        matches!(self, Self::Broadcast(_) | Self::Forwarded(_))
+        matches!(self, Self::Broadcast(_) | Self::Forwarded(_) | Self::Gap(_))
     }
 }
 
@@ -172,6 +175,7 @@ mod tests {
                 },
                 Mail::Message(number) => number,
                 Mail::Rest(bytes) => bytes[0].into(),
+                Mail::Gap(gap) => panic!("{gap:?}"),
             })
             .collect()
     }
