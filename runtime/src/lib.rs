@@ -61,7 +61,7 @@
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
 //! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
-//! - `nats-nkeys`, off by default: the same, with NKeys and credentials files.
+//! - `nats-nkeys`, off by default: the same, with `NKeys` and credentials files.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 
 pub mod prelude;

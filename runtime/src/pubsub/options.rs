@@ -45,7 +45,7 @@ pub(super) enum Access {
     Open,
     Password(String, Secret),
     Token(Secret),
-    /// A file with an NKey's seed.
+    /// A file with the seed of an `NKey`.
     Nkey(PathBuf),
     /// A file with a JWT and a seed.
     Credentials(PathBuf),

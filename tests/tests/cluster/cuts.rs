@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use nova::PubSub;
+use nova::{Cluster, PubSub};
 use tokio::time::sleep;
 
 use crate::kit::{
-    BACK, Broker, Link, Listener, PATIENCE, Sender, Wire, node, settle, until, until_down, until_up, with_nats,
+    BACK, Broker, Link, Listener, PATIENCE, Sender, Wire, node, nodes, settle, until, until_down, until_up, with_nats,
 };
 
 /// For how long wires are cut.
@@ -89,6 +89,40 @@ fn a_wire_that_is_cut_on_the_way_to_the_broker() {
 #[test]
 fn a_wire_that_is_cut_on_the_way_from_the_broker() {
     with_nats(|| survives(Wire::CutDown));
+}
+
+#[test]
+fn a_cut_between_brokers_is_found_out_by_the_nodes() {
+    with_nats(|| async {
+        let [first] = <[Broker; 1]>::try_from(Broker::cluster(1)).unwrap();
+        let wire = Link::to(first.cluster_port()).await;
+        let second = Broker::beside(&wire);
+        let nodes = nodes([&first.url(), &second.url()]).await;
+        let listener = Listener::new(&nodes[1], "c");
+        let quiet = Listener::new(&nodes[1], "quiet");
+        settle(&nodes).await;
+        let sender = Sender::start(&nodes[0], "c");
+        sender.send_more(100).await;
+        wire.set(Wire::Cut);
+        wire.close();
+        sleep(cut()).await;
+        // Nobody says anything of these afterwards, and neither link was ever down.
+        for number in 0..10 {
+            let outcome = nodes[0].broadcast("quiet", "number", number.to_string());
+            assert_eq!(outcome.cluster, Cluster::Queued);
+        }
+        sleep(Duration::from_secs(1)).await;
+        wire.set(Wire::Whole);
+        let before = listener.count().received;
+        until(&nodes[1], "reached", PATIENCE, || {
+            listener.count().received > before + 100
+        })
+        .await;
+        let sent = sender.stop().await;
+        assert!(listener.accounts_for(&nodes[1], sent.sent).await.missed > 0);
+        assert_eq!(quiet.accounts_for(&nodes[1], 10).await.missed, 10);
+        assert_eq!(nodes.each_ref().map(|node| node.link().unwrap().connections), [1, 1]);
+    });
 }
 
 #[test]

@@ -135,18 +135,17 @@ pub(super) fn read(mut bytes: Bytes, channel: &Text) -> Option<Envelope> {
         _ => Some(take_text(&mut bytes)?),
     };
     let kind = flags & KIND;
-    let message = match kind {
-        MARK => None,
-        _ => {
-            let event = take_text(&mut bytes)?;
-            let payload = match kind {
-                TEXT => Payload::Text(bytes.try_into().ok()?),
-                JSON => Payload::Json(bytes.try_into().ok()?),
-                BINARY => Payload::Binary(bytes),
-                _ => return None,
-            };
-            Some(Message::new(channel, sender, event, payload))
-        }
+    let message = if kind == MARK {
+        None
+    } else {
+        let event = take_text(&mut bytes)?;
+        let payload = match kind {
+            TEXT => Payload::Text(bytes.try_into().ok()?),
+            JSON => Payload::Json(bytes.try_into().ok()?),
+            BINARY => Payload::Binary(bytes),
+            _ => return None,
+        };
+        Some(Message::new(channel, sender, event, payload))
     };
     Some(Envelope {
         node,

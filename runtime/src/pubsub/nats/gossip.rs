@@ -37,8 +37,10 @@ pub(super) enum Said {
     /// A node is there.
     Hello {
         name: String,
-        /// Counts those to all; 0 for one that is to one node only.
+        /// How many have been said to all.
         beat: u64,
+        /// Whether this is one of those, and not to one node alone.
+        is_beat: bool,
         /// Whether it may have missed something, and wants to know how far the others have got.
         wants_marks: bool,
         /// The nodes that it knows, and the last step of each.
@@ -142,13 +144,16 @@ pub(super) enum Greeted {
 
 impl Peers {
     /// A node says hello.
-    pub(super) fn hello(&mut self, node: u64, name: String, beat: u64, now: Instant) -> Greeted {
+    pub(super) fn hello(&mut self, node: u64, name: &str, beat: u64, is_beat: bool, now: Instant) -> Greeted {
         let Some(peer) = self.0.get_mut(&node) else {
-            self.0.insert(node, Peer::new(name, beat, now));
+            self.0.insert(node, Peer::new(name.to_owned(), beat, now));
             return Greeted::New;
         };
-        let is_gap = beat > 0 && peer.beat > 0 && beat != peer.beat + 1;
-        peer.beat = if beat > 0 { beat } else { peer.beat };
+        // What is said to one may overtake what is said to all.
+        let is_gap = is_beat && beat > peer.beat + 1;
+        if is_beat {
+            peer.beat = peer.beat.max(beat);
+        }
         peer.heard = now;
         match (std::mem::take(&mut peer.is_lost), is_gap) {
             (true, _) => Greeted::Back,
@@ -306,14 +311,18 @@ mod tests {
     #[test]
     fn a_node_is_lost_found_and_forgotten() {
         let (mut peers, start) = (Peers::default(), Instant::now());
-        assert_eq!(peers.hello(1, "a".into(), 5, start), Greeted::New);
-        assert_eq!(peers.hello(1, "a".into(), 6, start), Greeted::AsBefore);
-        assert_eq!(peers.hello(1, "a".into(), 0, start), Greeted::AsBefore);
-        assert_eq!(peers.hello(1, "a".into(), 8, start), Greeted::Gap);
+        let mut hello = |beat, is_beat| peers.hello(1, "a", beat, is_beat, start);
+        assert_eq!(hello(5, false), Greeted::New);
+        assert_eq!(
+            [5, 6, 7].map(|beat| hello(beat, true)),
+            [Greeted::AsBefore, Greeted::AsBefore, Greeted::AsBefore]
+        );
+        assert_eq!(hello(8, false), Greeted::AsBefore);
+        assert_eq!([9, 10].map(|beat| hello(beat, true)), [Greeted::Gap, Greeted::AsBefore]);
         assert!(peers.lose(start + LOST).is_empty());
         assert_eq!(peers.lose(start + LOST * 2), [(1, "a".to_owned())]);
         assert_eq!(peers.present().count(), 0);
-        assert_eq!(peers.hello(1, "a".into(), 9, start), Greeted::Back);
+        assert_eq!(peers.hello(1, "a", 11, true, start), Greeted::Back);
         assert_eq!(peers.behind(1, start).len(), 0);
         assert_eq!(peers.behind(1, start + ACKNOWLEDGED * 2), [1]);
         assert_eq!(peers.behind(1, start + ACKNOWLEDGED * 2).len(), 0);

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -10,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::connection::Connection;
 use super::outgoing::Item;
 use super::shared::{Shared, add};
+use crate::pubsub::adapter::Waiting;
 use crate::wire::Text;
 
 /// So much may be on its way without a word from the broker: it is what may be lost with a connection.
@@ -80,7 +80,7 @@ pub(super) async fn publish(
     ping_interval: Duration,
     flight: &mut Flight,
 ) -> Result<Infallible, String> {
-    let mut confirmation: Option<Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>> = None;
+    let mut confirmation: Option<Waiting<'_, Result<(), String>>> = None;
     let mut ping = interval(ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

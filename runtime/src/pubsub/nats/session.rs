@@ -131,11 +131,12 @@ impl<'a> Session<'a> {
         self.connection.publish(self.shared.subjects.node(node), bytes).await
     }
 
-    fn hello(&self, beat: u64, wants_marks: bool) -> Said {
+    fn hello(&self, is_beat: bool, wants_marks: bool) -> Said {
         let peers = self.shared.peers();
         Said::Hello {
             name: self.shared.name.clone(),
-            beat,
+            beat: self.told.beat,
+            is_beat,
             wants_marks,
             known: peers.0.iter().map(|(node, peer)| (*node, peer.step)).collect(),
         }
@@ -144,7 +145,7 @@ impl<'a> Session<'a> {
     async fn hello_to_all(&mut self, wants_marks: bool) -> Result {
         self.told.beat += 1;
         self.clock.beat = Instant::now();
-        let hello = self.hello(self.told.beat, wants_marks);
+        let hello = self.hello(true, wants_marks);
         self.tell_all(&hello).await
     }
 
@@ -315,9 +316,16 @@ impl<'a> Session<'a> {
             Said::Hello {
                 name,
                 beat,
+                is_beat,
                 wants_marks,
                 known,
-            } => self.greet(node, name, beat, wants_marks, &known).await,
+            } => {
+                let greeted = {
+                    let mut peers = self.shared.peers();
+                    peers.hello(node, &name, beat, is_beat, Instant::now())
+                };
+                self.greet(node, &name, greeted, wants_marks, &known).await
+            }
             Said::Step { number, entries } => self.step(node, number, entries).await,
             Said::All {
                 number,
@@ -363,32 +371,27 @@ impl<'a> Session<'a> {
         Some(change(peer))
     }
 
-    async fn greet(&mut self, node: u64, name: String, beat: u64, wants_marks: bool, known: &[(u64, u64)]) -> Result {
+    async fn greet(&self, node: u64, name: &str, greeted: Greeted, wants_marks: bool, known: &[(u64, u64)]) -> Result {
         let step = self.shared.step();
         let knows = known.iter().find(|(known, _)| *known == self.shared.node);
-        let (greeted, is_behind) = {
-            let mut peers = self.shared.peers();
-            let greeted = peers.hello(node, name.clone(), beat, Instant::now());
-            let peer = peers.0.get_mut(&node);
-            let acknowledged = peer.map_or(0, |peer| {
-                if knows.is_none() {
-                    peer.acknowledged = 0;
-                }
-                peer.acknowledged
-            });
-            (greeted, acknowledged < step)
-        };
+        let acknowledged = self.with_peer(node, |peer| {
+            if knows.is_none() {
+                peer.acknowledged = 0;
+            }
+            peer.acknowledged
+        });
+        let is_behind = acknowledged.is_some_and(|acknowledged| acknowledged < step);
         let is_back = matches!(greeted, Greeted::New | Greeted::Back);
         if is_back {
             let again = if greeted == Greeted::Back { " again" } else { "" };
             tracing::info!("node {name} is there{again}");
         }
-        if wants_marks || greeted == Greeted::Back {
+        // What did not come from there may not have come there either.
+        if wants_marks || matches!(greeted, Greeted::Back | Greeted::Gap) {
             self.shared.outgoing.lock().interests.resume(node);
         }
         if is_back || greeted == Greeted::Gap {
-            // What was not heard may have been messages, too.
-            let hello = self.hello(0, greeted != Greeted::New);
+            let hello = self.hello(false, greeted != Greeted::New);
             self.tell(node, &hello).await?;
         }
         if is_behind && (is_back || wants_marks) {
@@ -423,15 +426,13 @@ impl<'a> Session<'a> {
 
     fn note(&self, node: u64, entries: Vec<Entry>) -> Vec<(Text, Place)> {
         let mut state = self.shared.outgoing.lock();
-        let places = entries.into_iter().filter_map(|(channel, count)| match count {
-            Some(count) => {
-                let place = state.interests.set(node, &channel, count);
-                (place.stream > 0).then_some((channel, place))
-            }
-            None => {
+        let places = entries.into_iter().filter_map(|(channel, count)| {
+            let Some(count) = count else {
                 state.interests.unset(node, &channel);
-                None
-            }
+                return None;
+            };
+            let place = state.interests.set(node, &channel, count);
+            (place.stream > 0).then_some((channel, place))
         });
         places.collect()
     }

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn long_names_are_hashed() {
         let long = "x".repeat(LONGEST);
-        assert_eq!(subject(&long[1..]).is_hashed, false);
+        assert!(!subject(&long[1..]).is_hashed);
         let (one, other) = (subject(&long), subject(&format!("{long}x")));
         assert!(one.is_hashed && other.is_hashed && one.subject != other.subject);
         assert!(is_one_word(&one.subject) && one.subject.len() < 4096);

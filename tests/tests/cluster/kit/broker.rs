@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 
 use nova_tests::Process;
 
+use super::Link;
+
 /// A server on a port of its own, which it keeps when it is started again.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -57,6 +59,19 @@ impl Broker {
             }
         }
         brokers
+    }
+
+    /// Starts another that is one cluster with this one, which it reaches by a wire.
+    pub(crate) fn beside(wire: &Link) -> Self {
+        let arguments = ["--cluster_name", "test", "--routes", &wire.url()].map(str::to_owned);
+        let broker = Self::launch(arguments.to_vec(), None, Some(0));
+        broker.process.lines().await_note("Route connection created");
+        broker
+    }
+
+    /// Where others of its kind reach it.
+    pub(crate) fn cluster_port(&self) -> u16 {
+        self.cluster_port.unwrap()
     }
 
     fn launch(arguments: Vec<String>, port: Option<u16>, cluster_port: Option<u16>) -> Self {
