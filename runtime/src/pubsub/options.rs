@@ -39,7 +39,6 @@ pub(super) enum AdapterName {
 
 /// By what the broker knows this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there is nothing that links"))]
 pub(super) enum Access {
     /// By nothing, or by what is in the URL.
     Open,

@@ -4,6 +4,9 @@
 //! `NOVA_TEST_NATS=required`. `NOVA_TEST_CUT` is how many seconds links are cut for; 4 by default, so that the tests are
 //! quick, and 30 to be sure.
 
+#![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
+#![expect(clippy::unused_async, reason = "`init` is async whether it waits or not")]
+
 mod kit;
 
 mod brokers;

@@ -141,7 +141,7 @@ fn a_prefix_keeps_clusters_apart() {
         let [one, other] = ["one", "the.other"].map(|prefix| node_with("a", &broker.url(), &[("PREFIX", prefix)]));
         let mut member = other.subscribe("c");
         until_up(&one, PATIENCE).await;
-        settle(&[other.clone()]).await;
+        settle(std::slice::from_ref(&other)).await;
         one.broadcast("c", "e", "p");
         let third = node_with("b", &broker.url(), &[("PREFIX", "the.other")]);
         settle(&[other.clone(), third.clone()]).await;

@@ -178,6 +178,10 @@ impl Settings {
         })
     }
 
+    #[cfg_attr(
+        not(feature = "nats-nkeys"),
+        expect(clippy::unused_async, reason = "it reads files of keys only")
+    )]
     async fn access(&self, server: &Server) -> Result<ConnectOptions, String> {
         let options = ConnectOptions::new();
         Ok(match &self.access {
