@@ -7,6 +7,35 @@
 //! are at most 256; a task of the channel's takes it to more, and straight to the clients of those that
 //! [`forward`](crate::Socket::forward), in the same order. For that task 4,096 messages and 4 MiB of them wait at most: a
 //! broadcast beyond them reaches none of those members, and [`Outcome::missed`] says so.
+//!
+//! # Several nodes
+//!
+//! With the feature `nats` and two lines of settings the same calls reach other nodes:
+//!
+//! ```toml
+//! [pubsub]
+//! adapter = "nats"
+//! url = "nats://broker-1:4222"     # or a list
+//! ```
+//!
+//! Between nodes a message arrives once or not at all. It may be lost whenever a link breaks on its way: what the sender's
+//! node had taken and its broker not confirmed (at most 4,096 messages or 4 MiB, and what waits: `queue_messages` and
+//! `queue_bytes`), what a broker had not passed on, and what is sent while a link is down. Loss is not silent:
+//!
+//! - [`Outcome::cluster`] says whether a broadcast was taken by a link that is up. It never waits for one.
+//! - Each node numbers what it sends to a channel, from when another node has said that it has members there. What is
+//!   missing is found by the next message, or within seconds when there is none, and reported as a [`Gap`] to those who
+//!   ask for that ([`Socket::report_gaps`](crate::Socket::report_gaps), [`Subscription::report_gaps`]), counted in
+//!   [`Link`], and logged.
+//! - What a node had taken when it was killed is lost with it, and nobody can count it.
+//!
+//! A link that is down is tried again after 0.1 to 1.5 seconds, and is back within 5 seconds of its broker. One that
+//! is silent is found out within three `ping_interval`s. Members on this node are delivered to all the while. How it stands
+//! is in [`PubSub::link`].
+//!
+//! A channel that has members is one subscription at the broker, however many they are; it costs a node about 6 KB, which
+//! is the client's queue for it. When its last member leaves it stays for 5 seconds. A [`join`](crate::Socket::join)
+//! returns before the broker knows of it, which it does some milliseconds later.
 
 use std::fmt;
 use std::num::NonZeroU64;
