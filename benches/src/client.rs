@@ -31,10 +31,7 @@ const PONG: [u8; 2] = [0x8A, 0];
 /// # Errors
 /// When a connection is refused, or its answer is no acceptance.
 pub fn open(server: SocketAddr, path: &str, count: usize) -> Result<Vec<TcpStream>> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {server}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
+    let request = upgrade(server, path);
     // Addresses that nobody had lately: to find a port between those that are still closing takes long.
     let [process, ..] = std::process::id().to_le_bytes();
     let network = [process.max(1), OPENED.fetch_add(1, Ordering::Relaxed)];
@@ -52,6 +49,26 @@ pub fn open(server: SocketAddr, path: &str, count: usize) -> Result<Vec<TcpStrea
         }
     }
     Ok(clients)
+}
+
+/// A request for an upgrade.
+pub fn upgrade(server: SocketAddr, path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {server}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// Connects from an address that is not that of the connection before, and leaves the rest to the caller.
+///
+/// # Errors
+/// When the server does not accept.
+pub fn dial(server: SocketAddr) -> Result<TcpStream> {
+    let [process, ..] = std::process::id().to_le_bytes();
+    let host = OPENED.fetch_add(1, Ordering::Relaxed) % 128;
+    let client = connect_from([process.max(1), u8::MAX], host.into(), server)?;
+    client.set_nodelay(true)?;
+    Ok(client)
 }
 
 /// Connects from one of the loopback's addresses.

@@ -1,5 +1,7 @@
 //! What the benchmarks share: the servers that are measured, the load on them, and what became of it.
 
+pub mod abusers;
+pub mod audience;
 pub mod client;
 pub mod load;
 pub mod machine;

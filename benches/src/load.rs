@@ -127,6 +127,19 @@ impl Load {
     /// # Errors
     /// As [`saturate`](Self::saturate).
     pub fn pace(&mut self, rate: f64, time: Duration) -> Result<Latencies> {
+        self.pace_beside(rate, time, || Ok(()))
+    }
+
+    /// As [`pace`](Self::pace), and does something else whenever nothing is due.
+    ///
+    /// # Errors
+    /// As [`saturate`](Self::saturate), and when what else is done fails.
+    pub fn pace_beside(
+        &mut self,
+        rate: f64,
+        time: Duration,
+        mut other: impl FnMut() -> Result<()>,
+    ) -> Result<Latencies> {
         let mut events = Events::with_capacity(1024);
         let begin = Instant::now();
         let mut latencies = Latencies(Vec::new());
@@ -145,6 +158,7 @@ impl Load {
                 for event in &events {
                     self.clients[event.token().0].take(&self.messages, &mut self.buffer, false, &mut latencies)?;
                 }
+                other()?;
                 continue;
             }
             let client = &mut self.clients[number];

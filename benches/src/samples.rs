@@ -15,8 +15,21 @@ impl Samples {
 
     /// Adds a measurement.
     pub fn push(&mut self, value: f64) {
-        self.0.push(value);
-        self.0.sort_by(f64::total_cmp);
+        let place = self.0.partition_point(|less| *less < value);
+        self.0.insert(place, value);
+    }
+
+    /// What this share of the measurements is not above; not a number without measurements.
+    pub fn quantile(&self, share: f64) -> f64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index, below the length"
+        )]
+        let index = (share * self.0.len() as f64) as usize;
+        let last = self.0.len().saturating_sub(1);
+        self.0.get(index.min(last)).copied().unwrap_or(f64::NAN)
     }
 
     /// The median; not a number without measurements.

@@ -62,7 +62,45 @@
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
 //! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
 //! - `nats-nkeys`, off by default: the same, with `NKeys` and credentials files.
+//! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
+//!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
+//!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
+//!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
+//!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
+//!   for `server.header_timeout`.
+//! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
+//!   application installs before it runs. See [below](#metrics).
+//! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler
+//!   to build. `server.tls.certificate` and `server.tls.key` name two PEM files; where they are set, TLS is all that the port
+//!   speaks. With `http2` a client may choose that (ALPN). The files are looked at every second: when they have changed and
+//!   then stood still, new connections are shown the new certificate, and the old ones go on. A pair that can't be used
+//!   is an error at start, and later one in the log while the pair before it stays in use. A handshake may take as long as
+//!   a request's head.
+//!
+//!   ```toml
+//!   [env.prod.server.tls]
+//!   certificate = "/etc/ssl/example.com/fullchain.pem"
+//!   key = "/etc/ssl/example.com/privkey.pem"
+//!   ```
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, and a recorder such as that of `metrics-exporter-prometheus`:
+//!
+//! | name | what | labels |
+//! |---|---|---|
+//! | `nova_http_requests_total` | requests that were answered | `route`, `status` |
+//! | `nova_http_request_seconds` | how long that took, from security to the response | `route` |
+//! | `nova_websocket_connections` | connections that are open | `route` |
+//! | `nova_websocket_received_total`, `nova_websocket_sent_total` | frames, as handlers see them | `route` |
+//! | `nova_websocket_queue_messages` | how many messages wait when a connection comes to handle them | `route` |
+//! | `nova_websocket_closed_total` | connections that have ended | `route`, `reason` |
+//! | `nova_broadcasts_total` | broadcasts that were sent on this node, or came to it from others | |
+//! | `nova_broadcasts_delivered_total`, `nova_broadcasts_missed_total` | members that they went to, and did not | |
+//!
+//! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
+//! for a scrape unless the application makes it.
 
 pub mod prelude;
 pub mod testing;
@@ -117,6 +155,11 @@ pub use environment::Environment;
 mod error;
 pub use error::{Error, Result};
 mod lifecycle;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "without_metrics.rs"]
+mod metrics;
 mod negotiate;
 mod telemetry;
 mod transport;

@@ -36,9 +36,15 @@ pub(crate) enum Stream {
 }
 
 /// A stream of bytes in both directions, whatever carries them.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The connection below, where it is this stream's alone.
+    fn below(&self) -> Option<&Transport> {
+        None
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+/// What is in the place of a stream for a moment.
+impl Duplex for tokio::io::Empty {}
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,8 +84,14 @@ impl Transport {
     /// Bounds what the kernel holds of what is sent and of what is received, in bytes: Linux takes twice as many, for what it
     /// adds. Where there is no number it goes on as it likes. Only a socket of its own has buffers of its own.
     pub(crate) fn bound_buffers(&self, [send, receive]: [Option<NonZeroUsize>; 2]) -> io::Result<()> {
-        let Stream::Tcp(stream) = &self.stream else {
-            return Ok(());
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Shared(stream) => stream,
+            Stream::Boxed(stream) => {
+                return stream
+                    .below()
+                    .map_or(Ok(()), |below| below.bound_buffers([send, receive]));
+            }
         };
         let socket = SockRef::from(stream);
         send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get()))?;
@@ -186,7 +198,11 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Shared(stream) => Poll::Ready(SockRef::from(&**stream).shutdown(Shutdown::Write)),
+            Stream::Shared(stream) => Poll::Ready(match SockRef::from(&**stream).shutdown(Shutdown::Write) {
+                // The peer has ended it: there is nothing left to end, as with a stream that is not shared.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                ended => ended,
+            }),
             Stream::Boxed(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

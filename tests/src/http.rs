@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use serde::de::DeserializeOwned;
 
 use crate::PATIENCE;
+use crate::stream::Stream;
 
 /// A connection.
 #[derive(Debug)]
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
 
 /// A response, read to its end.
@@ -32,8 +33,13 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+
+    /// Connects over a stream.
+    pub fn over(stream: impl Stream + 'static) -> Self {
         Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(Box::new(stream)),
         }
     }
 
@@ -68,7 +74,7 @@ impl Connection {
 
     /// Sends nothing more.
     pub fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+        self.stream.get_mut().finish().unwrap();
     }
 
     /// Reads the response to a request with this method.
@@ -116,7 +122,7 @@ impl Connection {
     }
 
     /// The stream, with what was read beyond the last response.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+    pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Vec<u8>) {
         let read_ahead = self.stream.buffer().to_vec();
         (self.stream.into_inner(), read_ahead)
     }

@@ -12,16 +12,21 @@ use std::time::Duration;
 
 pub mod gate;
 pub mod http;
+pub mod http2;
 pub mod journal;
 #[cfg(target_os = "linux")]
 pub mod kernel;
+pub mod over;
 pub mod process;
 pub mod project;
 pub mod server;
+pub mod stream;
+pub mod tls;
 pub mod websocket;
 
 pub use gate::Gate;
 pub use journal::Journal;
+pub use over::{Client, Over};
 pub use process::Process;
 pub use project::Project;
 pub use server::Server;

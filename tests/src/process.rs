@@ -58,17 +58,28 @@ impl Process {
 
     /// Waits until it says where it listens.
     pub fn address(&self) -> SocketAddr {
-        let line = self.lines.await_note("listening on http://");
-        let (_, address) = line.split_once("http://").unwrap();
+        let line = self.lines.await_note("listening on http");
+        let (_, address) = line.split_once("://").unwrap();
         address.trim().parse().unwrap()
     }
 
     /// The most memory that it has had in use so far, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    /// The memory of its own that it has in use, in bytes: without its program's text.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self) -> usize {
+        self.status("RssAnon:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn status(&self, field: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        let kibibytes: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        let kibibytes: usize = value.trim().trim_end_matches(" kB").parse().unwrap();
         kibibytes * 1024
     }
 

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use crate::Server;
 use crate::http::{Connection, Response};
+use crate::stream::Stream;
 
 /// The key of RFC 6455 §1.3.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -30,7 +31,7 @@ pub const FIN: u8 = 0x80;
 /// An open connection.
 #[derive(Debug)]
 pub struct WebSocket {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     input: Vec<u8>,
     /// The response that accepted.
     pub handshake: Response,
@@ -168,6 +169,15 @@ impl WebSocket {
         }
     }
 
+    /// A connection that is open on a stream.
+    pub fn on(stream: impl Stream + 'static, handshake: Response) -> Self {
+        Self {
+            stream: Box::new(stream),
+            input: Vec::new(),
+            handshake,
+        }
+    }
+
     /// Sends a frame.
     pub fn send(&mut self, first: u8, payload: impl AsRef<[u8]>) {
         self.send_bytes(frame(first, payload));
@@ -191,14 +201,14 @@ impl WebSocket {
         self.stream.write_all(bytes.as_ref())
     }
 
-    /// The client's own address.
+    /// The client's own address, on a connection of its own.
     pub fn address(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
+        self.stream.socket().unwrap().local_addr().unwrap()
     }
 
     /// Sends nothing more.
-    pub fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+    pub fn finish(&mut self) {
+        self.stream.finish().unwrap();
     }
 
     /// Waits for the next frame as it is: its first byte and its payload. `None` is the end of the stream.

@@ -57,7 +57,9 @@ fn main() -> Result<()> {
         echo(Server::Nova, count, &messages)?;
     }
     for &count in &flags.connections {
-        channel(count, &messages)?;
+        for path in ["/sub", "/sub-info"] {
+            channel(path, count, &messages)?;
+        }
     }
     if !flags.alone {
         for server in Server::ALL.into_iter().filter(|server| *server != Server::Nova) {
@@ -81,9 +83,12 @@ fn echo(server: Server, count: usize, messages: &Messages) -> Result<()> {
 }
 
 /// Connections in one channel, which are sent a large message after each has sent one.
-fn channel(count: usize, messages: &Messages) -> Result<()> {
-    let (mut measured, rate) = Measured::new(Server::Nova, "/sub", count)?;
-    println!("nova, {count}, in a channel ({rate:.0}/s): {}", measured.each()?);
+fn channel(path: &str, count: usize, messages: &Messages) -> Result<()> {
+    let (mut measured, rate) = Measured::new(Server::Nova, path, count)?;
+    println!(
+        "nova, {count}, in a channel by {path} ({rate:.0}/s): {}",
+        measured.each()?
+    );
     for client in &mut measured.clients {
         client.write_all(messages.request(0, messages.request_size()))?;
         client::ping(client)?;

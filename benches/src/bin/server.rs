@@ -31,17 +31,33 @@ impl WebSocketHandler for Echo {
     }
 }
 
-/// Receives what is published, and sends nothing of its own.
+/// Joins one channel, and sends nothing: what is published goes straight to its client.
 struct Subscriber;
 
 impl Subscriber {
+    async fn init(socket: Socket) -> Accept<Self> {
+        socket.forward(CHANNEL);
+        Accept::new(Self).idle_timeout(IDLE_TIMEOUT)
+    }
+}
+
+impl WebSocketHandler for Subscriber {
+    async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+        Commands::none()
+    }
+}
+
+/// Joins the same channel, and passes on what is published.
+struct Relay;
+
+impl Relay {
     async fn init(socket: Socket) -> Accept<Self> {
         socket.join(CHANNEL);
         Accept::new(Self).idle_timeout(IDLE_TIMEOUT)
     }
 }
 
-impl WebSocketHandler for Subscriber {
+impl WebSocketHandler for Relay {
     async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
         Commands::none()
     }
@@ -79,6 +95,7 @@ fn routes() -> Routes {
         Group::new("/")
             .ws("/echo", Echo::init)
             .ws("/sub", Subscriber::init)
+            .ws("/sub-info", Relay::init)
             .ws("/pub", Publisher::init)
             .get("/heartbeat", async || Reply::status(200))
             .get("/json", async || Reply::json(json!({ "message": "Hello, World!" }))),

@@ -22,13 +22,14 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fallback::{Fallback, Invalid};
 use crate::lifecycle::{Ended, Lifecycle};
+use crate::metrics;
 use crate::pubsub::PubSub;
 use crate::registry::{Registry, Replying, RequestContext, builtin};
 use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, Remaining, ServerOptions};
+use crate::server::{self, Remaining, ServerOptions, Tls};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
@@ -104,6 +105,7 @@ impl<S, F: FnOnce(&Environment) -> Routes<S> + Send + 'static> RouteTable<S, (En
 pub(crate) struct Assembled {
     pub(crate) service: AppService,
     pub(crate) options: ServerOptions,
+    pub(crate) tls: Option<Tls>,
     pub(crate) pubsub: PubSub,
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
@@ -216,7 +218,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             let listener = listen(&options).await?;
             supervised::end_with_signals(app.lifecycle.clone())?;
             supervised::end_with_supervisor(app.lifecycle.clone());
-            announce(&listener)?;
+            announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
             let pubsub = app.pubsub.clone();
             let remaining = app.serve(listener).await;
@@ -285,6 +287,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             Error::record_backtraces();
         }
         let options: ServerOptions = config.section("server")?;
+        let tls = options.tls.as_ref();
+        let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
         let views = Views::load(config.root().join(views.dir()), environment.is_dev())?;
@@ -312,6 +316,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
+            connections: metrics::Connections::default(),
             wheel: wheel.clone(),
             console: environment.is_dev().then_some(dev::console),
         };
@@ -326,6 +331,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         Ok(Assembled {
             service: router::build(&routes, &assembly)?,
             options,
+            tls,
             pubsub,
             wheel,
             lifecycle,
@@ -340,6 +346,7 @@ impl Assembled {
         server::serve(
             listener,
             self.service,
+            self.tls,
             &self.options,
             self.lifecycle,
             self.wheel,
@@ -366,10 +373,10 @@ async fn listen(options: &ServerOptions) -> Result<TcpListener> {
         .map_err(|error| Error::new(format!("can't listen on {}:{}: {error}", options.host, options.port)))
 }
 
-fn announce(listener: &TcpListener) -> Result<()> {
+fn announce(listener: &TcpListener, scheme: &str) -> Result<()> {
     let address: SocketAddr = listener.local_addr()?;
     if !supervised::is_supervised() {
-        tracing::info!("listening on http://{address}");
+        tracing::info!("listening on {scheme}://{address}");
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ const FILE: &str = "nova.toml";
 /// | `server.max_connections` | 100000 | the most connections at a time; others wait to be accepted |
 /// | `server.header_timeout` | 10 | seconds that a request's head may take to come |
 /// | `server.body_limit` | 2097152 | the most bytes of a body that an extractor reads; more is 413 |
+/// | `server.tls.certificate`, `server.tls.key` | none | PEM files, with which TLS is spoken in place of plain TCP; needs the feature `tls` |
 /// | `server.shutdown_timeout` | 30 | seconds that the end may take |
 /// | `log.level` | `info` | a level, or levels by target: `warn,myapp=debug` |
 /// | `views.dir` | `views` | the directory of the templates, below the project's |
@@ -215,6 +216,8 @@ impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde::Deserialize;
 
     use super::*;
@@ -304,6 +307,21 @@ mod tests {
             server("server = 3\n", &[]).unwrap_err(),
             "nova.toml:1: server: invalid type: integer `3`, expected struct Server"
         );
+    }
+
+    #[test]
+    fn a_variable_reaches_a_table_within_a_section() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            tls: BTreeMap<String, String>,
+        }
+        let variables = [("NOVA_SERVER_TLS_KEY", "b.pem"), ("NOVA_SERVER_TLS_THE_OTHER", "c.pem")];
+        for text in ["", "[server.tls]\nkey = \"a.pem\"\n"] {
+            let outer: Outer = config(text, &variables).unwrap().section("server").unwrap();
+            assert_eq!(outer.tls["key"], "b.pem");
+            assert_eq!(outer.tls["the_other"], "c.pem");
+        }
     }
 
     #[test]

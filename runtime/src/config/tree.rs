@@ -10,6 +10,8 @@ use super::ConfigError;
 
 /// The table whose members are environments.
 const ENVIRONMENTS: &str = "env";
+/// The tables within sections, which the name of a variable has to be told of: after its section it is read as one key.
+const INNER_TABLES: [(&str, &str); 1] = [("server", "tls")];
 
 /// A value and where it comes from.
 #[derive(Clone, Debug)]
@@ -156,29 +158,41 @@ impl Node {
 
     /// Sets `section.some_key` from each variable `NOVA_SECTION_SOME_KEY`.
     ///
-    /// Sections have names of one word, so the name of a variable is read in one way only.
+    /// Sections and the tables within them have names of one word, so the name of a variable is read in one way only.
     pub(super) fn override_with(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let Value::Table(sections) = &mut self.value else {
-            return;
-        };
         for (name, text) in variables {
             // An empty one is the same as none.
             if text.is_empty() {
                 continue;
             }
-            let Some((section, key)) = name.strip_prefix("NOVA_").and_then(|path| path.split_once('_')) else {
+            let Some(path) = name.strip_prefix("NOVA_").map(str::to_ascii_lowercase) else {
                 continue;
             };
-            let section = sections.entry(section.to_ascii_lowercase()).or_insert_with(Self::empty);
-            if let Value::Table(section) = &mut section.value {
-                section.insert(
-                    key.to_ascii_lowercase(),
-                    Self {
-                        value: Value::Untyped(text),
-                        origin: Some(Origin::from(name)),
-                    },
-                );
+            let Some((section, key)) = path.split_once('_') else {
+                continue;
+            };
+            let inner = key.split_once('_');
+            let inner = inner.filter(|(table, _)| INNER_TABLES.contains(&(section, *table)));
+            let setting = Self {
+                value: Value::Untyped(text),
+                origin: Some(Origin::from(name)),
+            };
+            match inner {
+                Some((table, key)) => self.set(&[section, table, key], setting),
+                None => self.set(&[section, key], setting),
             }
+        }
+    }
+
+    /// Sets the value at a path, below tables: where something else is in the way, its reader will say so.
+    fn set(&mut self, path: &[&str], setting: Self) {
+        match (path, &mut self.value) {
+            ([], _) => *self = setting,
+            ([key, rest @ ..], Value::Table(table)) => {
+                let node = table.entry((*key).to_owned()).or_insert_with(Self::empty);
+                node.set(rest, setting);
+            }
+            _ => {}
         }
     }
 

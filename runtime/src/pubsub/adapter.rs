@@ -8,7 +8,7 @@ use crate::wire::Text;
 
 /// A link to other nodes. Local delivery does not pass through it, and nothing but what is a future waits.
 pub(crate) trait Adapter: Send + Sync {
-    /// Begins to link, where there is an async runtime to do it on. A second call does nothing.
+    /// Begins to link, on the async runtime that this is called in. A second call does nothing.
     fn start(&self);
 
     /// Sends a message to the members on other nodes.
@@ -29,7 +29,7 @@ pub(crate) trait Adapter: Send + Sync {
     /// Sends what is on its way, and takes leave of the other nodes.
     fn close(&self) -> Waiting<'_, ()>;
 
-    /// Ends the link at once.
+    /// Begins to do so, and does not wait for it.
     fn stop(&self);
 }
 

@@ -1,12 +1,15 @@
 //! A channel: its members, and what is on its way to them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
+#[cfg(feature = "nats")]
+use super::Gap;
 use super::member::Deliver;
-use super::{Gap, Message, Number};
+use super::{Message, Number};
 use crate::wire::Text;
 
 /// So many members are told by who broadcasts, before the broadcast returns; more, and those whose frames are written for
@@ -134,20 +137,21 @@ impl Channel {
         is_empty
     }
 
-    /// Says whether nobody is in it: then nobody will be.
+    /// Ends it if nobody is in it: then nobody will be. Says whether this has ended it.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
-        state.gone = state.len() == 0;
-        state.gone
+        let ends = !state.gone && state.len() == 0;
+        state.gone |= ends;
+        ends
     }
 
     /// Sends a message to all members but one. Where there is no task to leave it to, the caller does what the task would.
-    pub(super) fn send(&self, message: Message, except: Option<Number>, can_start: bool) -> Sent {
+    pub(super) fn send(&self, message: Message, except: Option<Number>, can_start: fn() -> bool) -> Sent {
         let message = Arc::new(message);
         let mut state = self.lock();
         state.sent += 1;
         let (mut to, mut missed) = (0, 0);
-        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start);
+        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start());
         if tell_now {
             for member in state.told.iter().filter(|member| Some(member.id) != except) {
                 let has_it = member.queue.deliver(&message);
@@ -197,19 +201,20 @@ impl Channel {
 impl Channel {
     /// Tells all members that messages of another node did not come. Not later than what came after those; what is still on
     /// its way to many members, of what came before, may be later.
-    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there are no other nodes"))]
+    #[cfg(feature = "nats")]
     pub(super) fn report(&self, gap: &Arc<Gap>) {
+        let mut members = Vec::new();
         for forwarded in [false, true] {
             let mut at = 0;
             loop {
                 let state = self.lock();
-                let members = if forwarded { &state.forwarded } else { &state.told };
-                let Some((some, end)) = members.some(at, AT_ONCE) else {
+                let all = if forwarded { &state.forwarded } else { &state.told };
+                let Some(end) = all.some(at..at + AT_ONCE, &mut members) else {
                     break;
                 };
                 drop(state);
                 at = end;
-                for member in some {
+                for member in members.drain(..) {
                     member.queue.report(gap);
                 }
             }
@@ -220,6 +225,13 @@ impl Channel {
 impl State {
     pub(super) fn len(&self) -> usize {
         self.told.len() + self.forwarded.len()
+    }
+
+    /// The task for what is pending ends: nothing is.
+    pub(super) fn end_task(&mut self) {
+        self.pending = VecDeque::new();
+        self.has_task = false;
+        self.task_tells = false;
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = Number> {
@@ -236,16 +248,19 @@ impl Members {
         self.0.iter().map(|(_, member)| member)
     }
 
-    /// Those in some places from `at` on, and the place after them; `None` when there are no more places.
-    pub(super) fn some(&self, at: usize, places: usize) -> Option<(Vec<Member>, usize)> {
-        let end = at.saturating_add(places).min(self.0.capacity());
-        (at < end).then(|| ((at..end).filter_map(|at| self.0.get(at).cloned()).collect(), end))
+    /// Adds those in some places to `members`, and says where those end; `None` when there are no more places.
+    pub(super) fn some(&self, places: Range<usize>, members: &mut Vec<Member>) -> Option<usize> {
+        let end = places.end.min(self.0.capacity());
+        (places.start < end).then(|| {
+            members.extend((places.start..end).filter_map(|at| self.0.get(at).cloned()));
+            end
+        })
     }
 
     fn insert(&mut self, member: Member) -> usize {
-        if self.0.capacity() == 0 {
-            // Most channels are small.
-            self.0.reserve_exact(1);
+        if self.0.len() == self.0.capacity() {
+            // Most channels are small, and in none half of the room is empty.
+            self.0.reserve_exact((self.0.len() / 4).max(1));
         }
         self.0.insert(member)
     }
@@ -267,3 +282,6 @@ impl Members {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! One subscriber's memberships, which end with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
 
 use super::channel::{Channel, Seat};
 use super::{Gap, Message, Number, PubSub, SubscriberId};
@@ -15,34 +17,34 @@ pub(crate) trait Deliver: Send + Sync {
     fn deliver(&self, message: &Arc<Message>) -> bool;
 
     /// Takes messages straight to the client, whose frames are these. Never waits: what the kernel does not take is queued.
-    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]);
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes);
 
-    /// Queues the news that messages of another node did not come, where the member has asked for it. Never waits.
-    fn report(&self, gap: &Arc<Gap>);
+    /// Queues the news that messages of another node did not come, where the member has asked for it. Never waits. By
+    /// default nobody asks.
+    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there are no other nodes"))]
+    fn report(&self, gap: &Arc<Gap>) {
+        let _ = gap;
+    }
 }
 
 /// A subscriber: its name, and the channels it is in.
 pub(crate) struct Membership {
     pubsub: PubSub,
     number: Number,
+    /// Sorted by name: most are in one channel or a few. `None` when nothing is joined any more.
+    ///
     /// Also the order of joins and leaves of this one subscriber; nothing waits under it.
-    channels: Mutex<Channels>,
+    channels: Mutex<Option<Seats>>,
 }
 
-#[derive(Default)]
-struct Channels {
-    /// Sorted by name: most are in one channel or a few.
-    seats: Vec<(Arc<Channel>, Seat)>,
-    /// Nothing is joined any more.
-    ended: bool,
-}
+type Seats = Vec<(Arc<Channel>, Seat)>;
 
 impl Membership {
     pub(crate) fn new(pubsub: &PubSub) -> Self {
         Self {
             pubsub: pubsub.clone(),
             number: pubsub.next_number(),
-            channels: Mutex::default(),
+            channels: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -61,22 +63,22 @@ impl Membership {
 
     /// Says whether it was not a member before. After the end it is `false`.
     pub(crate) fn join(&self, channel: &Text, queue: &Arc<dyn Deliver>, forwarded: bool) -> bool {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if channels.ended {
-            return false;
-        }
-        let Err(place) = channels.find(channel) else {
+        let mut channels = self.lock();
+        let Some(seats) = &mut *channels else {
             return false;
         };
-        if channels.seats.len() >= CHANNELS {
+        let Err(place) = find(seats, channel) else {
+            return false;
+        };
+        if seats.len() >= CHANNELS {
             tracing::warn!(subscriber = %self.id(), "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
             return false;
         }
-        if channels.seats.is_empty() {
-            channels.seats.reserve_exact(1);
+        if seats.is_empty() {
+            seats.reserve_exact(1);
         }
         let seat = self.pubsub.0.channels.add(channel, self.number, queue, forwarded);
-        channels.seats.insert(place, seat);
+        seats.insert(place, seat);
         drop(channels);
         self.pubsub.changed(channel);
         true
@@ -84,11 +86,14 @@ impl Membership {
 
     /// Says whether it was a member.
     pub(crate) fn leave(&self, channel: &str) -> bool {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(place) = channels.find(channel) else {
+        let mut channels = self.lock();
+        let Some(seats) = &mut *channels else {
             return false;
         };
-        let (channel, seat) = channels.seats.remove(place);
+        let Ok(place) = find(seats, channel) else {
+            return false;
+        };
+        let (channel, seat) = seats.remove(place);
         self.pubsub.0.channels.remove(&channel, seat);
         drop(channels);
         self.pubsub.changed(channel.name());
@@ -97,20 +102,20 @@ impl Membership {
 
     /// Leaves every channel, and joins none from now on.
     pub(crate) fn end(&self) {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.ended = true;
-        for (channel, seat) in std::mem::take(&mut channels.seats) {
+        let seats = self.lock().take();
+        for (channel, seat) in seats.into_iter().flatten() {
             self.pubsub.0.channels.remove(&channel, seat);
             self.pubsub.changed(channel.name());
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Seats>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Channels {
-    fn find(&self, name: &str) -> Result<usize, usize> {
-        self.seats
-            .binary_search_by(|(channel, _)| channel.name().as_str().cmp(name))
-    }
+fn find(seats: &[(Arc<Channel>, Seat)], name: &str) -> Result<usize, usize> {
+    seats.binary_search_by(|(channel, _)| channel.name().as_str().cmp(name))
 }
 
 impl Drop for Membership {

@@ -46,6 +46,7 @@ use std::time::Duration;
 use self::adapter::Adapter;
 use self::table::Table;
 use crate::config::{Config, ConfigError};
+use crate::metrics::Broadcasts;
 use crate::wire::Text;
 
 mod adapter;
@@ -89,6 +90,7 @@ struct Inner {
     /// Drawn by lot at the start; 0 where there are no other nodes.
     node: u64,
     adapter: Option<Box<dyn Adapter>>,
+    metrics: Broadcasts,
 }
 
 /// By which a subscriber is known on its node.
@@ -105,7 +107,8 @@ pub struct SubscriberId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// How many members on this node have it in their queues, or will have.
+    /// How many members on this node have it in their queues, or are on the list of the task that takes it to them. What
+    /// becomes of it there is decided later, by each queue: a member that is found slow then is still counted here.
     pub local: usize,
     /// How many members on this node will not: their queues are full, or so many broadcasts to this channel are on their
     /// way that it is overloaded.
@@ -297,12 +300,13 @@ impl PubSub {
             cluster: Cluster::Local,
         };
         if let Some(channel) = self.0.channels.find(&message.channel) {
-            let sent = channel.send(message, except, fan_out::can_start());
+            let sent = channel.send(message, except, fan_out::can_start);
             (outcome.local, outcome.missed) = (sent.to, sent.missed);
             if sent.needs_task {
                 fan_out::start(channel);
             }
         }
+        self.0.metrics.sent(outcome.local, outcome.missed);
         outcome
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::member::{Deliver, Membership};
@@ -111,7 +112,7 @@ impl Deliver for Queue {
         queued
     }
 
-    fn forward(&self, messages: &[Arc<Message>], _frames: &[u8]) {
+    fn forward(&self, messages: &[Arc<Message>], _frames: &Bytes) {
         // A task has no client: it is told.
         for message in messages {
             self.deliver(message);

@@ -62,9 +62,14 @@ impl Table {
 
     /// Removes a member, and the channel with its last.
     pub(super) fn remove(&self, channel: &Channel, seat: Seat) {
-        if !channel.remove(seat) {
-            return;
+        if channel.remove(seat) {
+            self.end(channel);
         }
+    }
+
+    /// Takes a channel out, if it is still without members. It may have had some meanwhile; and others that saw it empty
+    /// may have ended it, so that the name is another channel's now.
+    fn end(&self, channel: &Channel) {
         let mut part = self.write(channel.name());
         if channel.end() {
             part.remove(channel.name());
@@ -99,5 +104,101 @@ impl Table {
 
     fn write(&self, name: &str) -> RwLockWriteGuard<'_, Part> {
         self.part(name).write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::pubsub::{Membership, Message, PubSub};
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&self, _message: &Arc<Message>) -> bool {
+            true
+        }
+
+        fn forward(&self, _messages: &[Arc<Message>], _frames: &Bytes) {}
+    }
+
+    #[test]
+    fn a_channel_ends_once_and_takes_no_other_of_its_name_along() {
+        let table = Table::default();
+        let queue = Arc::new(Nowhere) as Arc<dyn Deliver>;
+        let name = Text::from("a");
+        let join = |id| table.add(&name, Number::new(id).unwrap(), &queue, false);
+        let (first, seat) = join(1);
+        assert!(
+            first.remove(seat),
+            "the last has left, and the channel is not ended yet"
+        );
+        let (same, seat) = join(2);
+        assert!(Arc::ptr_eq(&first, &same));
+        table.remove(&same, seat);
+        assert!(table.find("a").is_none());
+        let (second, _) = join(3);
+        table.end(&first);
+        let found = table.find("a");
+        assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &second)));
+    }
+
+    /// Counts what comes from itself.
+    struct Own {
+        number: usize,
+        got: AtomicUsize,
+    }
+
+    impl Deliver for Own {
+        fn deliver(&self, message: &Arc<Message>) -> bool {
+            let is_own = message.payload.as_text() == Some(&self.number.to_string());
+            self.got.fetch_add(usize::from(is_own), Ordering::SeqCst);
+            true
+        }
+
+        fn forward(&self, messages: &[Arc<Message>], _frames: &Bytes) {
+            for message in messages {
+                self.deliver(message);
+            }
+        }
+    }
+
+    #[test]
+    fn no_membership_is_lost_and_no_channel_left_behind_by_many_who_come_and_go() {
+        const THREADS: usize = 8;
+        const ROUNDS: usize = 3000;
+        let pubsub = PubSub::new();
+        std::thread::scope(|scope| {
+            for number in 0..THREADS {
+                let pubsub = &pubsub;
+                scope.spawn(move || {
+                    let own = Arc::new(Own {
+                        number,
+                        got: AtomicUsize::new(0),
+                    });
+                    let queue = Arc::clone(&own) as Arc<dyn Deliver>;
+                    let membership = Membership::new(pubsub);
+                    for round in 0..ROUNDS {
+                        let name = ["a", "b"][round / 7 % 2];
+                        assert!(membership.join(&name.into(), &queue, (round + number) % 3 == 0));
+                        let outcome = pubsub.broadcast(name, "event", number.to_string());
+                        assert!(outcome.local > 0 && outcome.missed == 0);
+                        // Another thread may be the one that takes it there.
+                        let deadline = Instant::now() + Duration::from_secs(10);
+                        while own.got.load(Ordering::SeqCst) <= round {
+                            assert!(Instant::now() < deadline, "a member was not found");
+                            std::thread::yield_now();
+                        }
+                        assert!(membership.leave(name));
+                    }
+                });
+            }
+        });
+        assert_eq!(pubsub.0.channels.len(), 0);
     }
 }

@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::fallback::Fallback;
+use crate::metrics::Requests;
 use crate::registry::RequestContext;
 use crate::reply::Refusal;
 use crate::routes::Guard;
@@ -29,6 +30,7 @@ struct Inner<S> {
     controller: Option<&'static str>,
     fallback: Option<Fallback>,
     guards: Vec<Guard<S>>,
+    requests: Requests,
 }
 
 impl<S> Around<S> {
@@ -38,6 +40,7 @@ impl<S> Around<S> {
         controller: Option<&'static str>,
         fallback: Option<Fallback>,
         guards: Vec<Guard<S>>,
+        requests: Requests,
     ) -> Self {
         Self(Arc::new(Inner {
             dispatcher,
@@ -45,6 +48,7 @@ impl<S> Around<S> {
             controller,
             fallback,
             guards,
+            requests,
         }))
     }
 }
@@ -125,13 +129,9 @@ where
                 Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
             };
             Refusal::enforce(&mut response);
-            tracing::debug!(
-                "{} {} {} in {:?}",
-                context.method,
-                context.uri.path(),
-                response.status().as_u16(),
-                start.elapsed()
-            );
+            let (status, time) = (response.status().as_u16(), start.elapsed());
+            inner.requests.answered(status, time);
+            tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
             Ok(response)
         })
     }

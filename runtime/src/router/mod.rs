@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request, State};
 use axum::handler::Handler as _;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, any, get};
+use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
 
@@ -28,6 +28,7 @@ use outermost::Outermost;
 
 use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
+use crate::metrics;
 use crate::reply::Reply;
 use crate::routes::{Endpoint, Group, Route, Routes};
 use crate::scope::Scope;
@@ -130,8 +131,8 @@ impl<S> Default for Host<'_, S> {
 
 impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
     fn add(&mut self, resolved: Resolved<'a, S>) -> Result<(), RouteError> {
-        let methods = resolved.route.endpoint.methods();
-        self.claims.claim(methods, &resolved.path, resolved.route.place)?;
+        let claims = resolved.route.endpoint.claims();
+        self.claims.claim(claims, &resolved.path, resolved.route.place)?;
         self.paths.entry(resolved.path.clone()).or_default().push(resolved);
         Ok(())
     }
@@ -156,19 +157,28 @@ impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Assembly<S> {
-    fn around(&self, controller: Option<&'static str>, group: &Group<S>) -> Around<S> {
+    fn around(&self, path: &str, controller: Option<&'static str>, group: &Group<S>) -> Around<S> {
         Around::new(
             Arc::clone(&self.dispatcher),
             self.state.clone(),
             controller,
             group.fallback.clone(),
             group.guards.clone(),
+            metrics::Requests::new(path),
         )
     }
 
     /// Dispatch alone, for answers of the framework's own.
     fn dispatched(&self) -> Around<S> {
-        Around::new(Arc::clone(&self.dispatcher), self.state.clone(), None, None, Vec::new())
+        let requests = metrics::Requests::new("unmatched");
+        Around::new(
+            Arc::clone(&self.dispatcher),
+            self.state.clone(),
+            None,
+            None,
+            Vec::new(),
+            requests,
+        )
     }
 
     /// 404 for everything.
@@ -180,7 +190,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group<S>, route: &'a Route<S>) -> Result<Resolved<'a, S>, RouteError> {
         let (path, router) = self.endpoint(group.path_of(route), route)?;
-        let router = router.layer(self.around(route.name, group));
+        let router = router.layer(self.around(&path, route.name, group));
         Ok(Resolved {
             path,
             group,
@@ -202,10 +212,19 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
         match &route.endpoint {
             Endpoint::Http { router, .. } => Ok((path, MethodRouter::clone(router))),
             Endpoint::WebSocket(answer) => {
-                let (answer, settings) = (Arc::clone(answer), Arc::clone(&self.settings));
-                let endpoint = get(async move |State(state): State<S>, request: Request| {
+                let answer = Arc::clone(answer);
+                let settings = Arc::new(Settings {
+                    connections: metrics::Connections::new(&path),
+                    ..Settings::clone(&self.settings)
+                });
+                // Over HTTP/2 a WebSocket begins with CONNECT.
+                let methods = match cfg!(feature = "http2") {
+                    true => MethodFilter::GET.or(MethodFilter::CONNECT),
+                    false => MethodFilter::GET,
+                };
+                let endpoint = on(methods, async move |State(state): State<S>, request: Request| {
                     let (parts, _) = request.into_parts();
-                    answer(parts, state, settings).await
+                    answer(parts, state, Arc::clone(&settings)).await
                 });
                 Ok((path, endpoint))
             }

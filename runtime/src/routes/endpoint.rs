@@ -40,6 +40,14 @@ impl<S> Endpoint<S> {
             Self::WebSocket(_) | Self::Assets(_) => &[Method::GET],
         }
     }
+
+    /// The methods that are this route's alone. A WebSocket's is CONNECT where the connection is one of HTTP/2.
+    pub(crate) fn claims(&self) -> &[Method] {
+        match self {
+            Self::WebSocket(_) if cfg!(feature = "http2") => &[Method::GET, Method::CONNECT],
+            _ => self.methods(),
+        }
+    }
 }
 
 /// A security function.

@@ -57,6 +57,8 @@ impl<M: Send + 'static> Mailbox<M> {
             loop {
                 let due = self.mailbox.take_due(self.mailbox.now());
                 self.mailbox.heard();
+                // There is no client to forward to.
+                self.mailbox.lend_first(None);
                 if let Some(info) = due
                     .unwrap_or_else(|panic| panic!("{panic}"))
                     .or_else(|| self.mailbox.try_next().and_then(info))

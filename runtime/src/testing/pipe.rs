@@ -16,6 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::link::{Cuts, Link, Way};
 use super::random::Rng;
+use crate::transport::Duplex;
 
 /// The most that a client may have sent without the server reading it. More is a mistake in the test.
 const UNREAD: usize = 256 * 1024 * 1024;
@@ -225,6 +226,8 @@ impl State {
         self.to_server = VecDeque::new();
     }
 }
+
+impl Duplex for ServerEnd {}
 
 impl AsyncRead for ServerEnd {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -1,7 +1,7 @@
 //! Buffers that belong to a worker thread, lent to whichever connection it runs.
 //!
-//! A connection has one only while it reads or writes. Should a callback wait while its connection holds one, the worker
-//! makes another for those that come meanwhile; what is given back beyond the first is freed.
+//! A connection has one only while it reads or writes: before it waits for anything, a callback or a peer that does not
+//! read, it gives it back, and keeps what is left in a buffer of that size.
 
 use std::cell::Cell;
 

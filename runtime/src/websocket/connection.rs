@@ -2,14 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -18,16 +17,19 @@ use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
 use super::mailbox::{Mailbox, Signals};
 use super::queue::Mail;
-use super::write::{write_close, write_slowly};
+use super::write::{begin_with, filled, flush, take_back, write_close, write_now};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
+use crate::metrics::Connections;
 use crate::transport::Transport;
-use crate::unwind::caught;
+use crate::unwind::{Panic, caught};
 use crate::wire::{self, Codec, Decoder, Frame};
 
 /// When so much is to be written, it is written before more frames are handled.
 const WRITE_SIZE: usize = 64 * 1024;
 /// After so many callbacks other connections of the worker have their turn.
 const TURN: u32 = 256;
+/// Reading so much counts as one.
+const BYTES_LIKE_A_CALLBACK: usize = 2048;
 /// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
 /// connection, and a reset can overtake the frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -59,6 +61,7 @@ pub(crate) struct Connection<H, M: Send + 'static> {
     lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
+    metrics: Connections,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -81,7 +84,13 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        socket: Ended<M>,
+        limits: Limits,
+        codec: Option<Codec>,
+        metrics: Connections,
+    ) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
@@ -95,6 +104,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             mail_first: false,
             lends: false,
             called: 0,
+            metrics,
         }
     }
 
@@ -102,6 +112,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
+        self.metrics.opened();
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -123,8 +134,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         let Last { close, reason } = *ending.0;
         if self.lends {
             // What others have begun to write is ended before the close frame.
-            self.take_back();
+            take_back(&mut self.output, &self.mailbox);
         }
+        self.metrics.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -149,17 +161,21 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// A panic is caught once for all callbacks of a turn: once for each is felt where many messages come in one read.
     async fn turn(&mut self, transport: &mut Transport, event: Event) -> Result<(), Ending> {
+        let lends = matches!(&event, Event::Mail(signals) if signals.forwards);
         match event {
             Event::Begin(read_ahead) => Box::pin(self.begin(transport, read_ahead)).await?,
-            Event::Read(mut buffer, length) => {
-                let read = self.read(transport, &mut buffer[..length]).await;
-                buffer::give_back_input(buffer);
-                read?;
-            }
+            Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
-        self.flush(transport).await?;
-        if !self.lends && self.mailbox.forwards() {
+        flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        )
+        .await?;
+        if lends {
             self.lend(transport);
         }
         Ok(())
@@ -168,11 +184,17 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// What `init` sent to itself comes before any frame, even one that came with the handshake.
     async fn begin(&mut self, transport: &mut Transport, read_ahead: Bytes) -> Result<(), Ending> {
         self.messages(transport).await?;
-        self.input(transport, &mut Vec::from(read_ahead)).await
+        self.rest(transport, read_ahead.into()).await
     }
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
     fn wait(&mut self, transport: &mut Transport, context: &mut Context<'_>) -> Poll<Result<Event, Ending>> {
+        if self.called >= TURN {
+            // Others have theirs, while nothing of the worker's is held.
+            self.called = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mail_first = std::mem::take(&mut self.mail_first);
         if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
             // Whether it is idle can only be said when there is nothing to read: the next turn will.
@@ -204,35 +226,105 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Handles every frame that a read completes.
-    async fn read(&mut self, transport: &mut Transport, input: &mut [u8]) -> Result<(), Ending> {
-        if input.is_empty() {
+    async fn read(&mut self, transport: &mut Transport, buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+        if length == 0 {
+            buffer::give_back_input(buffer);
             return Err(Ending::without_close(Reason::Closed));
         }
         self.mailbox.received_now();
-        self.input(transport, input).await
+        self.input(transport, buffer, length).await?;
+        // Whatever is in it, much that was read is work like many callbacks.
+        self.called += u32::try_from(length / BYTES_LIKE_A_CALLBACK).unwrap_or(TURN);
+        Ok(())
     }
 
-    async fn input(&mut self, transport: &mut Transport, mut input: &mut [u8]) -> Result<(), Ending> {
-        loop {
+    /// Handles what is in the worker's buffer for as long as nothing has to be waited for. Then what is left moves to a
+    /// buffer of its size: many connections may wait, and the worker has one buffer.
+    async fn input(&mut self, transport: &mut Transport, mut buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+        let mut input = &mut buffer[..length];
+        let (called, rest) = loop {
             let frame = match self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
-                Err(violation) => return Err(Ending::violation(violation)),
-            };
-            match &frame {
-                Frame::Close(close) => return Err(Ending::remote(close.clone())),
-                Frame::Ping(payload) => {
-                    // On its way before the handler sees the ping, which may take its time.
-                    self.send(&Frame::Pong(payload.clone()))?;
-                    self.flush(transport).await?;
+                Ok(None) => {
+                    buffer::give_back_input(buffer);
+                    return Ok(());
                 }
-                _ => {}
+                Err(violation) => {
+                    buffer::give_back_input(buffer);
+                    return Err(Ending::violation(violation));
+                }
+            };
+            if let Err(ending) = self.answer(&frame) {
+                buffer::give_back_input(buffer);
+                return Err(ending);
             }
-            let commands = self.handler.handle(frame, &self.socket.0).await;
-            self.obey(&commands)?;
+            let commands = {
+                let mut handled = pin!(self.handler.handle(frame, &self.socket.0));
+                match poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
+                    Poll::Ready(commands) => commands,
+                    Poll::Pending => {
+                        let rest = input.to_vec();
+                        buffer::give_back_input(buffer);
+                        let write = flush(
+                            &mut self.output,
+                            self.lends,
+                            &self.mailbox,
+                            transport,
+                            self.limits.write_timeout,
+                        );
+                        break (Box::pin(both(handled, write)).await, rest);
+                    }
+                }
+            };
+            if let Err(ending) = self.obey(&commands) {
+                buffer::give_back_input(buffer);
+                return Err(ending);
+            }
+            if self.is_turn_over() {
+                let written = write_now(&mut self.output, self.lends, &self.mailbox, transport).await;
+                if !matches!(written, Ok(true)) || self.called >= TURN {
+                    let rest = input.to_vec();
+                    buffer::give_back_input(buffer);
+                    break ((Ok(Commands::none()), written.map(drop)), rest);
+                }
+            }
+        };
+        self.settle(called)?;
+        Box::pin(self.rest(transport, rest)).await
+    }
+
+    /// Handles what is in a buffer of the connection's own.
+    async fn rest(&mut self, transport: &mut Transport, mut rest: Vec<u8>) -> Result<(), Ending> {
+        let mut input = &mut rest[..];
+        loop {
             if self.is_turn_over() {
                 self.give_way(transport).await?;
             }
+            let decoded = self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec);
+            let Some(frame) = decoded.map_err(Ending::violation)? else {
+                return Ok(());
+            };
+            self.answer(&frame)?;
+            let write = flush(
+                &mut self.output,
+                self.lends,
+                &self.mailbox,
+                transport,
+                self.limits.write_timeout,
+            );
+            let called = call(self.handler.handle(frame, &self.socket.0), write).await;
+            self.settle(called)?;
+        }
+    }
+
+    /// Answers what is to be answered before the handler sees it. Should the handler take its time, then the answer is
+    /// written meanwhile.
+    fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
+        self.metrics.received();
+        match frame {
+            Frame::Close(close) => Err(Ending::remote(close.clone())),
+            Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone())),
+            _ => Ok(()),
         }
     }
 
@@ -258,7 +350,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 .take_due(now)
                 .map_err(|panic| Ending::crash(panic.to_string()))?
             {
-                self.info(info).await?;
+                self.info(transport, info).await?;
                 if self.is_turn_over() {
                     self.give_way(transport).await?;
                 }
@@ -272,13 +364,21 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        for _ in 0..self.mailbox.len() {
+        let waiting = self.mailbox.len();
+        self.metrics.waiting(waiting);
+        for _ in 0..waiting {
             match self.mailbox.try_next() {
-                Some(Mail::Broadcast(message)) => self.info(Info::Broadcast(Arc::unwrap_or_clone(message))).await?,
-                Some(Mail::Message(message)) => self.info(Info::Message(message)).await?,
-                Some(Mail::Forwarded(message)) => self.send(&message.payload.clone().into())?,
-                Some(Mail::Gap(gap)) => self.info(Info::Gap(Arc::unwrap_or_clone(gap))).await?,
-                Some(Mail::Rest(rest)) => self.output().extend_from_slice(&rest),
+                Some(Mail::Broadcast(message)) => {
+                    self.info(transport, Info::Broadcast(Arc::unwrap_or_clone(message)))
+                        .await?;
+                }
+                Some(Mail::Message(message)) => self.info(transport, Info::Message(message)).await?,
+                Some(Mail::Forwarded(message)) => {
+                    self.called += 1;
+                    self.send(&message.payload.clone().into())?;
+                }
+                Some(Mail::Gap(gap)) => self.info(transport, Info::Gap(Arc::unwrap_or_clone(gap))).await?,
+                Some(Mail::Rest(rest)) => begin_with(&mut self.output, &rest),
                 None => break,
             }
             if self.is_turn_over() {
@@ -289,14 +389,20 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Whether others want room: in the output, or on the worker.
-    fn is_turn_over(&mut self) -> bool {
-        self.called += 1;
+    fn is_turn_over(&self) -> bool {
         self.called >= TURN || self.output.len() >= WRITE_SIZE
     }
 
     /// Leaves room for others.
     async fn give_way(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        self.flush(transport).await?;
+        flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        )
+        .await?;
         if self.called >= TURN {
             self.called = 0;
             yield_now().await;
@@ -304,13 +410,38 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         Ok(())
     }
 
-    async fn info(&mut self, info: Info<M>) -> Result<(), Ending> {
-        let commands = self.handler.info(info, &self.socket.0).await;
-        self.obey(&commands)
+    async fn info(&mut self, transport: &mut Transport, info: Info<M>) -> Result<(), Ending> {
+        let write = flush(
+            &mut self.output,
+            self.lends,
+            &self.mailbox,
+            transport,
+            self.limits.write_timeout,
+        );
+        let called = call(self.handler.info(info, &self.socket.0), write).await;
+        self.settle(called)
+    }
+
+    /// Does what a callback wants done that took its time. Where the peer can be told nothing any more, the callback may
+    /// still say why it ends.
+    fn settle(&mut self, (commands, written): Called) -> Result<(), Ending> {
+        let obeyed = match commands {
+            Ok(commands) => self.obey(&commands),
+            Err(panic) => Err(Ending::crash(panic.to_string())),
+        };
+        match (written, obeyed) {
+            (Ok(()), obeyed) => obeyed,
+            (Err(ending), Ok(())) => Err(ending),
+            (Err(cut), Err(mut ending)) => {
+                ending.0.close = ending.0.close.filter(|_| cut.0.close.is_some());
+                Err(ending)
+            }
+        }
     }
 
     /// Every callback passes through here.
     fn obey(&mut self, commands: &Commands) -> Result<(), Ending> {
+        self.called += 1;
         if let Some(receives) = commands.receives {
             self.receives = receives;
         }
@@ -337,67 +468,42 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
+        self.metrics.sent();
+        let output = filled(&mut self.output);
         let encoded = match &mut self.codec {
-            Some(codec) => {
-                if self.output.capacity() == 0 {
-                    self.output = buffer::borrow_output();
-                }
-                codec.encode(frame, &mut self.output)
-            }
-            None => wire::encode(frame, self.output()),
+            Some(codec) => codec.encode(frame, output),
+            None => wire::encode(frame, output),
         };
         encoded.map_err(|why| Ending::crash(why.to_owned()))
-    }
-
-    fn output(&mut self) -> &mut Vec<u8> {
-        if self.output.capacity() == 0 {
-            self.output = buffer::borrow_output();
-        }
-        &mut self.output
-    }
-
-    /// Writes what has been sent, in one write where the kernel takes it.
-    async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        if self.output.capacity() == 0 {
-            return Ok(());
-        }
-        let stream = if self.lends { self.take_back() } else { None };
-        let mut output = std::mem::take(&mut self.output);
-        let mut left = &output[..];
-        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
-        // A peer that does not read keeps what it is sent, and not the room that the worker has.
-        let left = left.to_vec();
-        output.clear();
-        buffer::give_back(output);
-        match written {
-            Poll::Ready(written) => written.map_err(Ending::error)?,
-            Poll::Pending => write_slowly(&self.mailbox, transport, &left, self.limits.write_timeout).await?,
-        }
-        if let Some(stream) = stream {
-            self.mailbox.lend(stream);
-        }
-        Ok(())
-    }
-
-    /// Takes the stream back from those who write to it, for itself to write.
-    fn take_back(&mut self) -> Option<Arc<TcpStream>> {
-        let (stream, rest) = self.mailbox.take_back();
-        if let Some(rest) = rest {
-            self.output().splice(..0, rest);
-        }
-        stream
     }
 
     /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
     /// this connection alone, and so are those of a stream that is not plain TCP.
     fn lend(&mut self, transport: &mut Transport) {
-        if self.codec.is_none()
-            && let Some(stream) = transport.share()
-        {
-            self.mailbox.lend(stream);
-            self.lends = true;
-        }
+        let stream = match self.codec {
+            None => transport.share(),
+            Some(_) => None,
+        };
+        self.lends = stream.is_some();
+        self.mailbox.lend_first(stream);
     }
+}
+
+/// What became of a callback, and of what was written meanwhile.
+type Called = (Result<Commands, Panic>, Result<(), Ending>);
+
+/// Waits for a callback. Should it take its time, then what was sent before is written meanwhile.
+async fn call(callback: impl Future<Output = Commands>, write: impl Future<Output = Result<(), Ending>>) -> Called {
+    let mut callback = pin!(callback);
+    match poll_fn(|context| Poll::Ready(callback.as_mut().poll(context))).await {
+        Poll::Ready(commands) => (Ok(commands), Ok(())),
+        Poll::Pending => Box::pin(both(callback, write)).await,
+    }
+}
+
+/// Waits for both, whatever becomes of either: no callback is cancelled, and no frame is cut by a panic.
+async fn both(callback: impl Future<Output = Commands>, write: impl Future<Output = Result<(), Ending>>) -> Called {
+    tokio::join!(caught(callback), write)
 }
 
 async fn read_away(transport: &mut Transport) -> io::Result<()> {
@@ -415,3 +521,6 @@ async fn read_away(transport: &mut Transport) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,8 @@ impl Ending {
 
     pub(super) fn error(error: io::Error) -> Self {
         Self::without_close(match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Reason::Closed,
+            // The last one is a TLS stream's that ends without a word.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Reason::Closed,
             _ => Reason::Error(error),
         })
     }

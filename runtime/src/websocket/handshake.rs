@@ -1,4 +1,5 @@
-//! The opening handshake (RFC 6455 §4.2): from a request to a connection, or to a response that refuses.
+//! The opening handshake (RFC 6455 §4.2, and RFC 8441 §5 over HTTP/2): from a request to a connection, or to a response
+//! that refuses.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
 use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
+use crate::metrics;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
@@ -71,17 +73,27 @@ impl Default for WebSocketOptions {
     }
 }
 
-/// What every WebSocket route of an application shares.
+/// What every WebSocket route of an application shares, but for what counts its connections.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) options: WebSocketOptions,
     pub(crate) pubsub: PubSub,
     pub(crate) wheel: Wheel,
+    pub(crate) connections: metrics::Connections,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
 }
 
-/// Answers a request on a WebSocket route. Where it answers 101, the connection goes on as the handler's.
+/// How a client may ask for a WebSocket.
+enum Opening {
+    /// By an upgrade, with a key that the answer proves to have seen.
+    Upgrade(HeaderValue),
+    /// By an extended CONNECT: its stream goes on as the WebSocket.
+    #[cfg(feature = "http2")]
+    Connect,
+}
+
+/// Answers a request on a WebSocket route. Where it accepts, the connection goes on as the handler's.
 pub(crate) async fn upgrade<F, T, S, H, M, How>(init: &F, mut parts: Parts, state: &S, settings: &Settings) -> Response
 where
     F: PartsHandler<T, S>,
@@ -89,8 +101,8 @@ where
     H: WebSocketHandler<M>,
     M: Send + 'static,
 {
-    let key = match check(&parts, settings) {
-        Ok(key) => key,
+    let opening = match check(&parts, settings) {
+        Ok(opening) => opening,
         Err(refusal) => return refusal,
     };
     let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
@@ -107,7 +119,7 @@ where
         Ok(accepted) => accepted,
         Err(refusal) => return Refusal::mark(StatusCode::BAD_REQUEST, refusal),
     };
-    let mut response = switch_protocols(&key, &accepted.terms, &parts.headers);
+    let mut response = accept(&opening, &accepted.terms, &parts.headers);
     let codec = wanted_compression(&accepted.terms, &settings.options)
         .and_then(|wanted| deflate::agree(&wanted, &parts.headers))
         .map(|(codec, answer)| {
@@ -117,7 +129,7 @@ where
     let limits = limits(&accepted.terms, &settings.options);
     let bounds = bounds(&accepted.terms, &settings.options);
     let mailbox = Arc::clone(socket.0.mailbox());
-    let websocket = Connection::new(accepted.handler, socket, limits, codec);
+    let websocket = Connection::new(accepted.handler, socket, limits, codec, settings.connections.clone());
     let buffers = [settings.options.send_buffer, settings.options.receive_buffer];
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
@@ -128,12 +140,16 @@ where
     response
 }
 
-/// Checks the request, and gives the key.
+/// Checks the request, and says how it asks.
 #[expect(
     clippy::result_large_err,
     reason = "a response, which axum returns by value everywhere"
 )]
-fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
+fn check(parts: &Parts, settings: &Settings) -> Result<Opening, Response> {
+    #[cfg(feature = "http2")]
+    if parts.version == Version::HTTP_2 || parts.method == Method::CONNECT {
+        return connect::check(parts, settings);
+    }
     let headers = &parts.headers;
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
@@ -152,9 +168,7 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
             "the header `connection` must say `upgrade`",
         ));
     }
-    // Versions 7 and 8 are drafts with the same frames.
-    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
-    if !matches!(version, Some("13" | "8" | "7")) {
+    if !is_version(headers) {
         let reply = Reply::status(StatusCode::UPGRADE_REQUIRED).with_body("this server speaks WebSocket version 13\n");
         return Err(with_upgrade_headers(reply));
     }
@@ -176,7 +190,7 @@ fn check(parts: &Parts, settings: &Settings) -> Result<HeaderValue, Response> {
     if !is_allowed_origin(headers, &parts.uri, &settings.options.allowed_origins) {
         return Err(Reply::status(StatusCode::FORBIDDEN).into_response());
     }
-    Ok(key.clone())
+    Ok(Opening::Upgrade(key.clone()))
 }
 
 /// 426: to a person who opened the URL in `dev`, with a page to try the socket on.
@@ -229,6 +243,12 @@ fn has_body(headers: &HeaderMap) -> bool {
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
+/// Versions 7 and 8 are drafts with the same frames.
+fn is_version(headers: &HeaderMap) -> bool {
+    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
+    matches!(version, Some("13" | "8" | "7"))
+}
+
 fn is_key(key: &HeaderValue) -> bool {
     BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16)
 }
@@ -261,16 +281,15 @@ fn is_allowed(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri, allowed: &[S
     matches!((host, origin_host), (Some(host), Some(origin)) if host.eq_ignore_ascii_case(origin))
 }
 
-fn switch_protocols(key: &HeaderValue, terms: &Terms, request: &HeaderMap) -> Response {
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.extend(terms.headers.clone());
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    // Base64 is always a header value.
-    if let Ok(accept) = HeaderValue::try_from(accept_key(key.as_bytes())) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+fn accept(opening: &Opening, terms: &Terms, request: &HeaderMap) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().extend(terms.headers.clone());
+    match opening {
+        Opening::Upgrade(key) => switch_protocols(&mut response, key),
+        #[cfg(feature = "http2")]
+        Opening::Connect => {}
     }
+    let headers = response.headers_mut();
     if let Some(protocol) = &terms.protocol {
         match HeaderValue::try_from(protocol) {
             // Names of sub-protocols are told apart by case.
@@ -281,6 +300,17 @@ fn switch_protocols(key: &HeaderValue, terms: &Terms, request: &HeaderMap) -> Re
         }
     }
     response
+}
+
+fn switch_protocols(response: &mut Response, key: &HeaderValue) {
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is always a header value.
+    if let Ok(accept) = HeaderValue::try_from(accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
 }
 
 fn accept_key(key: &[u8]) -> String {
@@ -337,6 +367,8 @@ fn if_built_in<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
 pub(crate) type Answer<S> =
     Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
+#[cfg(feature = "http2")]
+mod connect;
 #[cfg(test)]
 mod properties;
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::Info;
@@ -49,20 +49,21 @@ pub(crate) struct Mailbox<M> {
     place: Place,
     /// When something was last received, in milliseconds of the wheel: written at every read, so apart from the lock.
     last_received: AtomicU64,
-    /// Held for some moves of memory, and never while anything is waited for or code of the application's runs.
+    /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
+    /// the application's runs.
     state: Mutex<State<M>>,
-    /// Whether broadcasts have gone, or may go, straight to the client.
-    forwards: AtomicBool,
-    /// Whether the handler is to know what did not come from other nodes.
-    reports_gaps: AtomicBool,
 }
 
 struct State<M> {
     queue: Queue<M>,
-    /// The client's stream, while somebody else may write to it: the connection takes it away to write itself.
+    /// The client's stream, where broadcasts go straight to it.
     direct: Option<Arc<TcpStream>>,
+    /// Whether others may write to it now: not while the connection writes, nor while it has in hand what comes first.
+    is_lent: bool,
     /// The connection's task, while it waits.
     waker: Option<Waker>,
+    /// Whether it waits for what is urgent alone, as it does while a peer does not read: mail would wake it in vain.
+    is_writing: bool,
     /// In milliseconds.
     idle_timeout: u64,
     signals: Signals,
@@ -82,6 +83,8 @@ pub(crate) struct Signals {
     pub(crate) draining: bool,
     /// A timer or a ping is due.
     pub(crate) timers: bool,
+    /// The stream is to be given, for broadcasts that go straight to the client.
+    pub(crate) forwards: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
 }
@@ -100,42 +103,51 @@ impl<M: Send + 'static> Mailbox<M> {
             state: Mutex::new(State {
                 queue: Queue::new(bounds.max_queue_size, bounds.overflow),
                 direct: None,
+                is_lent: false,
                 waker: None,
+                is_writing: false,
                 idle_timeout: millis(bounds.idle_timeout),
                 signals: Signals::default(),
                 timers: None,
             }),
-            forwards: AtomicBool::new(false),
-            reports_gaps: AtomicBool::new(false),
         }
-    }
-
-    /// From now on there are broadcasts that go straight to the client.
-    pub(crate) fn forward(&self) {
-        self.forwards.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forwards(&self) -> bool {
-        self.forwards.load(Ordering::Relaxed)
     }
 
     /// From now on gaps are mail.
     pub(crate) fn report_gaps(&self) {
-        self.reports_gaps.store(true, Ordering::Relaxed);
+        self.lock().queue.take_gaps();
     }
 
-    /// Lets others write to the stream, until it is taken away again.
-    pub(crate) fn lend(&self, stream: Arc<TcpStream>) {
+    /// From now on there are broadcasts that go straight to the client: the connection is to give its stream.
+    pub(crate) fn will_forward(&self) {
         let mut state = self.lock();
-        if !state.signals.ended {
-            state.direct = Some(stream);
+        state.signals.forwards = state.direct.is_none() && !state.signals.ended;
+        if state.signals.forwards {
+            wake(state);
         }
     }
 
-    /// Takes the stream back, with what must be written before anything else.
-    pub(crate) fn take_back(&self) -> (Option<Arc<TcpStream>>, Option<Vec<u8>>) {
+    /// Gives the stream that others may write to from now on, where there is one to give.
+    pub(crate) fn lend_first(&self, stream: Option<Arc<TcpStream>>) {
         let mut state = self.lock();
-        (state.direct.take(), state.queue.pop_rest())
+        state.signals.forwards = false;
+        if !state.signals.ended {
+            state.is_lent = stream.is_some();
+            state.direct = stream;
+        }
+    }
+
+    /// Lets others write to the stream again: everything that they may not overtake is written.
+    pub(crate) fn lend(&self) {
+        let mut state = self.lock();
+        state.is_lent = state.direct.is_some();
+    }
+
+    /// Takes the stream back, with what must be written before anything else.
+    pub(crate) fn take_back(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        state.is_lent = false;
+        state.queue.pop_rest()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -202,6 +214,7 @@ impl<M: Send + 'static> Mailbox<M> {
         if !state.queue.is_empty() || state.signals.any() {
             return Poll::Ready(state.signals);
         }
+        state.is_writing = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
@@ -217,14 +230,21 @@ impl<M: Send + 'static> Mailbox<M> {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
+            state.is_writing = true;
             Poll::Pending
         })
         .await
     }
 
-    /// What waits now.
+    /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
+    /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
-        self.lock().queue.pop()
+        let mut state = self.lock();
+        let mail = state.queue.pop()?;
+        if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
+            state.is_lent = false;
+        }
+        Some(mail)
     }
 
     /// How many wait.
@@ -243,7 +263,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
-        wake(state);
+        wake_for_mail(state);
         Ok(())
     }
 
@@ -339,7 +359,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.idle || self.draining || self.timers
+        self.overflowed || self.idle || self.draining || self.timers || self.forwards
     }
 }
 
@@ -349,6 +369,13 @@ fn wake<M>(mut state: MutexGuard<'_, State<M>>) {
     drop(state);
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+/// Wakes it for mail, which it does not wait for while its peer does not read, unless it overflows.
+fn wake_for_mail<M>(state: MutexGuard<'_, State<M>>) {
+    if !state.is_writing || state.signals.overflowed {
+        wake(state);
     }
 }
 
@@ -387,43 +414,45 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn deliver(&self, message: &Arc<Message>) -> bool {
         let mut state = self.lock();
         let has_room = state.put(Mail::Broadcast(Arc::clone(message)));
-        wake(state);
+        wake_for_mail(state);
         has_room
     }
 
-    fn forward(&self, messages: &[Arc<Message>], frames: &[u8]) {
+    fn forward(&self, messages: &[Arc<Message>], frames: &Bytes) {
         let mut state = self.lock();
-        // Only where nothing is before it in the queue: it is not to overtake.
-        if let Some(stream) = &state.direct
-            && state.queue.is_empty()
-        {
-            match stream.try_write(frames) {
-                Ok(written) if written == frames.len() => return,
-                Ok(written) => {
-                    state.put(Mail::Rest(frames[written..].to_vec()));
-                    return wake(state);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The connection will see it too.
-                Err(_) => return,
+        let written = state.write(frames);
+        if written == frames.len() {
+            return;
+        }
+        if written > 0 {
+            state.put(Mail::Rest(Box::new(frames.slice(written..))));
+        } else {
+            for message in messages {
+                state.put(Mail::Forwarded(Arc::clone(message)));
             }
         }
-        for message in messages {
-            state.put(Mail::Forwarded(Arc::clone(message)));
-        }
-        wake(state);
+        wake_for_mail(state);
     }
 
     fn report(&self, gap: &Arc<Gap>) {
-        if self.reports_gaps.load(Ordering::Relaxed) {
-            let mut state = self.lock();
+        let mut state = self.lock();
+        if state.queue.takes_gaps() {
             state.put(Mail::Gap(Arc::clone(gap)));
-            wake(state);
+            wake_for_mail(state);
         }
     }
 }
 
 impl<M> State<M> {
+    /// Writes to the client what its kernel takes now: nothing where something else is before it. An error is the
+    /// connection's to find, when it writes what is left.
+    fn write(&self, frames: &[u8]) -> usize {
+        match &self.direct {
+            Some(stream) if self.is_lent && self.queue.is_empty() => stream.try_write(frames).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// Puts a broadcast into the queue, and says whether there was room for it.
     fn put(&mut self, mail: Mail<M>) -> bool {
         if self.signals.ended {
@@ -454,3 +483,6 @@ impl<M> fmt::Display for NotSent<M> {
 }
 
 impl<M> std::error::Error for NotSent<M> {}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::init::Overflow;
 use crate::pubsub::{Gap, Message};
 
@@ -24,6 +26,8 @@ pub(super) struct Queue<M> {
     bytes: usize,
     max_bytes: usize,
     overflow: Overflow,
+    /// Whether the handler wants to know of gaps.
+    takes_gaps: bool,
 }
 
 pub(crate) enum Mail<M> {
@@ -32,8 +36,9 @@ pub(crate) enum Mail<M> {
     Message(M),
     /// For the client, as it is.
     Forwarded(Arc<Message>),
-    /// What the kernel did not take of frames that were on their way: it comes before anything else.
-    Rest(Vec<u8>),
+    /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
+    /// and a queue has room for many.
+    Rest(Box<Bytes>),
     /// Broadcasts that did not come.
     Gap(Arc<Gap>),
 }
@@ -45,7 +50,17 @@ impl<M> Queue<M> {
             bytes: 0,
             max_bytes,
             overflow,
+            takes_gaps: false,
         }
+    }
+
+    /// From now on gaps are taken.
+    pub(super) fn take_gaps(&mut self) {
+        self.takes_gaps = true;
+    }
+
+    pub(super) fn takes_gaps(&self) -> bool {
+        self.takes_gaps
     }
 
     /// Changes the bounds for what comes from now on.
@@ -99,14 +114,14 @@ impl<M> Queue<M> {
     }
 
     /// Takes what must be written before anything else.
-    pub(super) fn pop_rest(&mut self) -> Option<Vec<u8>> {
-        let Some(Mail::Rest(_)) = self.mail.front() else {
+    pub(super) fn pop_rest(&mut self) -> Option<Bytes> {
+        let rest = self.mail.pop_front_if(|mail| matches!(mail, Mail::Rest(_)));
+        let Some(Mail::Rest(rest)) = rest else {
             return None;
         };
-        match self.pop() {
-            Some(Mail::Rest(rest)) => Some(rest),
-            _ => None,
-        }
+        self.bytes -= rest.len();
+        self.free_if_empty();
+        Some(*rest)
     }
 
     fn is_full(&self) -> bool {
@@ -126,11 +141,15 @@ impl<M> Queue<M> {
     pub(super) fn pop(&mut self) -> Option<Mail<M>> {
         let mail = self.mail.pop_front()?;
         self.bytes -= mail.size();
+        self.free_if_empty();
+        Some(mail)
+    }
+
+    /// An idle connection keeps no queue.
+    fn free_if_empty(&mut self) {
         if self.mail.is_empty() {
-            // An idle connection keeps no queue.
             self.mail = VecDeque::new();
         }
-        Some(mail)
     }
 }
 

@@ -51,19 +51,52 @@ impl<M: Send + 'static> Socket<M> {
 
     /// Joins a channel: from now on its broadcasts arrive at `info`. Says whether the connection was not in it before.
     ///
-    /// The membership ends with the connection; a handshake that `init` refuses leaves none behind.
+    /// This is the way to take where the handler has something to do with a broadcast: to choose, to count, to answer, or
+    /// to send each client something of its own. Where all clients are sent the same, [`forward`](Self::forward) costs
+    /// less.
+    ///
+    /// The membership ends with the connection; a handshake that `init` refuses leaves none behind. A connection is in
+    /// 10,000 channels at most: in one more it is not joined, and the log says so.
     pub fn join(&self, channel: impl Into<Text>) -> bool {
         self.enter(&channel.into(), false)
     }
 
-    /// Joins a channel whose broadcasts go straight to the client, each as the frame of its payload's kind, without a call
-    /// of `info`. Says whether the connection was not in the channel before, in either way.
+    /// Joins a channel whose broadcasts go straight to the client, each as the frame of its payload's kind: text and JSON
+    /// as text, bytes as binary. `info` is not called. Says whether the connection was not in the channel before, in
+    /// either way: who changes from one to the other leaves first.
     ///
-    /// That is the fastest way to reach many: a broadcast is encoded once, and written to each client from the same bytes.
-    /// What a client does not take at once waits in the connection's mailbox, under the same [`Overflow`](crate::Overflow)
-    /// policy. Frames that the handler sends itself come before or after a broadcast, never within.
+    /// This is the way to take where many clients are sent the same, such as prices, scores or what is said in a large
+    /// room. A broadcast is encoded once, and whoever broadcasts has the same bytes written to each client; those that
+    /// wait together are one write. The handler and its task are not woken, so a handler that is busy holds nothing back.
+    ///
+    /// - Messages of one sender to one channel arrive in the order sent. Frames that the handler sends itself come before
+    ///   or after a broadcast, in no set order, and never within.
+    /// - What a client does not take at once waits in the connection's mailbox, under the same
+    ///   [`Overflow`](crate::Overflow) policy; no other client waits for it.
+    /// - Sending does not postpone the idle timeout: only what is received does.
+    /// - What was broadcast before [`leave`](Self::leave) and is on its way may still arrive.
+    /// - On a connection that compresses, and on one that is not plain TCP, frames are made for that connection alone, by
+    ///   its own task. Everything else holds there too.
+    ///
+    /// ```
+    /// # use nova::prelude::*;
+    /// struct Ticker;
+    ///
+    /// impl Ticker {
+    ///     async fn init(socket: Socket, Path(symbol): Path<String>) -> Self {
+    ///         socket.forward(symbol);
+    ///         Self
+    ///     }
+    /// }
+    ///
+    /// impl WebSocketHandler for Ticker {
+    ///     async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+    ///         Commands::none()
+    ///     }
+    /// }
+    /// ```
     pub fn forward(&self, channel: impl Into<Text>) -> bool {
-        self.0.mailbox.forward();
+        self.0.mailbox.will_forward();
         self.enter(&channel.into(), true)
     }
 
@@ -81,6 +114,8 @@ impl<M: Send + 'static> Socket<M> {
     }
 
     /// Leaves a channel. Says whether the connection was in it.
+    ///
+    /// What is broadcast from now on does not arrive; what is on its way may.
     pub fn leave(&self, channel: &str) -> bool {
         self.0.membership.leave(channel)
     }

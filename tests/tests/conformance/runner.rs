@@ -1,19 +1,19 @@
 //! Plays cases against a server that echoes.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 
 use nova::prelude::*;
 use nova::{Accept, App};
-use nova_tests::http::Connection;
 use nova_tests::websocket::{CLOSE, closing, frame};
-use nova_tests::{Project, Received, Server, WebSocket};
+use nova_tests::{Client, Over, Project, Received, Server};
 
-use crate::case::Case;
+use crate::case::{Case, Cuts};
 use crate::chop::{Chop, seed};
 
 /// How many cases are played at a time.
 const PLAYERS: usize = 4;
+/// Of the cases that come by the thousand, one in so many is played over more than HTTP/1.1.
+const SAMPLE: u64 = 16;
 
 /// Messages up to this size are echoed.
 pub(crate) const LIMIT: usize = 16 * 1024 * 1024;
@@ -45,8 +45,12 @@ impl<N: Display> Drop for Playing<N> {
 
 /// A server that echoes what it is sent.
 pub(crate) fn echo_server() -> Server {
+    serve(Project::new())
+}
+
+fn serve(project: Project) -> Server {
     let config = format!("[websocket]\nmax_fragments = {FRAGMENTS}\n");
-    Project::new().file("nova.toml", &config).serve(|| {
+    project.file("nova.toml", &config).serve(|| {
         App::new(|| {
             let group = Group::new("/").ws("/", async || Accept::new(Echo).max_message_size(LIMIT));
             Routes::new().group(group.ws("/small", async || Accept::new(Echo).max_message_size(SMALL_LIMIT)))
@@ -54,35 +58,48 @@ pub(crate) fn echo_server() -> Server {
     })
 }
 
-/// Plays every case in every way.
+/// Plays every case in every way over HTTP/1.1, and in some of them over what else there is: cuts are for the decoder, and
+/// that is the same one.
 pub(crate) fn play(cases: impl IntoIterator<Item = Case>) {
     let cases: Vec<_> = cases.into_iter().collect();
-    let (server, seed) = (echo_server(), seed());
-    let ways: Vec<_> = cases
-        .iter()
-        .zip(0..)
-        .flat_map(|(case, nth)| {
-            let ways = Chop::ways(case, seed.wrapping_add(nth));
-            ways.into_iter().map(move |chop| (case, chop))
-        })
-        .collect();
-    println!("{} cases, played {} times", cases.len(), ways.len());
+    let (plain, secure, seed) = (echo_server(), serve(Project::new().secure()), seed());
+    let ways = Over::ALL.map(|over| (over, ways(&cases, over, seed)));
+    let count: usize = ways.iter().map(|(_, ways)| ways.len()).sum();
+    println!("{} cases, played {count} times", cases.len());
+    let servers = [&plain, &secure].map(|server| (server.address(), server.project().path()));
     std::thread::scope(|scope| {
-        for share in ways.chunks(ways.len().div_ceil(PLAYERS)) {
-            let address = server.address();
+        for player in 0..PLAYERS {
+            let ways = &ways;
             scope.spawn(move || {
-                for (case, chop) in share {
-                    announce(
-                        format_args!(
-                            "case `{}` (RFC 6455 §{}), {chop:?}, CONFORMANCE_SEED={seed}",
+                for (over, ways) in ways {
+                    let (address, directory) = servers[usize::from(over.is_secure())];
+                    let mut client = Client::of(address, directory, *over);
+                    for (case, chop) in ways.iter().skip(player).step_by(PLAYERS) {
+                        let playing = format_args!(
+                            "case `{}` (RFC 6455 §{}) over {over:?}, {chop:?}, CONFORMANCE_SEED={seed}",
                             case.name, case.section
-                        ),
-                        || play_once(address, case, *chop),
-                    );
+                        );
+                        announce(playing, || play_once(&mut client, case, *chop));
+                    }
                 }
             });
         }
     });
+}
+
+/// The ways in which cases are to be played over this.
+fn ways(cases: &[Case], over: Over, seed: u64) -> Vec<(&Case, Chop)> {
+    let ways = cases.iter().zip(0..).flat_map(|(case, nth)| {
+        let most = match over {
+            Over::Http1 => usize::MAX,
+            _ if matches!(case.cuts, Cuts::None) => usize::from(nth % SAMPLE == 0),
+            Over::Http2 | Over::Tls => 2,
+            Over::Http2OverTls => 1,
+        };
+        let ways = Chop::ways(case, seed.wrapping_add(nth)).into_iter().take(most);
+        ways.map(move |chop| (case, chop))
+    });
+    ways.collect()
 }
 
 /// Does something whose failure is to be told with a name.
@@ -92,8 +109,8 @@ pub(crate) fn announce(name: impl Display, play: impl FnOnce()) {
     drop(playing);
 }
 
-fn play_once(address: SocketAddr, case: &Case, chop: Chop) {
-    let mut socket = WebSocket::upgraded(Connection::open(address), case.target, &[], []);
+fn play_once(client: &mut Client, case: &Case, chop: Chop) {
+    let mut socket = client.open(case.target);
     for turn in &case.turns {
         for piece in chop.cut(&turn.sends) {
             if socket.try_send_bytes(piece).is_err() {

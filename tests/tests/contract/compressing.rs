@@ -49,8 +49,13 @@ impl Peer {
 
     /// A client with this offer, that keeps to what is answered and to a window of so many bits.
     pub(crate) fn open_with(server: &Server, line: &str, bits: u8) -> Self {
-        let (socket, answer) = offer(server, &[line]);
-        let answer = answer.expect("compression is agreed on");
+        Self::on(offer(server, &[line]).0, bits)
+    }
+
+    /// A client on a connection where compression is agreed on.
+    pub(crate) fn on(socket: WebSocket, bits: u8) -> Self {
+        let answer = socket.handshake.header("sec-websocket-extensions");
+        let answer = answer.expect("compression is agreed on").to_owned();
         Self {
             socket,
             deflate: Compress::new_with_window_bits(flate2::Compression::best(), false, bits),
@@ -101,9 +106,14 @@ impl Peer {
 
     /// Sends a message and expects it back.
     pub(crate) fn exchange(&mut self, first: u8, message: &[u8]) -> bool {
+        self.exchange_for(first, message, message)
+    }
+
+    /// Sends a message and expects another.
+    pub(crate) fn exchange_for(&mut self, first: u8, message: &[u8], expected: &[u8]) -> bool {
         self.send(first, message);
         let (is_compressed, back) = self.receive();
-        assert!(back == message, "{} bytes", message.len());
+        assert!(back == expected, "{} bytes", message.len());
         is_compressed
     }
 }

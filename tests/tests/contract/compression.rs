@@ -5,7 +5,7 @@ use nova::prelude::*;
 use nova::{Accept, App, Compression};
 use nova_tests::server::{serve, serve_with};
 use nova_tests::websocket::{BINARY, FIN, PING, PONG, TEXT, frame, header};
-use nova_tests::{Journal, Project, Received, Server, WebSocket};
+use nova_tests::{Client, Journal, Over, Project, Received, Server, WebSocket};
 
 use crate::compressing::{COMPRESSED, OFFER, Peer, TAIL, compressed, offer};
 
@@ -181,6 +181,23 @@ fn a_message_of_any_size_comes_back() {
                 .take(size)
                 .collect();
             client.exchange(BINARY, &noise);
+        }
+    }
+}
+
+#[test]
+fn it_is_the_same_whatever_it_travels_over() {
+    for over in Over::ALL {
+        let server = over.project().serve(|| {
+            let init = async || Accept::new(Echo(Journal::new())).compress(TAKEOVER);
+            App::new(move || Routes::new().group(Group::new("/").ws("/", init)))
+        });
+        let mut client = Client::new(&server, over);
+        let mut peers = [(); 2].map(|()| Peer::on(client.open_with("/", &[("sec-websocket-extensions", OFFER)]), 15));
+        for size in [0, 1, 125, 65_536, LIMIT, 40] {
+            for (peer, byte) in peers.iter_mut().zip(*b"ab") {
+                assert!(peer.exchange(TEXT, &vec![byte; size]), "{size} bytes over {over:?}");
+            }
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use nova::Accept;
 use nova::prelude::*;
-use nova_tests::server::serve_with;
-use nova_tests::{Gate, Journal, Received, Server, WebSocket};
+use nova::{Accept, App};
+use nova_tests::{Client, Gate, Journal, Over, Received, Server, WebSocket};
 
 /// What a puppet is given: where it notes, and what it waits at.
 pub(crate) type Stage = (Journal, Gate);
@@ -95,9 +94,15 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::over(Over::Http1)
+    }
+
+    /// On a server for clients over this.
+    pub(crate) fn over(over: Over) -> Self {
         let (journal, gate) = (Journal::new(), Gate::new());
         let state = (journal.clone(), gate.clone());
-        let server = serve_with(&state, || Routes::new().group(Group::new("/").ws("/", Puppet::init)));
+        let routes = || Routes::new().group(Group::new("/").ws("/", Puppet::init));
+        let server = over.project().serve(move || App::new(routes).state(state));
         Self { server, journal, gate }
     }
 
@@ -105,10 +110,18 @@ impl Scene {
         WebSocket::open(&self.server, "/")
     }
 
-    /// What a client receives that sends this, and the reason that `terminate` is told.
+    /// What a client receives that sends this, and the reason that `terminate` is told: whatever it travels over.
     pub(crate) fn ending(bytes: impl AsRef<[u8]>) -> (Vec<Received>, String) {
-        let scene = Self::new();
-        let mut socket = scene.open();
+        let [ending, others @ ..] = Over::ALL.map(|over| Self::ending_over(over, &bytes));
+        for (other, over) in others.iter().zip(&Over::ALL[1..]) {
+            assert_eq!(*other, ending, "over {over:?}");
+        }
+        ending
+    }
+
+    fn ending_over(over: Over, bytes: impl AsRef<[u8]>) -> (Vec<Received>, String) {
+        let scene = Self::over(over);
+        let mut socket = Client::new(&scene.server, over).open("/");
         socket.send_bytes(bytes);
         let received = socket.rest();
         let reason = scene.journal.await_note("terminate");

@@ -32,6 +32,17 @@ fn ping_and_pong_are_handed_over_and_only_ping_is_answered() {
 }
 
 #[test]
+fn what_was_sent_before_is_written_while_a_callback_waits() {
+    let scene = Scene::new();
+    let mut socket = scene.open();
+    socket.send_bytes([frame(TEXT, "list"), frame(TEXT, "wait"), frame(TEXT, "list")].concat());
+    assert_eq!([(); 3].map(|()| socket.receive_text()), ["a", "b", "c"]);
+    assert_eq!(scene.journal.next(), "waiting");
+    scene.gate.open();
+    assert_eq!([(); 4].map(|()| socket.receive_text()), ["waited", "a", "b", "c"]);
+}
+
+#[test]
 fn a_ping_is_answered_before_the_handler_sees_it() {
     struct Slow(Gate);
     impl WebSocketHandler for Slow {

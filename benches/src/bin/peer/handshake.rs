@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 const KEY: &str = "sec-websocket-key: ";
 const SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-pub(crate) async fn accept(stream: &mut TcpStream) -> io::Result<()> {
+/// Gives the path that was asked for.
+pub(crate) async fn accept(stream: &mut TcpStream) -> io::Result<String> {
     let mut request = Vec::with_capacity(512);
     while !request.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut request).await? == 0 || request.len() > 4096 {
@@ -26,5 +27,6 @@ pub(crate) async fn accept(stream: &mut TcpStream) -> io::Result<()> {
          sec-websocket-accept: {}\r\n\r\n",
         BASE64_STANDARD.encode(digest)
     );
-    stream.write_all(answer.as_bytes()).await
+    stream.write_all(answer.as_bytes()).await?;
+    Ok(request.split(' ').nth(1).unwrap_or_default().to_owned())
 }

@@ -121,10 +121,8 @@ impl Nats {
                     break;
                 };
                 let Some(listed) = answer.members else {
-                    // It has too many: it stays among those that have not answered, and nothing more comes of it.
-                    if nodes.len() == 1 && nodes.contains_key(&answer.node) {
-                        break;
-                    }
+                    // It has too many, and nothing more comes of it.
+                    members.unanswered.extend(nodes.remove(&answer.node));
                     continue;
                 };
                 let numbers = listed.into_iter().filter_map(Number::new);
@@ -135,7 +133,7 @@ impl Nats {
                 }
             }
         }
-        members.unanswered = nodes.into_values().collect();
+        members.unanswered.extend(nodes.into_values());
         members.unanswered.sort();
         members
     }
@@ -195,28 +193,20 @@ impl Adapter for Nats {
                 // It was never begun.
                 return;
             }
+            self.stop();
             let mut phase = self.shared.phase.subscribe();
-            self.shared.phase.send_if_modified(|phase| {
-                let runs = *phase == Phase::Running;
-                if runs {
-                    *phase = Phase::Closing;
-                }
-                runs
-            });
-            let ended = phase.wait_for(|phase| *phase == Phase::Ended);
-            if timeout(LEAVE, ended).await.is_err() {
-                self.stop();
-            }
+            // It ends by itself, whether this waits for it or not.
+            let _ = timeout(LEAVE, phase.wait_for(|phase| *phase == Phase::Ended)).await;
         })
     }
 
     fn stop(&self) {
         self.shared.phase.send_if_modified(|phase| {
-            let is_alive = *phase != Phase::Ended;
-            if is_alive {
-                *phase = Phase::Stopping;
+            let runs = *phase == Phase::Running;
+            if runs {
+                *phase = Phase::Closing;
             }
-            is_alive
+            runs
         });
     }
 }
@@ -232,7 +222,7 @@ impl Task {
             let server = self.servers.next();
             let connection = tokio::select! {
                 connection = self.settings.connect(&server, &shared.subjects, &shared.notes) => connection,
-                _ = shared.ending() => break,
+                () = shared.ending() => break,
             };
             let reason = match connection {
                 Ok(connection) => {
@@ -254,7 +244,7 @@ impl Task {
             shared.down(format!("{server}: {reason}"));
             tokio::select! {
                 () = sleep(self.servers.wait(failures)) => {}
-                _ = shared.ending() => {}
+                () = shared.ending() => {}
             }
         }
         drop(end);
@@ -267,7 +257,7 @@ impl Task {
         let session = tokio::select! {
             session = Session::begin(&shared, connection, &mut self.told) => session,
             reason = connection.broken() => Err(reason),
-            _ = shared.ending() => Err("the link ends".to_owned()),
+            () = shared.ending() => Err("the link ends".to_owned()),
         };
         let mut session = match session {
             Ok(session) => session,
@@ -275,18 +265,18 @@ impl Task {
         };
         shared.outgoing.open(connection.largest());
         shared.up(server.to_string());
-        let mut phase = Phase::Running;
+        let mut is_ending = false;
         let reason = tokio::select! {
             reason = connection.broken() => reason,
             Err(reason) = session.run(&mut self.questions) => reason,
             Err(reason) = publishing::publish(&shared, connection, self.ping_interval, &mut flight) => reason,
-            ending = shared.ending() => {
-                phase = ending;
+            () = shared.ending() => {
+                is_ending = true;
                 "the link ends".to_owned()
             }
         };
         shared.outgoing.shut();
-        if phase == Phase::Closing {
+        if is_ending {
             let leave = async {
                 publishing::drain(&shared, connection, &mut flight).await?;
                 session.leave().await

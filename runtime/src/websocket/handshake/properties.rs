@@ -54,7 +54,16 @@ fn settings() -> Settings {
         options: WebSocketOptions::default(),
         pubsub: PubSub::new(),
         wheel: Wheel::new(),
+        connections: crate::metrics::Connections::default(),
         console: None,
+    }
+}
+
+fn key_of(opening: &Opening) -> &HeaderValue {
+    match opening {
+        Opening::Upgrade(key) => key,
+        #[cfg(feature = "http2")]
+        Opening::Connect => panic!("no request here is of HTTP/2"),
     }
 }
 
@@ -74,14 +83,14 @@ proptest! {
     fn it_answers_whatever_the_headers_say(headers in vec((select(NAMES.to_vec()), any_value()), 0..12)) {
         let settings = settings();
         let parts = request(&headers);
-        if let Ok(key) = check(&parts, &settings) {
-            prop_assert!(is_key(&key));
+        if let Ok(opening) = check(&parts, &settings) {
+            prop_assert!(is_key(key_of(&opening)));
             prop_assert!(has_token(&parts.headers, header::UPGRADE, "websocket"));
             prop_assert!(!parts.headers.contains_key("content-length") || parts.headers["content-length"] == "0");
             prop_assert!(!parts.headers.values().any(|value| value == "https://evil.example"));
         }
         let terms = Terms { protocol: Some("a".to_owned()), ..Terms::default() };
-        let response = switch_protocols(&HeaderValue::from_static(KEY), &terms, &parts.headers);
+        let response = accept(&Opening::Upgrade(HeaderValue::from_static(KEY)), &terms, &parts.headers);
         prop_assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     }
 
@@ -102,6 +111,6 @@ proptest! {
         let harmless = more.iter().all(|(name, _)| {
             matches!(*name, "connection" | "upgrade" | "x-other") || name.ends_with("protocol") || name.ends_with("extensions")
         });
-        prop_assert!(!harmless || accepted.is_ok_and(|key| key == KEY));
+        prop_assert!(!harmless || accepted.is_ok_and(|opening| key_of(&opening) == KEY));
     }
 }

@@ -1,7 +1,18 @@
 //! Accepts connections and serves a tower service on them, until it is told to end.
 
+#[cfg(feature = "http2")]
+mod beginning;
+mod http1;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "without_tls.rs"]
+mod tls;
+
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -10,22 +21,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower::{Service, ServiceExt as _};
+use tower::Service;
+
+pub(crate) use tls::{Tls, TlsOptions};
 
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::transport::{Connection, Stream, Successor, Transport};
+use crate::transport::{Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
@@ -51,6 +59,7 @@ pub(crate) struct ServerOptions {
     shutdown_timeout: u64,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 impl Default for ServerOptions {
@@ -62,6 +71,7 @@ impl Default for ServerOptions {
             header_timeout: 10,
             shutdown_timeout: 30,
             body_limit: 2 * 1024 * 1024,
+            tls: None,
         }
     }
 }
@@ -72,33 +82,59 @@ impl ServerOptions {
     }
 }
 
+/// What is served: an application as tower sees it.
+pub(crate) trait Application:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + Unpin + 'static
+{
+}
+
+impl<T> Application for T where
+    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + Unpin + 'static
+{
+}
+
+/// What every connection of a server needs.
+#[derive(Clone)]
+struct Served<T> {
+    service: T,
+    tls: Option<Tls>,
+    header_timeout: Duration,
+    lifecycle: Lifecycle,
+}
+
 /// What a server still serves when it accepts no more.
 pub(crate) struct Remaining {
     connections: JoinSet<()>,
-    /// Turns until the end.
-    _clock: JoinSet<()>,
+    /// What turns beside them until the end: the clock, and what keeps up with the certificate.
+    _beside: JoinSet<()>,
     ended: Ended,
     deadline: Duration,
 }
 
 /// Accepts and serves until the drain begins.
-pub(crate) async fn serve<T>(
+pub(crate) async fn serve<T: Application>(
     listener: TcpListener,
     service: T,
+    tls: Option<Tls>,
     options: &ServerOptions,
     lifecycle: Lifecycle,
     wheel: Wheel,
     ended: Ended,
-) -> Remaining
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
-    let mut clock = JoinSet::new();
+) -> Remaining {
+    let mut beside = JoinSet::new();
     let turning = wheel.clone();
-    clock.spawn(async move { turning.turn().await });
+    beside.spawn(async move { turning.turn().await });
+    if let Some(tls) = tls.clone() {
+        beside.spawn(tls.keep_up());
+    }
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(options.max_connections.get() as usize));
-    let header_timeout = Duration::from_secs(options.header_timeout).min(LONGEST);
+    let served = Served {
+        service,
+        tls,
+        header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
+        lifecycle: lifecycle.clone(),
+    };
     loop {
         let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => match accepted {
@@ -115,24 +151,18 @@ where
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);
         let transport = Transport::new(Stream::Tcp(stream), Some(place), lifecycle.alive());
-        connections.spawn(Task::Http(Box::pin(serve_connection(
-            transport,
-            peer,
-            service.clone(),
-            header_timeout,
-            lifecycle.clone(),
-        ))));
+        connections.spawn(Task::Http(Box::pin(serve_connection(transport, peer, served.clone()))));
     }
     wheel.drain().await;
-    Remaining::new(connections, clock, ended, options.shutdown_timeout())
+    Remaining::new(connections, beside, ended, options.shutdown_timeout())
 }
 
 impl Remaining {
-    /// What is left of a server that served these connections by this clock, and may take so long to end.
-    pub(crate) fn new(connections: JoinSet<()>, clock: JoinSet<()>, ended: Ended, deadline: Duration) -> Self {
+    /// What is left of a server that served these connections with this beside them, and may take so long to end.
+    pub(crate) fn new(connections: JoinSet<()>, beside: JoinSet<()>, ended: Ended, deadline: Duration) -> Self {
         Self {
             connections,
-            _clock: clock,
+            _beside: beside,
             ended,
             deadline,
         }
@@ -199,81 +229,97 @@ impl Future for Task {
     }
 }
 
-/// Serves HTTP on a connection to its end.
-async fn serve_connection<T>(
+/// Why a connection ended.
+type Error = Box<dyn StdError + Send + Sync>;
+
+/// Serves a connection until it ends, or is handed over.
+async fn serve_connection<T: Application>(
     transport: Transport,
     peer: SocketAddr,
-    service: T,
-    header_timeout: Duration,
-    lifecycle: Lifecycle,
-) -> Option<HandedOver>
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
-    let connection = Connection::default();
-    match serve_http(transport, peer, connection.clone(), service, header_timeout, lifecycle).await {
-        Ok(None) => None,
-        Ok(Some((transport, read_ahead))) => Some((transport, read_ahead, connection.take_successor()?)),
-        Err(error) => {
-            tracing::debug!("a connection from {peer} ended: {error}");
-            None
+    served: Served<T>,
+) -> Option<HandedOver> {
+    let serving = async {
+        match secure(transport, &served).await? {
+            Some(transport) => serve_http(transport, peer, served).await,
+            None => Ok(None),
         }
+    };
+    serving.await.unwrap_or_else(|error| {
+        tracing::debug!("a connection from {peer} ended: {error}");
+        None
+    })
+}
+
+/// Does the handshake of TLS, where that is spoken. `None` where the end of the server came first.
+async fn secure<T>(transport: Transport, served: &Served<T>) -> io::Result<Option<Transport>> {
+    let Some(tls) = &served.tls else {
+        return Ok(Some(transport));
+    };
+    // Boxed: it is large, and soon over. The place among the connections is within.
+    let stream = Box::pin(in_time(tls.accept(transport), served)).await?;
+    Ok(stream.map(|stream| Transport::new(Stream::Boxed(stream), None, served.lifecycle.alive())))
+}
+
+#[cfg(not(feature = "http2"))]
+async fn serve_http<T: Application>(
+    transport: Transport,
+    peer: SocketAddr,
+    served: Served<T>,
+) -> Result<Option<HandedOver>, Error> {
+    Ok(http1::serve(transport, peer, served).await?)
+}
+
+#[cfg(feature = "http2")]
+async fn serve_http<T: Application>(
+    transport: Transport,
+    peer: SocketAddr,
+    served: Served<T>,
+) -> Result<Option<HandedOver>, Error> {
+    let begun = beginning::Begun::read(transport);
+    let Some(begun) = in_time(begun, &served).await? else {
+        return Ok(None);
+    };
+    if begun.is_http2() {
+        Box::pin(http2::serve(begun, peer, served)).await?;
+        return Ok(None);
+    }
+    let handed_over = http1::serve(begun, peer, served).await?;
+    Ok(handed_over.map(|(begun, read_ahead, successor)| (begun.into_transport(), read_ahead, successor)))
+}
+
+/// What must come before any request has as long as a request's head. `None` where the end of the server came first.
+async fn in_time<C, T>(coming: impl Future<Output = io::Result<C>>, served: &Served<T>) -> io::Result<Option<C>> {
+    tokio::select! {
+        come = timeout(served.header_timeout, coming) => come?.map(Some),
+        () = last_request(&served.lifecycle) => Ok(None),
     }
 }
 
-async fn serve_http<T>(
-    transport: Transport,
-    peer: SocketAddr,
-    connection: Connection,
-    service: T,
-    header_timeout: Duration,
-    lifecycle: Lifecycle,
-) -> hyper::Result<Option<(Transport, bytes::Bytes)>>
-where
-    T: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Unpin + 'static,
-{
-    let phase = lifecycle.clone();
-    let upgrades = connection.clone();
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(connection.clone());
-        let response = service.clone().oneshot(request);
-        let phase = phase.clone();
-        let connection = connection.clone();
-        Box::pin(async move {
-            let mut response = response.await?;
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // A middleware may have taken the upgrade back.
-                drop(connection.take_successor());
-            }
-            if phase.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response
-                    .headers_mut()
-                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        })
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    let mut http = builder.serve_connection(TokioIo::new(transport), service);
-    let last_request = async {
-        lifecycle.draining().await;
-        sleep(LAST_REQUEST).await;
-    };
-    tokio::select! {
-        served = poll_fn(|context| http.poll_without_shutdown(context)) => served?,
-        () = last_request => {
-            Pin::new(&mut http).graceful_shutdown();
-            poll_fn(|context| http.poll_without_shutdown(context)).await?;
+/// Waits for the time when a connection may bring no more requests.
+async fn last_request(lifecycle: &Lifecycle) {
+    lifecycle.draining().await;
+    sleep(LAST_REQUEST).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::environment::Environment;
+
+    #[test]
+    fn tls_is_configured_only_where_it_is_built_in() {
+        let variables = [("CERTIFICATE", "a.pem"), ("KEY", "b.pem")];
+        let variables = variables.map(|(name, value)| (format!("NOVA_SERVER_TLS_{name}"), value.to_owned()));
+        let config = Config::read("/nowhere", Environment::TEST, variables).unwrap();
+        let options = config.section::<ServerOptions>("server");
+        if cfg!(feature = "tls") {
+            assert!(options.unwrap().tls.is_some());
+        } else {
+            assert_eq!(
+                options.unwrap_err().to_string(),
+                "server.tls: this program is built without TLS: enable the feature `tls` of nova-framework"
+            );
         }
     }
-    if !upgrades.has_successor() {
-        // HTTP is over, and what it has written may still be on its way: the connection goes on to its own end.
-        http.await?;
-        return Ok(None);
-    }
-    let parts = http.into_parts();
-    Ok(Some((parts.io.into_inner(), parts.read_buf)))
 }

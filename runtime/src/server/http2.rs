@@ -1,0 +1,296 @@
+//! HTTP/2 on a connection (RFC 9113), and the streams of it that become WebSockets (RFC 8441).
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::ext::Protocol;
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt as _;
+
+use super::{Application, Served, last_request};
+use crate::lifecycle::Lifecycle;
+use crate::transport::{self, Duplex, Stream, Successor, Transport};
+
+/// How many streams a client may have open at a time, WebSockets included.
+const MAX_STREAMS: u32 = 200;
+/// How many bytes a client may send on a stream before they are read: the protocol's own default.
+const STREAM_WINDOW: u32 = 65_535;
+/// The same for the whole connection: so much that a stream which is not read never holds up another.
+const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+/// How many bytes wait on a stream for a client that does not read them.
+const SEND_BUFFER: usize = 64 * 1024;
+/// How many bytes of a WebSocket are written at a time: those of a frame, which is what they are cut into anyway.
+const WRITE_SIZE: usize = 16 * 1024;
+/// How long what is left of a WebSocket may take to be sent, and the last words of a connection without streams.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves a connection and its streams until they have ended.
+///
+/// Like one of HTTP/1, a connection on which nothing happens is ended after the header timeout.
+pub(super) async fn serve<I, T>(io: I, peer: SocketAddr, served: Served<T>) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: Application,
+{
+    let streams = Streams::default();
+    let served_http = serve_http(io, peer, &served, &streams).await;
+    // The connection is gone, and the WebSockets that it carried are about to notice.
+    while !streams.is_empty() {
+        streams.ended().await;
+    }
+    served_http
+}
+
+async fn serve_http<I, T>(io: I, peer: SocketAddr, served: &Served<T>, streams: &Streams) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: Application,
+{
+    let (application, lifecycle, spawner) = (served.service.clone(), served.lifecycle.clone(), streams.spawner());
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let (application, lifecycle, spawner) = (application.clone(), lifecycle.clone(), spawner.clone());
+        Box::pin(async move { Ok::<_, Infallible>(answer(request, peer, application, lifecycle, spawner).await) })
+    });
+    // What is not set here is hyper's to choose: it holds heads to 16 KiB, and ends a connection whose client resets
+    // streams faster than they are answered.
+    let mut builder = http2::Builder::new(streams.spawner());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
+    let mut http = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut last_request = pin!(last_request(&served.lifecycle));
+    let mut is_ending = false;
+    loop {
+        let is_silent = streams.is_empty();
+        let patience = if is_ending { FAREWELL } else { served.header_timeout };
+        tokio::select! {
+            // In this order: a stream that the connection opens is heard of when it ends.
+            biased;
+            () = &mut last_request, if !is_ending => {
+                http.as_mut().graceful_shutdown();
+                is_ending = true;
+            }
+            served = &mut http => return served,
+            () = streams.ended() => {}
+            () = sleep(patience), if is_silent => match is_ending {
+                // Meanwhile one may have been opened.
+                _ if !streams.is_empty() => {}
+                true => return Ok(()),
+                false => {
+                    http.as_mut().graceful_shutdown();
+                    is_ending = true;
+                }
+            },
+        }
+    }
+}
+
+/// Answers a request. Where it is accepted as a WebSocket, its stream goes on as that, in a task of its own.
+async fn answer<T: Application>(
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    application: T,
+    lifecycle: Lifecycle,
+    spawner: Spawner,
+) -> Response {
+    let mut request = request.map(Body::new);
+    if !name_host(&mut request) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    request.extensions_mut().insert(ConnectInfo(peer));
+    if request.extensions().get::<Protocol>().is_none() {
+        let Ok(mut response) = application.oneshot(request).await;
+        if response.status() == StatusCode::NO_CONTENT {
+            // It must not be there (RFC 9110 §8.6): in HTTP/1 hyper takes it away.
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        return response;
+    }
+    let connection = transport::Connection::default();
+    request.extensions_mut().insert(connection.clone());
+    let upgrade = request.extensions().get::<OnUpgrade>().cloned();
+    let Ok(response) = application.oneshot(request).await;
+    // A middleware may have taken it back: then the successor ends here.
+    if let (Some(successor), Some(upgrade)) = (connection.take_successor(), upgrade)
+        && response.status().is_success()
+    {
+        let sending = Sending::claim();
+        spawner.spawn(go_on(upgrade, sending, successor, lifecycle));
+    }
+    response
+}
+
+/// Gives a request the header `host` that it would have had in HTTP/1, where `:authority` stands in its place: everything
+/// that reads it finds it there. Says whether the two agree (RFC 9113 §8.3.1).
+fn name_host(request: &mut Request) -> bool {
+    let Some(authority) = request.uri().authority() else {
+        return true;
+    };
+    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
+        return false;
+    };
+    let mut named = request.headers().get_all(header::HOST).into_iter().peekable();
+    if named.peek().is_some() {
+        return named.all(|named| named.as_bytes().eq_ignore_ascii_case(host.as_bytes()));
+    }
+    request.headers_mut().insert(header::HOST, host);
+    true
+}
+
+/// Goes on with a stream once its response has been sent: as the WebSocket, and as what sends its bytes.
+async fn go_on(upgrade: OnUpgrade, sending: oneshot::Receiver<Sending>, successor: Successor, lifecycle: Lifecycle) {
+    let (Ok(stream), Ok(Sending(sending))) = (upgrade.await, sending.await) else {
+        tracing::debug!("a WebSocket's stream ended before it began");
+        return;
+    };
+    let stream = Stream::Boxed(Box::new(WebSocketStream(TokioIo::new(stream))));
+    let mut websocket = successor(Transport::new(stream, None, lifecycle.alive()), Bytes::new());
+    let mut sending = Some(sending);
+    poll_fn(|context| {
+        let ended = websocket.as_mut().poll(context);
+        if sending
+            .as_mut()
+            .is_some_and(|sending| sending.as_mut().poll(context).is_ready())
+        {
+            // The other half learns from its drop that all is sent.
+            sending = None;
+        }
+        ended
+    })
+    .await;
+    drop(websocket);
+    if let Some(sending) = sending {
+        // To a client that does not take it, the stream is reset when this is dropped.
+        let _ = timeout(FAREWELL, sending).await;
+    }
+}
+
+/// What sends the bytes of a stream that is no longer HTTP's: the half that hyper keeps.
+struct Sending(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+tokio::task_local! {
+    /// Who wants the sending half of the stream that this task is of.
+    static CLAIM: Cell<Option<oneshot::Sender<Sending>>>;
+}
+
+impl Sending {
+    /// Claims that of the stream which this is called for: so that it is not a task of its own, that nobody would end
+    /// while a client does not read.
+    fn claim() -> oneshot::Receiver<Self> {
+        let (claim, claimed) = oneshot::channel();
+        // In the task of a stream it is there.
+        let _ = CLAIM.try_with(|cell| cell.set(Some(claim)));
+        claimed
+    }
+}
+
+/// The tasks of a connection's streams. They end with it, at the latest.
+#[derive(Default)]
+struct Streams(Arc<Mutex<JoinSet<()>>>);
+
+/// Spawns the tasks of streams. It is held by these tasks too, so it does not keep them alive.
+#[derive(Clone)]
+struct Spawner(Weak<Mutex<JoinSet<()>>>);
+
+fn lock(tasks: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
+    tasks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Streams {
+    fn spawner(&self) -> Spawner {
+        Spawner(Arc::downgrade(&self.0))
+    }
+
+    fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    /// Waits until one of them has ended. Cancel safe.
+    async fn ended(&self) {
+        poll_fn(|context| match lock(&self.0).poll_join_next(context) {
+            Poll::Ready(Some(_)) => Poll::Ready(()),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        })
+        .await;
+    }
+}
+
+impl Spawner {
+    /// Without its connection there is nothing left to do for a stream.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tasks) = self.0.upgrade() {
+            lock(&tasks).spawn(task);
+        }
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
+    fn execute(&self, future: F) {
+        // What comes from within a stream's task is the sending half of that stream; the others are streams.
+        match CLAIM.try_with(Cell::take) {
+            // It fails when the one who claimed it has ended: then the stream is reset.
+            Ok(Some(claim)) => drop(claim.send(Sending(Box::pin(future)))),
+            Ok(None) => self.spawn(future),
+            Err(_) => self.spawn(CLAIM.scope(Cell::new(None), future)),
+        }
+    }
+}
+
+/// A stream that has become a WebSocket's.
+struct WebSocketStream(TokioIo<Upgraded>);
+
+impl Duplex for WebSocketStream {}
+
+/// A stream that was reset, or whose connection is gone, is closed: what hyper says of it in an error of no kind.
+fn closed(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Other => io::Error::new(io::ErrorKind::ConnectionReset, error),
+        _ => error,
+    }
+}
+
+impl AsyncRead for WebSocketStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf).map_err(closed)
+    }
+}
+
+impl AsyncWrite for WebSocketStream {
+    /// Takes no more than a frame: what is taken waits in memory, however much it is.
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let buf = &buf[..buf.len().min(WRITE_SIZE)];
+        Pin::new(&mut self.0).poll_write(cx, buf).map_err(closed)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx).map_err(closed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx).map_err(closed)
+    }
+}

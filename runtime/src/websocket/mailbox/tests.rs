@@ -1,0 +1,212 @@
+//! Frames that go straight to the client, beside what the connection writes itself.
+
+use std::io::{self, Read as _};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use super::*;
+use crate::pubsub::Payload;
+use crate::websocket::NoMessage;
+use crate::wire::{self, Frame};
+
+const SIZE: usize = 16 * 1024;
+
+/// A mailbox that may write to a client, and that client.
+struct Scene {
+    mailbox: Mailbox<NoMessage>,
+    client: std::net::TcpStream,
+    /// What has been broadcast, as frames.
+    expected: Vec<u8>,
+    count: u8,
+}
+
+impl Scene {
+    async fn new(overflow: Overflow) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream).unwrap();
+        stream.writable().await.unwrap();
+        let mailbox = Mailbox::new(&Wheel::new());
+        mailbox.lock().queue.bound(queue::MAX_BYTES, overflow);
+        mailbox.lend_first(Some(Arc::new(stream)));
+        Self {
+            mailbox,
+            client,
+            expected: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Broadcasts bytes that differ from all before.
+    fn forward(&mut self) {
+        let payload = Payload::from(vec![self.count; SIZE]);
+        self.count = self.count.wrapping_add(1);
+        let mut frames = Vec::new();
+        wire::encode(&Frame::from(payload.clone()), &mut frames).unwrap();
+        self.expected.extend_from_slice(&frames);
+        let message = Arc::new(Message::new("channel", None, "event", payload));
+        self.mailbox.forward(&[message], &frames.into());
+    }
+
+    /// Broadcasts until the client's kernel takes no more.
+    fn fill(&mut self) {
+        while self.mailbox.len() == 0 {
+            self.forward();
+        }
+    }
+
+    fn has_come(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.client.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    async fn is_writable(&self) {
+        let stream = self.mailbox.lock().direct.clone().unwrap();
+        stream.writable().await.unwrap();
+    }
+
+    fn has_nothing_more(&self) {
+        self.client.set_nonblocking(true).unwrap();
+        let more = (&self.client).read(&mut [0]);
+        assert_eq!(more.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        self.client.set_nonblocking(false).unwrap();
+    }
+}
+
+fn encoded(mail: Option<Mail<NoMessage>>) -> Vec<u8> {
+    match mail {
+        Some(Mail::Rest(rest)) => rest.to_vec(),
+        Some(Mail::Forwarded(message)) => {
+            let mut frame = Vec::new();
+            wire::encode(&Frame::from(message.payload.clone()), &mut frame).unwrap();
+            frame
+        }
+        _ => panic!("nothing for the client"),
+    }
+}
+
+#[test]
+fn a_broadcast_is_with_the_client_at_once() {
+    crate::testing::run(async {
+        let mut scene = Scene::new(Overflow::Close).await;
+        scene.forward();
+        assert_eq!(scene.mailbox.len(), 0);
+        let expected = scene.expected.clone();
+        assert!(scene.has_come(expected.len()) == expected);
+    });
+}
+
+#[test]
+fn nobody_overtakes_what_the_connection_has_in_hand() {
+    crate::testing::run(async {
+        let mut scene = Scene::new(Overflow::Close).await;
+        scene.fill();
+        let queued = scene.mailbox.len();
+        // What is the connection's now is not written yet; there is room again, and nothing in the queue.
+        let mut in_hand: Vec<u8> = (0..queued).flat_map(|_| encoded(scene.mailbox.try_next())).collect();
+        assert_eq!(scene.mailbox.len(), 0);
+        let written = scene.expected.len() - in_hand.len();
+        let mut came = scene.has_come(written);
+        scene.is_writable().await;
+        scene.forward();
+        assert_eq!(scene.mailbox.len(), 1, "it waits until the connection has written");
+        scene.has_nothing_more();
+        in_hand.extend(encoded(scene.mailbox.try_next()));
+        came.extend(in_hand);
+        assert!(came == scene.expected);
+        // When it has, the next goes straight to the client again.
+        scene.is_writable().await;
+        scene.mailbox.lend();
+        scene.expected.clear();
+        scene.forward();
+        let expected = scene.expected.clone();
+        assert!(scene.has_come(expected.len()) == expected);
+    });
+}
+
+#[test]
+fn what_is_begun_comes_before_what_the_connection_writes() {
+    crate::testing::run(async {
+        let mut scene = Scene::new(Overflow::Close).await;
+        // Sometimes the kernel takes whole frames and no part of the next.
+        loop {
+            scene.fill();
+            let rest = scene.mailbox.take_back();
+            let queued = scene.mailbox.len();
+            let written: usize = scene.expected.len() - rest.as_ref().map_or(0, Bytes::len) - queued * (SIZE + 4);
+            if let Some(rest) = rest {
+                let mut came = scene.has_come(written);
+                came.extend(rest);
+                assert!(came == scene.expected[..came.len()]);
+                return;
+            }
+            let _ = scene.has_come(written);
+            while scene.mailbox.try_next().is_some() {}
+            scene.expected.clear();
+            scene.mailbox.lend();
+        }
+    });
+}
+
+#[test]
+fn what_is_begun_is_never_dropped() {
+    crate::testing::run(async {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+            let mut scene = Scene::new(overflow).await;
+            scene.fill();
+            let begun = scene.expected.len();
+            let first = scene.mailbox.len();
+            for _ in 0..2 * queue::MAX_BYTES / SIZE {
+                scene.forward();
+            }
+            assert!(scene.mailbox.bytes() < queue::MAX_BYTES + 2 * SIZE);
+            let mut left = Vec::new();
+            if let Some(rest) = scene.mailbox.take_back() {
+                left.extend(rest);
+                let written = begun - left.len() - (first - 1) * (SIZE + 4);
+                assert_eq!((written + left.len()) % (SIZE + 4), 0, "the rest ends with a frame");
+            }
+            // Whole frames follow.
+            while let Some(mail) = scene.mailbox.try_next() {
+                assert_eq!(encoded(Some(mail)).len(), SIZE + 4);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_fails_is_the_connections_to_find_out() {
+    crate::testing::run(async {
+        let mut scene = Scene::new(Overflow::Close).await;
+        drop(std::mem::replace(
+            &mut scene.client,
+            TcpListener::bind("127.0.0.1:0")
+                .and_then(|listener| std::net::TcpStream::connect(listener.local_addr()?))
+                .unwrap(),
+        ));
+        while scene.mailbox.len() == 0 {
+            scene.forward();
+            tokio::task::yield_now().await;
+        }
+        assert!(scene.mailbox.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_a_stream_after_the_end() {
+    crate::testing::run(async {
+        let scene = Scene::new(Overflow::Close).await;
+        let stream = scene.mailbox.lock().direct.clone().unwrap();
+        scene.mailbox.end();
+        scene.mailbox.lend();
+        scene.mailbox.lend_first(Some(Arc::clone(&stream)));
+        assert_eq!(Arc::strong_count(&stream), 1);
+        assert!(!scene.mailbox.lock().is_lent);
+        scene.mailbox.will_forward();
+        assert!(!scene.mailbox.lock().signals.forwards);
+    });
+}
