@@ -60,6 +60,8 @@
 //! # Features
 //!
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
+//! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
+//! - `nats-nkeys`, off by default: the same, with `NKeys` and credentials files.
 //! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
 //!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
@@ -94,7 +96,7 @@
 //! | `nova_websocket_received_total`, `nova_websocket_sent_total` | frames, as handlers see them | `route` |
 //! | `nova_websocket_queue_messages` | how many messages wait when a connection comes to handle them | `route` |
 //! | `nova_websocket_closed_total` | connections that have ended | `route`, `reason` |
-//! | `nova_broadcasts_total` | broadcasts that were sent on this node | |
+//! | `nova_broadcasts_total` | broadcasts that were sent on this node, or came to it from others | |
 //! | `nova_broadcasts_delivered_total`, `nova_broadcasts_missed_total` | members that they went to, and did not | |
 //!
 //! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
@@ -139,7 +141,9 @@ mod view;
 pub use view::ViewError;
 
 mod pubsub;
-pub use pubsub::{Cluster, Message, Outcome, Payload, PubSub, Received, SubscriberId, Subscription};
+pub use pubsub::{
+    Cluster, Gap, Link, Members, Message, Outcome, Payload, PubSub, Received, SubscriberId, Subscription, Unsent,
+};
 
 mod wire;
 pub use wire::{Close, Frame, Text};
