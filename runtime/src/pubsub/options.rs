@@ -106,7 +106,13 @@ impl TryFrom<Section> for PubSubOptions {
     type Error = &'static str;
 
     fn try_from(section: Section) -> Result<Self, Self::Error> {
-        let access = match (section.user, section.password, section.token, section.nkey, section.credentials) {
+        let access = match (
+            section.user,
+            section.password,
+            section.token,
+            section.nkey,
+            section.credentials,
+        ) {
             (None, None, None, None, None) => Access::Open,
             (Some(user), Some(password), None, None, None) => Access::Password(user, password),
             (Some(_), None, None, None, None) => return Err("`user` needs `password`"),
@@ -329,7 +335,15 @@ mod tests {
         let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
         let expected = ["nats://a:4222", "tls://b", "nats://***@[::1]:1", "nats://***@c/"];
         assert_eq!(shown, expected);
-        for url in ["localhost", "http://a", "nats://", "nats://u:secret@", "nats://a:x", "nats://a:0", "nats://u:secret@a b"] {
+        for url in [
+            "localhost",
+            "http://a",
+            "nats://",
+            "nats://u:secret@",
+            "nats://a:x",
+            "nats://a:0",
+            "nats://u:secret@a b",
+        ] {
             let error = options(&[("url", url)]).unwrap_err();
             assert!(error.starts_with("NOVA_PUBSUB_URL: pubsub.url: `"), "{error}");
             assert!(!error.contains("secret"), "{error}");
@@ -354,7 +368,10 @@ mod tests {
             (&[("prefix", "a.*")], "is no prefix"),
             (&[("adapter", "redis")], "pubsub.adapter: unknown adapter `redis`"),
             (&[("queue_messages", "0")], "pubsub.queue_messages: expected at least 1"),
-            (&[("ping_interval", "0")], "pubsub.ping_interval: 0 is not from 1 to 3600 seconds"),
+            (
+                &[("ping_interval", "0")],
+                "pubsub.ping_interval: 0 is not from 1 to 3600 seconds",
+            ),
         ] {
             let error = options(settings).unwrap_err();
             assert!(error.contains(named), "{error}");
@@ -365,7 +382,10 @@ mod tests {
     #[test]
     fn an_adapter_without_its_feature_says_what_to_enable() {
         let error = options(&[("adapter", "nats")]).unwrap_err();
-        assert!(error.contains("needs the feature `nats` of `nova-framework`"), "{error}");
+        assert!(
+            error.contains("needs the feature `nats` of `nova-framework`"),
+            "{error}"
+        );
     }
 
     #[cfg(not(feature = "nats-nkeys"))]

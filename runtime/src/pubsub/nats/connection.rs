@@ -75,7 +75,11 @@ impl Server {
     /// Another broker of the same cluster, of which this one has told.
     fn beside(&self, address: &str) -> Option<Self> {
         let user = self.0.username().unwrap_or_default();
-        let password = self.0.password().map(|password| format!(":{password}")).unwrap_or_default();
+        let password = self
+            .0
+            .password()
+            .map(|password| format!(":{password}"))
+            .unwrap_or_default();
         let at = if user.is_empty() { "" } else { "@" };
         let scheme = self.0.scheme();
         let url = format!("{scheme}://{user}{password}{at}{address}");
@@ -280,7 +284,10 @@ impl Connection {
     pub(super) async fn broken(&self) -> String {
         let mut broken = self.broken.clone();
         let reason = broken.wait_for(Option::is_some).await.map(|reason| reason.clone());
-        reason.ok().flatten().unwrap_or_else(|| "the client has ended".to_owned())
+        reason
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| "the client has ended".to_owned())
     }
 }
 

@@ -215,7 +215,9 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        let mut bytes = message(1, &Message::new("c", None, "e", "p"), false).place(Place::default()).to_vec();
+        let mut bytes = message(1, &Message::new("c", None, "e", "p"), false)
+            .place(Place::default())
+            .to_vec();
         bytes[0] = 2;
         assert_eq!(read(bytes.into(), &Text::from("c")), None);
     }

@@ -165,7 +165,10 @@ impl Peers {
 
     /// Takes those for lost that have not been heard, and gives them.
     pub(super) fn lose(&mut self, now: Instant) -> Vec<(u64, String)> {
-        let silent = self.0.iter_mut().filter(|(_, peer)| !peer.is_lost && now - peer.heard > LOST);
+        let silent = self
+            .0
+            .iter_mut()
+            .filter(|(_, peer)| !peer.is_lost && now - peer.heard > LOST);
         silent
             .map(|(node, peer)| {
                 peer.is_lost = true;
@@ -293,7 +296,8 @@ mod tests {
     #[test]
     fn acknowledgements_leave_nothing_out() {
         let mut peer = Peer::new("a".into(), 1, Instant::now());
-        for (number, is_all, acknowledged) in [(1, false, 1), (3, false, 1), (3, true, 3), (2, true, 3), (4, false, 4)] {
+        for (number, is_all, acknowledged) in [(1, false, 1), (3, false, 1), (3, true, 3), (2, true, 3), (4, false, 4)]
+        {
             peer.acknowledges(number, is_all);
             assert_eq!(peer.acknowledged, acknowledged);
         }

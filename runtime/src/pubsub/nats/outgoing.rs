@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::envelope::{self, Place};
 use super::interests::Interests;
 use super::subject::Subjects;
-use crate::pubsub::adapter::{Cluster, Unsent};
 use crate::pubsub::Message;
+use crate::pubsub::adapter::{Cluster, Unsent};
 use crate::wire::Text;
 
 /// The most marks that are sent at a time.
@@ -219,7 +219,10 @@ mod tests {
         assert_eq!(push(&of, 1), Cluster::Queued);
         let state = of.0.lock();
         let refused = (state.refused.down, state.refused.full, state.refused.too_large);
-        assert_eq!((refused, state.interests.place(&"c".into()).unwrap().number), ((1, 1, 1), 6));
+        assert_eq!(
+            (refused, state.interests.place(&"c".into()).unwrap().number),
+            ((1, 1, 1), 6)
+        );
     }
 
     #[test]

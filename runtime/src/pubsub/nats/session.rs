@@ -325,11 +325,7 @@ impl<'a> Session<'a> {
                 is_last,
                 entries,
             } => self.everything(node, (number, part, is_last), entries).await,
-            Said::Acknowledged {
-                number,
-                is_all,
-                places,
-            } => {
+            Said::Acknowledged { number, is_all, places } => {
                 for (channel, stream, number) in places {
                     self.shared.begin(node, &channel, Place { stream, number });
                 }
@@ -352,11 +348,7 @@ impl<'a> Session<'a> {
                 let questions = self.shared.questions.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(question) = questions.get(&request) {
                     // Whoever asked has room for all that can be answered, or has gone.
-                    let _ = question.try_send(Answer {
-                        node,
-                        members,
-                        is_last,
-                    });
+                    let _ = question.try_send(Answer { node, members, is_last });
                 }
                 Ok(())
             }
@@ -414,12 +406,7 @@ impl<'a> Session<'a> {
         self.acknowledge(node, number, false, places).await
     }
 
-    async fn everything(
-        &self,
-        node: u64,
-        (number, part, is_last): (u64, usize, bool),
-        entries: Vec<Entry>,
-    ) -> Result {
+    async fn everything(&self, node: u64, (number, part, is_last): (u64, usize, bool), entries: Vec<Entry>) -> Result {
         let all = self.with_peer(node, |peer| {
             let all = peer.takes_part(part, is_last, entries)?;
             peer.step = peer.step.max(number);
