@@ -113,6 +113,9 @@ mod router;
 pub use router::RouteError;
 mod server;
 
+mod health;
+pub use health::{Health, health};
+
 mod dispatch;
 mod scope;
 

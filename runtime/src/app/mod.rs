@@ -300,9 +300,11 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let mut routes = (self.routes)(&environment);
         let wheel = Wheel::new();
         let pubsub = PubSub::with_settings(&config)?;
+        let (lifecycle, ended) = Lifecycle::new();
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
+            lifecycle: lifecycle.clone(),
         }));
         let dispatcher = Dispatcher {
             registry,
@@ -312,7 +314,6 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             scope: scope.clone(),
         };
 
-        let (lifecycle, ended) = Lifecycle::new();
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
