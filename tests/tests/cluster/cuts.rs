@@ -96,7 +96,7 @@ fn a_cut_between_brokers_is_found_out_by_the_nodes() {
     with_nats(|| async {
         let [first] = <[Broker; 1]>::try_from(Broker::cluster(1)).unwrap();
         let wire = Link::to(first.cluster_port()).await;
-        let second = Broker::beside(&wire);
+        let second = Broker::beside(&wire.url());
         let nodes = nodes([&first.url(), &second.url()]).await;
         let listener = Listener::new(&nodes[1], "c");
         let quiet = Listener::new(&nodes[1], "quiet");

@@ -1,17 +1,16 @@
 //! Nodes, brokers, wires between them, and those who count what comes.
 
-pub(crate) mod broker;
 pub(crate) mod listener;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
 
 use nova::PubSub;
-use nova_tests::Project;
+use nova_tests::{Project, broker};
 use tokio::time::sleep;
 
-pub(crate) use broker::Broker;
 pub(crate) use listener::{Listener, Sender};
+pub(crate) use nova_tests::Broker;
 pub(crate) use wire::{Link, Wire};
 
 /// How long a link may take to be back when the broker is.

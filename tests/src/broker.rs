@@ -2,13 +2,11 @@
 
 use std::process::{Command, Stdio};
 
-use nova_tests::Process;
-
-use super::Link;
+use crate::Process;
 
 /// A server on a port of its own, which it keeps when it is started again.
 #[derive(Debug)]
-pub(crate) struct Broker {
+pub struct Broker {
     process: Process,
     arguments: Vec<String>,
     port: u16,
@@ -16,7 +14,7 @@ pub(crate) struct Broker {
 }
 
 /// Whether there is a server to be had. Where there is none, says so, unless `NOVA_TEST_NATS=required`.
-pub(crate) fn is_there() -> bool {
+pub fn is_there() -> bool {
     let mut command = Command::new("nats-server");
     let found = command.arg("--version").stdout(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
@@ -30,18 +28,19 @@ pub(crate) fn is_there() -> bool {
 }
 
 impl Broker {
-    pub(crate) fn start() -> Self {
+    /// Starts one.
+    pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// Starts one with more arguments.
-    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+    pub fn start_with(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned());
         Self::launch(arguments.collect(), None, None)
     }
 
     /// Starts some that are one cluster.
-    pub(crate) fn cluster(size: usize) -> Vec<Self> {
+    pub fn cluster(size: usize) -> Vec<Self> {
         let mut brokers: Vec<Self> = Vec::new();
         for _ in 0..size {
             let routes = brokers.first().map(|first| {
@@ -61,16 +60,16 @@ impl Broker {
         brokers
     }
 
-    /// Starts another that is one cluster with this one, which it reaches by a wire.
-    pub(crate) fn beside(wire: &Link) -> Self {
-        let arguments = ["--cluster_name", "test", "--routes", &wire.url()].map(str::to_owned);
+    /// Starts another that is one cluster with the one at this URL.
+    pub fn beside(url: &str) -> Self {
+        let arguments = ["--cluster_name", "test", "--routes", url].map(str::to_owned);
         let broker = Self::launch(arguments.to_vec(), None, Some(0));
         broker.process.lines().await_note("Route connection created");
         broker
     }
 
     /// Where others of its kind reach it.
-    pub(crate) fn cluster_port(&self) -> u16 {
+    pub fn cluster_port(&self) -> u16 {
         self.cluster_port.unwrap()
     }
 
@@ -98,22 +97,24 @@ impl Broker {
         }
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where clients reach it.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// The same as a URL.
+    pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// Ends it as a power cut would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.process.signal("KILL");
         self.process.end();
     }
 
     /// Starts it again on the same ports.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.process = launch(&self.arguments, Some(self.port), self.cluster_port);
         self.await_ready();
     }
