@@ -37,7 +37,7 @@ impl Connections {
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Broadcasts;
+pub(crate) struct Broadcasts(());
 
 impl Broadcasts {
     #[expect(clippy::unused_self, reason = "as where there is something to count with")]
