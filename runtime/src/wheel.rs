@@ -92,8 +92,8 @@ impl Wheel {
     /// Visits a connection as early as it wants now, which is earlier than it did.
     pub(crate) fn hurry(&self, entry: &dyn Timed) {
         // One that is not in the wheel is being moved: who moves it asks it again.
-        if let Some(entry) = self.take(entry) {
-            self.insert(entry);
+        if let Some(moved) = self.take(entry) {
+            self.enter(&moved);
         }
     }
 
@@ -110,11 +110,15 @@ impl Wheel {
             let slot = target % SLOTS;
             let note = Arc::clone(&entry);
             let mut entries = self.lock(slot);
-            entry.place().set(slot, entries.len());
+            if !entry.place().claim(slot, entries.len()) {
+                // Somebody else has just put it in, and asks it afterwards, as is done here.
+                return;
+            }
             entries.push(entry);
             drop(entries);
-            // Meanwhile the clock may have passed the slot, or the entry may want to be earlier: either saw it nowhere.
-            let is_late = self.tick() >= target || note.due().is_some_and(|earlier| earlier < due);
+            // Meanwhile the clock may have passed the slot, or the entry may want to be earlier, or may have ended: each saw
+            // it nowhere.
+            let is_late = self.tick() >= target || note.due().is_none_or(|earlier| earlier < due);
             if !is_late {
                 return;
             }
@@ -214,8 +218,21 @@ impl Place {
         (place != NOWHERE).then_some(halves)
     }
 
+    /// Notes where it is put, unless it is somewhere: says whether it was nowhere.
+    fn claim(&self, slot: u64, index: usize) -> bool {
+        let place = Self::pack(slot, index);
+        let claimed = self
+            .0
+            .compare_exchange(NOWHERE, place, Ordering::AcqRel, Ordering::Acquire);
+        claimed.is_ok()
+    }
+
     fn set(&self, slot: u64, index: usize) {
-        self.0.store(slot << 32 | index as u64 & 0xFFFF_FFFF, Ordering::Release);
+        self.0.store(Self::pack(slot, index), Ordering::Release);
+    }
+
+    fn pack(slot: u64, index: usize) -> u64 {
+        slot << 32 | index as u64 & 0xFFFF_FFFF
     }
 
     fn clear(&self) {
@@ -225,6 +242,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{OnceLock, Weak};
+
     use super::*;
 
     /// Wants to be visited at some time, and notes when it was.
@@ -320,6 +339,86 @@ mod tests {
         wheel.drain().await;
         wheel.enter(&(Arc::clone(&late) as Arc<dyn Timed>));
         assert!(early.drained.load(Ordering::SeqCst) && late.drained.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_moved_while_the_drain_begins_is_told_too() {
+        let wheel = Wheel::new();
+        let entry = Entry::at(Duration::from_mins(1));
+        wheel.enter(&(Arc::clone(&entry) as Arc<dyn Timed>));
+        // The drain has passed the slot to which it is moved, and not yet come to the one that it leaves.
+        wheel.0.draining.store(true, Ordering::SeqCst);
+        *entry.due.lock().unwrap() = Some(Duration::from_millis(100));
+        wheel.hurry(&*entry);
+        assert!(entry.drained.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn one_that_two_put_in_at_a_time_is_in_it_once() {
+        /// Is put in by somebody else as soon as it has said when it is due.
+        struct Twice {
+            place: Place,
+            wheel: Wheel,
+            this: OnceLock<Weak<Twice>>,
+            asked: AtomicBool,
+        }
+
+        impl Timed for Twice {
+            fn place(&self) -> &Place {
+                &self.place
+            }
+
+            fn due(&self) -> Option<Duration> {
+                if !self.asked.swap(true, Ordering::SeqCst) {
+                    let this = self.this.get().and_then(Weak::upgrade).unwrap();
+                    self.wheel.enter(&(this as Arc<dyn Timed>));
+                }
+                Some(Duration::from_mins(1))
+            }
+
+            fn visit(&self, _now: Duration) {}
+
+            fn drain(&self) {}
+        }
+
+        let wheel = Wheel::new();
+        let entry = Arc::new(Twice {
+            place: Place::nowhere(),
+            wheel: wheel.clone(),
+            this: OnceLock::new(),
+            asked: AtomicBool::new(false),
+        });
+        entry.this.set(Arc::downgrade(&entry)).unwrap();
+        wheel.enter(&(Arc::clone(&entry) as Arc<dyn Timed>));
+        assert_eq!(Arc::strong_count(&entry), 2, "the test's own, and the wheel's");
+        wheel.leave(&*entry);
+        assert_eq!(Arc::strong_count(&entry), 1);
+    }
+
+    #[test]
+    fn one_that_ends_while_it_is_moved_is_not_kept() {
+        /// Ends as soon as it has said when it is due.
+        struct Ending(Place, AtomicBool);
+
+        impl Timed for Ending {
+            fn place(&self) -> &Place {
+                &self.0
+            }
+
+            fn due(&self) -> Option<Duration> {
+                let ended = self.1.swap(true, Ordering::SeqCst);
+                (!ended).then_some(Duration::from_mins(1))
+            }
+
+            fn visit(&self, _now: Duration) {}
+
+            fn drain(&self) {}
+        }
+
+        let wheel = Wheel::new();
+        let entry: Arc<dyn Timed> = Arc::new(Ending(Place::nowhere(), AtomicBool::new(false)));
+        wheel.enter(&entry);
+        assert_eq!(Arc::strong_count(&entry), 1);
     }
 
     const CONNECTIONS: u64 = 1_000_000;

@@ -11,10 +11,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::rt::Executor;
@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
+use super::host::name_host;
 use super::{Application, Served, last_request};
 use crate::lifecycle::Lifecycle;
 use crate::transport::{self, Duplex, Stream, Successor, Transport};
@@ -144,28 +145,12 @@ async fn answer<T: Application>(
     response
 }
 
-/// Gives a request the header `host` that it would have had in HTTP/1, where `:authority` stands in its place: everything
-/// that reads it finds it there. Says whether the two agree (RFC 9113 §8.3.1).
-fn name_host(request: &mut Request) -> bool {
-    let Some(authority) = request.uri().authority() else {
-        return true;
-    };
-    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
-        return false;
-    };
-    let mut named = request.headers().get_all(header::HOST).into_iter().peekable();
-    if named.peek().is_some() {
-        return named.all(|named| named.as_bytes().eq_ignore_ascii_case(host.as_bytes()));
-    }
-    request.headers_mut().insert(header::HOST, host);
-    true
-}
-
 /// Goes on with a stream once its response has been sent: as the WebSocket, and as what sends its bytes.
 async fn go_on(upgrade: OnUpgrade, sending: oneshot::Receiver<Sending>, successor: Successor, lifecycle: Lifecycle) {
     let (Ok(stream), Ok(Sending(sending))) = (upgrade.await, sending.await) else {
-        tracing::debug!("a WebSocket's stream ended before it began");
-        return;
+        // What was accepted goes on all the same: it is to see the end itself.
+        let gone = Stream::Boxed(Box::new(tokio::io::empty()));
+        return successor(Transport::new(gone, None, lifecycle.alive()), Bytes::new()).await;
     };
     let stream = Stream::Boxed(Box::new(WebSocketStream(TokioIo::new(stream))));
     let mut websocket = successor(Transport::new(stream, None, lifecycle.alive()), Bytes::new());

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http2")]
 mod beginning;
+mod host;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;

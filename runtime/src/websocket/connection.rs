@@ -13,22 +13,18 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::buffer;
-use super::commands::{End, Frames};
 use super::ending::{Ending, Last};
-use super::mailbox::{Mailbox, Signals};
+use super::mailbox::Signals;
+use super::output::{Called, Output};
 use super::queue::Mail;
-use super::write::{begin_with, filled, flush, take_back, write_close, write_now};
+use super::write::{LAST_WRITE, write_close};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::metrics::Connections;
 use crate::transport::Transport;
-use crate::unwind::{Panic, caught};
+use crate::unwind::caught;
 use crate::wire::{self, Codec, Decoder, Frame};
 
-/// When so much is to be written, it is written before more frames are handled.
-const WRITE_SIZE: usize = 64 * 1024;
-/// After so many callbacks other connections of the worker have their turn.
-const TURN: u32 = 256;
-/// Reading so much counts as one.
+/// Reading so much counts as a callback.
 const BYTES_LIKE_A_CALLBACK: usize = 2048;
 /// How long the peer's last words are read away after a close frame, however many they are: unread bytes would reset the
 /// connection, and a reset can overtake the frame.
@@ -46,22 +42,11 @@ pub(crate) struct Limits {
 pub(crate) struct Connection<H, M: Send + 'static> {
     handler: H,
     socket: Ended<M>,
-    mailbox: Arc<Mailbox<M>>,
-    limits: Limits,
+    limits: wire::Limits,
     decoder: Decoder,
-    /// Where compression was agreed on.
-    codec: Option<Codec>,
-    /// Encoded and not yet written: what the callbacks of one turn of the loop have sent.
-    output: Vec<u8>,
-    /// Whether the handler wants to receive: it may stop and resume.
-    receives: bool,
+    output: Output<M>,
     /// Whether the mailbox comes before the socket: they take turns.
     mail_first: bool,
-    /// Whether others may write to the stream between two of the connection's own writes.
-    lends: bool,
-    /// How many callbacks have been called in this turn of the worker.
-    called: u32,
-    metrics: Connections,
 }
 
 /// A connection's handle, ended with its owner: what was joined in an `init` that refuses or panics, or whose upgrade
@@ -95,16 +80,10 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         Self {
             handler,
             socket,
-            mailbox,
-            limits,
+            limits: limits.wire,
             decoder: Decoder::default(),
-            codec,
-            output: Vec::new(),
-            receives: true,
+            output: Output::new(mailbox, codec, limits.write_timeout, metrics),
             mail_first: false,
-            lends: false,
-            called: 0,
-            metrics,
         }
     }
 
@@ -112,7 +91,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
     pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.metrics.opened();
+        self.output.metrics.opened();
         let mut event = Event::Begin(read_ahead);
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
@@ -132,18 +111,21 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {
         let Last { close, reason } = *ending.0;
-        if self.lends {
-            // What others have begun to write is ended before the close frame.
-            take_back(&mut self.output, &self.mailbox);
-        }
-        self.metrics.closed(&reason);
+        self.output.take_back();
+        self.output.metrics.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
-            Some(close) => write_close(&mut transport, &mut self.output, &close, self.limits.write_timeout).await,
+            Some(close) => {
+                let patience = match reason {
+                    Reason::Shutdown | Reason::Slow => self.output.timeout.min(LAST_WRITE),
+                    _ => self.output.timeout,
+                };
+                write_close(&mut transport, &mut self.output.bytes, &close, patience).await
+            }
             None => false,
         };
-        buffer::give_back(std::mem::take(&mut self.output));
+        buffer::give_back(std::mem::take(&mut self.output.bytes));
         if let Reason::Crash(message) = &reason {
             tracing::error!("a WebSocket handler crashed: {message}");
         }
@@ -167,16 +149,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
-        flush(
-            &mut self.output,
-            self.lends,
-            &self.mailbox,
-            transport,
-            self.limits.write_timeout,
-        )
-        .await?;
+        self.output.flush(transport).await?;
         if lends {
-            self.lend(transport);
+            self.output.lend(transport);
         }
         Ok(())
     }
@@ -189,19 +164,19 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Waits for the socket or the mailbox. Neither keeps the other from being heard.
     fn wait(&mut self, transport: &mut Transport, context: &mut Context<'_>) -> Poll<Result<Event, Ending>> {
-        if self.called >= TURN {
+        if self.output.has_worked_enough() {
             // Others have theirs, while nothing of the worker's is held.
-            self.called = 0;
+            self.output.begin_turn();
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let mail_first = std::mem::take(&mut self.mail_first);
-        if mail_first && let Poll::Ready(mut signals) = self.mailbox.poll(context) {
+        if mail_first && let Poll::Ready(mut signals) = self.output.mailbox.poll(context) {
             // Whether it is idle can only be said when there is nothing to read: the next turn will.
             signals.idle = false;
             return Poll::Ready(Ok(Event::Mail(signals)));
         }
-        if self.receives {
+        if self.output.receives {
             let mut buffer = buffer::borrow_input();
             let mut input = ReadBuf::new(&mut buffer);
             // It asks the kernel only when there is something; and what does not fill the buffer was all, so that the
@@ -217,11 +192,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 return Poll::Ready(Err(Ending::error(error)));
             }
         }
-        if !mail_first && let Poll::Ready(signals) = self.mailbox.poll(context) {
+        if !mail_first && let Poll::Ready(signals) = self.output.mailbox.poll(context) {
             return Poll::Ready(Ok(Event::Mail(signals)));
         }
         // Others have their turn now.
-        self.called = 0;
+        self.output.begin_turn();
         Poll::Pending
     }
 
@@ -231,10 +206,11 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             buffer::give_back_input(buffer);
             return Err(Ending::without_close(Reason::Closed));
         }
-        self.mailbox.received_now();
+        self.output.mailbox.received_now();
         self.input(transport, buffer, length).await?;
         // Whatever is in it, much that was read is work like many callbacks.
-        self.called += u32::try_from(length / BYTES_LIKE_A_CALLBACK).unwrap_or(TURN);
+        self.output
+            .count(u32::try_from(length / BYTES_LIKE_A_CALLBACK).unwrap_or(u32::MAX));
         Ok(())
     }
 
@@ -243,7 +219,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn input(&mut self, transport: &mut Transport, mut buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
         let mut input = &mut buffer[..length];
         let (called, rest) = loop {
-            let frame = match self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec) {
+            let frame = match self.decoder.decode(&mut input, &self.limits, &mut self.output.codec) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => {
                     buffer::give_back_input(buffer);
@@ -254,42 +230,34 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                     return Err(Ending::violation(violation));
                 }
             };
-            if let Err(ending) = self.answer(&frame) {
+            if let Err(ending) = self.output.answer(&frame) {
                 buffer::give_back_input(buffer);
                 return Err(ending);
             }
-            let commands = {
-                let mut handled = pin!(self.handler.handle(frame, &self.socket.0));
-                match poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
-                    Poll::Ready(commands) => commands,
-                    Poll::Pending => {
-                        let rest = input.to_vec();
-                        buffer::give_back_input(buffer);
-                        let write = flush(
-                            &mut self.output,
-                            self.lends,
-                            &self.mailbox,
-                            transport,
-                            self.limits.write_timeout,
-                        );
-                        break (Box::pin(both(handled, write)).await, rest);
-                    }
+            let mut handled = pin!(self.handler.handle(frame, &self.socket.0));
+            let obeyed = match &poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
+                Poll::Ready(commands) => self.output.obey(commands),
+                Poll::Pending => {
+                    let rest = input.to_vec();
+                    buffer::give_back_input(buffer);
+                    let write = self.output.flush(transport);
+                    break (Box::pin(both(handled, write)).await, rest);
                 }
             };
-            if let Err(ending) = self.obey(&commands) {
+            if let Err(ending) = obeyed {
                 buffer::give_back_input(buffer);
                 return Err(ending);
             }
-            if self.is_turn_over() {
-                let written = write_now(&mut self.output, self.lends, &self.mailbox, transport).await;
-                if !matches!(written, Ok(true)) || self.called >= TURN {
+            if self.output.is_turn_over() {
+                let written = self.output.write_now(transport).await;
+                if !matches!(written, Ok(true)) || self.output.has_worked_enough() {
                     let rest = input.to_vec();
                     buffer::give_back_input(buffer);
                     break ((Ok(Commands::none()), written.map(drop)), rest);
                 }
             }
         };
-        self.settle(called)?;
+        self.output.settle(called)?;
         Box::pin(self.rest(transport, rest)).await
     }
 
@@ -297,34 +265,17 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn rest(&mut self, transport: &mut Transport, mut rest: Vec<u8>) -> Result<(), Ending> {
         let mut input = &mut rest[..];
         loop {
-            if self.is_turn_over() {
+            if self.output.is_turn_over() {
                 self.give_way(transport).await?;
             }
-            let decoded = self.decoder.decode(&mut input, &self.limits.wire, &mut self.codec);
+            let decoded = self.decoder.decode(&mut input, &self.limits, &mut self.output.codec);
             let Some(frame) = decoded.map_err(Ending::violation)? else {
                 return Ok(());
             };
-            self.answer(&frame)?;
-            let write = flush(
-                &mut self.output,
-                self.lends,
-                &self.mailbox,
-                transport,
-                self.limits.write_timeout,
-            );
+            self.output.answer(&frame)?;
+            let write = self.output.flush(transport);
             let called = call(self.handler.handle(frame, &self.socket.0), write).await;
-            self.settle(called)?;
-        }
-    }
-
-    /// Answers what is to be answered before the handler sees it. Should the handler take its time, then the answer is
-    /// written meanwhile.
-    fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
-        self.metrics.received();
-        match frame {
-            Frame::Close(close) => Err(Ending::remote(close.clone())),
-            Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone())),
-            _ => Ok(()),
+            self.output.settle(called)?;
         }
     }
 
@@ -336,160 +287,74 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.draining {
             return Err(Ending::new(1001, Reason::Shutdown));
         }
-        if signals.idle && self.mailbox.is_idle() {
+        if signals.idle && self.output.mailbox.is_idle() {
             return Err(Ending::new(1000, Reason::Timeout));
         }
         if signals.timers {
             // Those that are due now: what becomes due meanwhile is for the next time.
-            let now = self.mailbox.now();
-            if self.mailbox.take_ping(now) {
-                self.send(&Frame::Ping(Bytes::new()))?;
+            let now = self.output.mailbox.now();
+            if self.output.mailbox.take_ping(now) {
+                self.output.send(&Frame::Ping(Bytes::new()))?;
             }
             while let Some(info) = self
+                .output
                 .mailbox
                 .take_due(now)
                 .map_err(|panic| Ending::crash(panic.to_string()))?
             {
                 self.info(transport, info).await?;
-                if self.is_turn_over() {
+                if self.output.is_turn_over() {
                     self.give_way(transport).await?;
                 }
             }
         }
         if signals.idle || signals.timers {
-            self.mailbox.heard();
+            self.output.mailbox.heard();
         }
         self.messages(transport).await
     }
 
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        let waiting = self.mailbox.len();
-        self.metrics.waiting(waiting);
+        let waiting = self.output.mailbox.len();
+        self.output.metrics.waiting(waiting);
         for _ in 0..waiting {
-            match self.mailbox.try_next() {
+            match self.output.mailbox.try_next() {
                 Some(Mail::Broadcast(message)) => {
                     self.info(transport, Info::Broadcast(Arc::unwrap_or_clone(message)))
                         .await?;
                 }
                 Some(Mail::Message(message)) => self.info(transport, Info::Message(message)).await?,
                 Some(Mail::Forwarded(message)) => {
-                    self.called += 1;
-                    self.send(&message.payload.clone().into())?;
+                    self.output.count(1);
+                    self.output.send(&message.payload.clone().into())?;
                 }
-                Some(Mail::Rest(rest)) => begin_with(&mut self.output, &rest),
+                Some(Mail::Rest(rest)) => self.output.begin_with(&rest),
                 None => break,
             }
-            if self.is_turn_over() {
+            if self.output.is_turn_over() {
                 self.give_way(transport).await?;
             }
         }
         Ok(())
     }
 
-    /// Whether others want room: in the output, or on the worker.
-    fn is_turn_over(&self) -> bool {
-        self.called >= TURN || self.output.len() >= WRITE_SIZE
-    }
-
     /// Leaves room for others.
     async fn give_way(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        flush(
-            &mut self.output,
-            self.lends,
-            &self.mailbox,
-            transport,
-            self.limits.write_timeout,
-        )
-        .await?;
-        if self.called >= TURN {
-            self.called = 0;
+        self.output.flush(transport).await?;
+        if self.output.has_worked_enough() {
+            self.output.begin_turn();
             yield_now().await;
         }
         Ok(())
     }
 
     async fn info(&mut self, transport: &mut Transport, info: Info<M>) -> Result<(), Ending> {
-        let write = flush(
-            &mut self.output,
-            self.lends,
-            &self.mailbox,
-            transport,
-            self.limits.write_timeout,
-        );
+        let write = self.output.flush(transport);
         let called = call(self.handler.info(info, &self.socket.0), write).await;
-        self.settle(called)
-    }
-
-    /// Does what a callback wants done that took its time. Where the peer can be told nothing any more, the callback may
-    /// still say why it ends.
-    fn settle(&mut self, (commands, written): Called) -> Result<(), Ending> {
-        let obeyed = match commands {
-            Ok(commands) => self.obey(&commands),
-            Err(panic) => Err(Ending::crash(panic.to_string())),
-        };
-        match (written, obeyed) {
-            (Ok(()), obeyed) => obeyed,
-            (Err(ending), Ok(())) => Err(ending),
-            (Err(cut), Err(mut ending)) => {
-                ending.0.close = ending.0.close.filter(|_| cut.0.close.is_some());
-                Err(ending)
-            }
-        }
-    }
-
-    /// Every callback passes through here.
-    fn obey(&mut self, commands: &Commands) -> Result<(), Ending> {
-        self.called += 1;
-        if let Some(receives) = commands.receives {
-            self.receives = receives;
-        }
-        match &commands.frames {
-            Frames::None => {}
-            Frames::One(frame) => self.send_or_end(frame)?,
-            Frames::Many(frames) => frames.iter().try_for_each(|frame| self.send_or_end(frame))?,
-        }
-        match &commands.end {
-            None => Ok(()),
-            Some(End::Stop) => Err(Ending::new(1000, Reason::Stop)),
-            Some(End::Crash(message)) => Err(Ending::crash(message.clone())),
-        }
-    }
-
-    /// Sends what a handler wants sent: a close frame is the end.
-    fn send_or_end(&mut self, frame: &Frame) -> Result<(), Ending> {
-        if let Frame::Close(close) = frame {
-            // It is encoded with the ending; an illegal one is a crash like any illegal frame.
-            wire::encode_close(close, &mut Vec::new()).map_err(|why| Ending::crash(why.to_owned()))?;
-            return Err(Ending::with(close.clone(), Reason::Stop));
-        }
-        self.send(frame)
-    }
-
-    fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
-        self.metrics.sent();
-        let output = filled(&mut self.output);
-        let encoded = match &mut self.codec {
-            Some(codec) => codec.encode(frame, output),
-            None => wire::encode(frame, output),
-        };
-        encoded.map_err(|why| Ending::crash(why.to_owned()))
-    }
-
-    /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
-    /// this connection alone, and so are those of a stream that is not plain TCP.
-    fn lend(&mut self, transport: &mut Transport) {
-        let stream = match self.codec {
-            None => transport.share(),
-            Some(_) => None,
-        };
-        self.lends = stream.is_some();
-        self.mailbox.lend_first(stream);
+        self.output.settle(called)
     }
 }
-
-/// What became of a callback, and of what was written meanwhile.
-type Called = (Result<Commands, Panic>, Result<(), Ending>);
 
 /// Waits for a callback. Should it take its time, then what was sent before is written meanwhile.
 async fn call(callback: impl Future<Output = Commands>, write: impl Future<Output = Result<(), Ending>>) -> Called {

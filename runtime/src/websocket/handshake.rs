@@ -154,11 +154,6 @@ fn check(parts: &Parts, settings: &Settings) -> Result<Opening, Response> {
     if parts.method != Method::GET || !has_token(headers, header::UPGRADE, "websocket") {
         return Err(upgrade_required(parts, settings));
     }
-    if headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
-    {
-        return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket's handshake has no body"));
-    }
     if parts.version == Version::HTTP_10 {
         return Err(refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1"));
     }

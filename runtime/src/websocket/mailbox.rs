@@ -323,9 +323,15 @@ impl<M: Send + 'static> Mailbox<M> {
         let missed = now.saturating_sub(due).as_nanos() / period.as_nanos();
         let due = due.saturating_add(period.saturating_mul(u32::try_from(missed + 1).unwrap_or(u32::MAX)));
         let what = Due::Every(period, message, clone);
-        if let Some(timers) = &mut self.lock().timers {
-            timers.put_back(Entry { id, due, what });
-        }
+        let entry = Entry { id, due, what };
+        let mut state = self.lock();
+        let cancelled = match &mut state.timers {
+            Some(timers) => timers.put_back(entry),
+            None => Some(entry),
+        };
+        drop(state);
+        // Dropped here, where no lock is held: a message's destructor is the application's code.
+        drop(cancelled);
         self.wheel.hurry(self);
         Ok(Some(Info::Message(copy)))
     }
@@ -354,7 +360,12 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.idle || self.draining || self.timers || self.forwards
+        self.overflowed || self.draining || self.forwards || self.is_visited()
+    }
+
+    /// Whether the wheel has come, and the connection has not heard of it yet.
+    fn is_visited(self) -> bool {
+        self.idle || self.timers
     }
 }
 
@@ -382,15 +393,19 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
     fn due(&self) -> Option<Duration> {
         let received = self.received();
         let state = self.lock();
-        // What has been signalled is not signalled again before it was heard.
-        let heard = !(state.signals.idle || state.signals.timers);
-        (heard && !state.signals.ended).then(|| state.next_due(received))
+        // What has been signalled is not signalled again before it was heard. It stays in the wheel all the same, where the
+        // end of the server finds it.
+        let due = match state.signals.is_visited() {
+            true => Duration::MAX,
+            false => state.next_due(received),
+        };
+        (!state.signals.ended).then_some(due)
     }
 
     fn visit(&self, now: Duration) {
         let received = self.received();
         let mut state = self.lock();
-        if state.next_due(received) <= now {
+        if !state.signals.is_visited() && state.next_due(received) <= now {
             let is_idle = state.idle_at(received) <= now;
             state.signals.idle |= is_idle;
             state.signals.timers |= !is_idle;
@@ -453,7 +468,11 @@ impl<M> State<M> {
 
 impl<M: Send + 'static> Cancel for Mailbox<M> {
     fn cancel(&self, id: u64) -> bool {
-        self.lock().timers.as_mut().is_some_and(|timers| timers.cancel(id))
+        let mut state = self.lock();
+        let cancelled = state.timers.as_mut().map(|timers| timers.cancel(id));
+        drop(state);
+        // Its message is dropped here, where no lock is held.
+        cancelled.is_some_and(|(was_set, _message)| was_set)
     }
 }
 

@@ -16,6 +16,7 @@ mod handler;
 mod handshake;
 mod init;
 mod mailbox;
+mod output;
 mod queue;
 mod socket;
 mod timers;

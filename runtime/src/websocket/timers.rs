@@ -62,11 +62,13 @@ impl<M> Timers<M> {
         id
     }
 
-    /// Cancels a timer. Says whether it was still set.
-    pub(super) fn cancel(&mut self, id: u64) -> bool {
-        let before = self.set.len();
-        self.set.retain(|entry| entry.id != id);
-        self.firing.take_if(|firing| *firing == id).is_some() || self.set.len() < before
+    /// Cancels a timer. Says whether it was still set, and gives back what there is of it: to drop it runs code of the
+    /// application's.
+    pub(super) fn cancel(&mut self, id: u64) -> (bool, Option<Entry<M>>) {
+        let place = self.set.iter().position(|entry| entry.id == id);
+        let entry = place.map(|place| self.set.remove(place));
+        let was_firing = self.firing.take_if(|firing| *firing == id).is_some();
+        (was_firing || entry.is_some(), entry)
     }
 
     /// Takes the earliest timer that is due. One that repeats may be put back.
@@ -80,11 +82,13 @@ impl<M> Timers<M> {
         Some(entry)
     }
 
-    /// Puts a repeating timer back, unless it was cancelled meanwhile.
-    pub(super) fn put_back(&mut self, entry: Entry<M>) {
-        if self.firing.take() == Some(entry.id) {
-            self.set.push(entry);
+    /// Puts a repeating timer back, or gives it back where it was cancelled meanwhile.
+    pub(super) fn put_back(&mut self, entry: Entry<M>) -> Option<Entry<M>> {
+        if self.firing.take() != Some(entry.id) {
+            return Some(entry);
         }
+        self.set.push(entry);
+        None
     }
 
     /// Has a ping sent after every interval in which nothing was received.
@@ -157,7 +161,7 @@ mod tests {
         timers.set(12 * SECOND, Due::Once("later"));
         let id = timers.set(7 * SECOND, Due::Once("soon"));
         assert_eq!(timers.next_due(Duration::ZERO), Some(7 * SECOND));
-        assert!(timers.cancel(id) && !timers.cancel(id));
+        assert!(timers.cancel(id).0 && !timers.cancel(id).0);
         assert_eq!(timers.next_due(Duration::ZERO), Some(10 * SECOND));
         assert!(timers.take_due(11 * SECOND).is_none());
         assert!(matches!(

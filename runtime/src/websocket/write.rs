@@ -15,8 +15,8 @@ use super::{Reason, buffer};
 use crate::transport::Transport;
 use crate::wire::{self, Close};
 
-/// How long a client that does not read is waited for when its connection is to end.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+/// How long a client that does not read is waited for when its connection is to end: whatever is written to it then.
+pub(super) const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// The output with room in it: it has none of its own while there is nothing to write.
 pub(super) fn filled(output: &mut Vec<u8>) -> &mut Vec<u8> {

@@ -71,6 +71,7 @@ impl WebSocketHandler<String> for Member {
             ("leave", _) => return Commands::send(socket.leave(CHANNEL).to_string()),
             ("say", text) => return Commands::send(text),
             ("timer", text) => drop(socket.send_info_after(Duration::from_millis(1), text.to_owned())),
+            ("queue", _) => return Commands::send(format!("queue {} 0 ", socket.queue_len())),
             ("close", _) => return Commands::close(4000, "enough"),
             ("wait", _) => {
                 self.journal.note("waiting");

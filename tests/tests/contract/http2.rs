@@ -89,6 +89,15 @@ fn the_authority_is_the_host() {
         let request = own().header("host", host).body(()).unwrap();
         assert_eq!(client.send(request, true).response().unwrap().status, status, "{host}");
     }
+    // Without an authority there is one header at most.
+    for (hosts, status) in [(&["a.example"][..], 200), (&["a.example", "b.example"], 400)] {
+        let request = nova::http::Request::get("/own");
+        let request = hosts
+            .iter()
+            .fold(request, |request, host| request.header("host", *host));
+        let response = client.send(request.body(()).unwrap(), true).response().unwrap();
+        assert_eq!(response.status, status, "{hosts:?}");
+    }
 }
 
 /// Sends bytes one by one, and gives the first ones that come back.
@@ -330,4 +339,16 @@ fn a_connection_that_says_nothing_more_does_not_hold_the_end() {
     let _half = TcpStream::connect(address).unwrap().write_all(b"PRI");
     process.signal("TERM");
     assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_connect_to_somewhere_else_is_refused() {
+    let server = plain_server();
+    let mut over_http1 = server.connect();
+    over_http1.send("CONNECT b.example:80 HTTP/1.1\r\nhost: b.example:80\r\n\r\n");
+    assert_eq!(over_http1.response("GET").status, 404);
+    let mut client = open(&server);
+    let request = nova::http::Request::connect("b.example:80").body(()).unwrap();
+    assert_eq!(client.send(request, true).response().unwrap().status, 404);
+    assert_eq!(client.get("/").text(), "here");
 }

@@ -113,6 +113,45 @@ fn a_silent_one_is_closed_after_its_idle_timeout() {
     assert_eq!(journal.next(), "Timeout");
 }
 
+#[test]
+fn one_that_is_accepted_when_its_stream_is_gone_is_closed() {
+    struct Late(Journal);
+    impl WebSocketHandler for Late {
+        async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+            Commands::none()
+        }
+        async fn terminate(self, reason: Reason, _socket: &Socket) {
+            self.0.note(format!("{reason:?}"));
+        }
+    }
+    #[derive(Clone)]
+    struct Both {
+        journal: Journal,
+        reset: Journal,
+    }
+    let both = Both {
+        journal: Journal::new(),
+        reset: Journal::new(),
+    };
+    let server = serve_with(&both, || {
+        let init = async |State(both): State<Both>| {
+            both.journal.note("init");
+            // Without giving way, so that what becomes of the stream is found out when it is to be answered.
+            tokio::task::block_in_place(|| both.reset.next());
+            Late(both.journal)
+        };
+        Routes::new().group(Group::new("/").ws("/", init).get("/page", async || "a page"))
+    });
+    let mut client = open(&server);
+    let pending = client.connect("websocket", "/", &[("sec-websocket-version", "13")]);
+    assert_eq!(both.journal.next(), "init");
+    pending.reset();
+    // What is sent after the reset is answered: so that was seen.
+    assert_eq!(client.get("/page").text(), "a page");
+    both.reset.note("seen");
+    assert_eq!(both.journal.next(), "Closed");
+}
+
 /// Answers a flood with more than a client takes that does not read, and stops receiving when it is told to.
 struct Slow(Journal);
 

@@ -200,6 +200,36 @@ fn a_host_has_routes_of_its_own() {
 }
 
 #[test]
+fn a_request_has_one_host() {
+    let server = serve(|| {
+        Routes::new()
+            .group(Group::new("/").get("/", async || "any"))
+            .group(Group::new("/").host("a.example").get("/", async || "own"))
+    });
+    let answer = |head: &str| {
+        let mut connection = server.connect();
+        connection.send(format!("{head}\r\n\r\n"));
+        let response = connection.response("GET");
+        (response.status, response.text().to_owned())
+    };
+    let (own, any) = ((200, "own".to_owned()), (200, "any".to_owned()));
+    assert_eq!(answer("GET / HTTP/1.1\r\nhost: a.example"), own);
+    // RFC 9112 §3.2.2: the host of the target is what counts.
+    assert_eq!(answer("GET http://a.example/ HTTP/1.1\r\nhost: b.example"), own);
+    assert_eq!(answer("GET http://b.example/ HTTP/1.1\r\nhost: a.example"), any);
+    // RFC 9112 §3.2: none, or more than one, is an error.
+    for head in [
+        "GET / HTTP/1.1",
+        "GET / HTTP/1.1\r\nhost: a.example\r\nhost: b.example",
+        "GET / HTTP/1.1\r\nhost: a.example\r\nhost: a.example",
+        "GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\nhost: b.example",
+    ] {
+        assert_eq!(answer(head).0, 400, "{head}");
+    }
+    assert_eq!(answer("GET / HTTP/1.0"), any);
+}
+
+#[test]
 fn a_group_without_a_host_answers_every_host() {
     let server = serve(|| {
         Routes::new()

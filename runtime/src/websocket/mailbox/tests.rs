@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _};
 use std::net::TcpListener;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::*;
@@ -209,4 +210,57 @@ fn nothing_is_kept_of_a_stream_after_the_end() {
         scene.mailbox.will_forward();
         assert!(!scene.mailbox.lock().signals.forwards);
     });
+}
+
+/// Notes whether its mailbox could be asked something when it was dropped: what an application puts into a message may.
+struct Asks {
+    mailbox: std::sync::Weak<Mailbox<Asks>>,
+    is_locked: Arc<AtomicBool>,
+    /// Cancelled when it is cloned.
+    timer: Arc<Mutex<Option<Timer>>>,
+}
+
+impl Clone for Asks {
+    fn clone(&self) -> Self {
+        let timer = self.timer.lock().unwrap().take();
+        assert!(timer.is_none_or(|timer| timer.cancel()));
+        Self {
+            mailbox: self.mailbox.clone(),
+            is_locked: Arc::clone(&self.is_locked),
+            timer: Arc::clone(&self.timer),
+        }
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        let mailbox = self.mailbox.upgrade();
+        let is_locked = mailbox.is_some_and(|mailbox| mailbox.state.try_lock().is_err());
+        self.is_locked.fetch_or(is_locked, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_timers_message_is_dropped_where_no_lock_is_held() {
+    const PERIOD: Duration = Duration::from_millis(1);
+    let mailbox = Arc::new(Mailbox::new(&Wheel::new()));
+    let is_locked = Arc::new(AtomicBool::new(false));
+    let to_cancel = Arc::new(Mutex::new(None));
+    let message = || Asks {
+        mailbox: Arc::downgrade(&mailbox),
+        is_locked: Arc::clone(&is_locked),
+        timer: Arc::clone(&to_cancel),
+    };
+    assert!(mailbox.send_after(PERIOD, message()).cancel());
+    let repeating = mailbox.send_every(PERIOD, message());
+    assert!(mailbox.take_due(Duration::from_mins(1)).unwrap().is_some());
+    assert!(repeating.cancel() && !repeating.cancel());
+    assert!(!is_locked.load(Ordering::Relaxed), "one that is cancelled");
+    *to_cancel.lock().unwrap() = Some(mailbox.send_every(PERIOD, message()));
+    assert!(mailbox.take_due(Duration::from_mins(1)).unwrap().is_some());
+    assert!(mailbox.take_due(Duration::from_mins(2)).unwrap().is_none());
+    assert!(
+        !is_locked.load(Ordering::Relaxed),
+        "one that is cancelled while it fires"
+    );
 }

@@ -189,6 +189,51 @@ fn a_callback_is_waited_for_until_the_drains_deadline() {
 }
 
 #[test]
+fn the_end_is_heard_by_a_connection_that_writes_slowly_whatever_else_it_is_told() {
+    run_paused(async {
+        let stage = Stage {
+            idle_timeout: Duration::from_secs(5),
+            ..Stage::default()
+        };
+        let app = stage.app();
+        let open = || app.websocket("/").link(Link::new().window(10));
+        let (mut ringing, mut idle) = (open().await, open().await);
+        ringing.send("once 1000 ring");
+        assert_eq!(ringing.receive_text().await, "done");
+        for client in [&mut ringing, &mut idle] {
+            client.send("send 100");
+        }
+        // The timer is due, and so is the idle timeout, and the client reads nothing.
+        sleep(Duration::from_secs(6)).await;
+        let begun = Instant::now();
+        app.shut_down().await;
+        let took = begun.elapsed().as_millis();
+        assert!((1000..1100).contains(&took), "{took}");
+        let noted = stage.noted();
+        assert_eq!(noted[3..], ["terminate Shutdown", "terminate Shutdown"], "{noted:?}");
+        ringing.reset();
+        idle.reset();
+    });
+}
+
+#[test]
+fn the_end_waits_a_second_for_a_peer_that_takes_no_close() {
+    run_paused(async {
+        let stage = Stage::default();
+        let app = stage.app();
+        let mut client = app.websocket("/").link(Link::new().window(10)).await;
+        // The whole frame, and nothing after it.
+        client.send("send 8");
+        sleep(millis(1)).await;
+        let begun = Instant::now();
+        app.shut_down().await;
+        let took = begun.elapsed().as_millis();
+        assert!((1000..1100).contains(&took), "{took}");
+        assert_eq!(stage.noted(), ["Text(\"send 8\")", "terminate Shutdown"]);
+    });
+}
+
+#[test]
 fn a_peer_that_does_not_hang_up_is_lingered_for_a_second() {
     run_paused(async {
         let stage = Stage::default();
