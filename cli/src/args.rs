@@ -101,7 +101,8 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   nova new myapp
-  nova new services/chat --name live-chat")]
+  nova new services/chat --name live-chat
+  nova new myapp --nats                      a chat on two nodes, as its README says")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
     // Also an empty one, which clap's own parser of paths refuses: it is answered as other bad paths are.
@@ -115,6 +116,10 @@ pub(crate) struct New {
     /// Depend on the runtime crate in this directory.
     #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
     pub(crate) nova_path: Option<PathBuf>,
+
+    /// Reach other nodes over NATS, and begin with a chat that does.
+    #[arg(long)]
+    pub(crate) nats: bool,
 
     /// Do not initialise a git repository.
     #[arg(long)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::args;
 use crate::error::{Error, Result};
+use crate::generate;
 use crate::name::{Name, Role};
 use crate::plan::{Part, Plan, Tense};
 use crate::project::RUNTIME_PACKAGE;
@@ -29,6 +30,8 @@ struct Data {
     runtime: String,
     /// Whether it needs a workspace of its own.
     own_workspace: bool,
+    /// Whether it reaches other nodes over NATS.
+    nats: bool,
 }
 
 /// Runs `nova new`.
@@ -50,8 +53,9 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
     let data = Data {
         krate: name.snake(),
         title: package.clone(),
-        runtime: runtime(args.nova_path.as_deref())?,
+        runtime: runtime(args.nova_path.as_deref(), args.nats)?,
         own_workspace: around.is_some(),
+        nats: args.nats,
         package,
     };
     let plan = Plan::adding("", parts(&args.path, &data)?);
@@ -60,6 +64,12 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
         checked.apply()?;
     }
     checked.print(if args.dry_run { Tense::Future } else { Tense::Past });
+    let mut files = checked.created();
+    if args.nats && !args.dry_run {
+        files += generate::chat(&absolute)?;
+        let handler = args.path.join("src/ws/chat.rs");
+        terminal::status("Created", format!("{}, with its route", handler.display()));
+    }
     if data.package != typed {
         terminal::status(
             "Named",
@@ -80,7 +90,7 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
     if !args.no_git && initialise_git(&absolute) {
         terminal::status("Initialized", "git repository");
     }
-    terminal::status("Finished", format!("{}, {} files", data.package, checked.created()));
+    terminal::status("Finished", format!("{}, {files} files", data.package));
     let here = std::env::current_dir().is_ok_and(|current| current == absolute);
     let enter = if here {
         String::new()
@@ -169,7 +179,7 @@ fn parts(directory: &Path, data: &Data) -> Result<Vec<Part>> {
 
 /// The dependency on the runtime: the directory that was asked for, the one beside this program's own source, or the
 /// release that goes with this program.
-fn runtime(asked: Option<&Path>) -> Result<String> {
+fn runtime(asked: Option<&Path>, nats: bool) -> Result<String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("runtime");
     let directory = match asked.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => Some(checkout(path)?),
@@ -189,7 +199,10 @@ fn runtime(asked: Option<&Path>) -> Result<String> {
             .map_or("*", |(minor, _)| minor);
         format!("version = {}", toml_string(version))
     };
-    Ok(format!("nova = {{ package = \"{RUNTIME_PACKAGE}\", {source} }}"))
+    let features = if nats { ", features = [\"nats\"]" } else { "" };
+    Ok(format!(
+        "nova = {{ package = \"{RUNTIME_PACKAGE}\", {source}{features} }}"
+    ))
 }
 
 /// The absolute path of a directory that holds the runtime.

@@ -37,7 +37,7 @@ pub(crate) const PROJECT: &[(&str, Template)] = &[
     ("README.md", rendered!("project/README.md")),
     (".gitignore", raw!("project/gitignore")),
     (".github/workflows/ci.yml", raw!("project/ci.yml")),
-    ("nova.toml", raw!("project/nova.toml")),
+    ("nova.toml", rendered!("project/nova.toml")),
     ("src/main.rs", rendered!("project/src/main.rs")),
     ("src/lib.rs", raw!("project/src/lib.rs")),
     ("src/routes.rs", raw!("project/src/routes.rs")),

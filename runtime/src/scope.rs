@@ -8,6 +8,7 @@ use http::request::Parts;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::lifecycle::Lifecycle;
 use crate::pubsub::PubSub;
 
 /// An extension of every request that a Nova route answers.
@@ -18,9 +19,10 @@ pub(crate) struct Scope(pub(crate) Arc<Values>);
 pub(crate) struct Values {
     pub(crate) config: Config,
     pub(crate) pubsub: PubSub,
+    pub(crate) lifecycle: Lifecycle,
 }
 
-fn values(parts: &Parts) -> Result<&Values, Error> {
+pub(crate) fn values(parts: &Parts) -> Result<&Values, Error> {
     let scope = parts.extensions.get::<Scope>();
     scope
         .map(|scope| &*scope.0)

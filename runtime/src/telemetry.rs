@@ -27,6 +27,19 @@ impl Default for LogOptions {
     }
 }
 
+impl LogOptions {
+    /// The levels. The broker's client says at `info` and above what the link says in its own words, so it is heard only
+    /// where it is named.
+    fn targets(&self) -> Targets {
+        const CLIENT: &str = "async_nats";
+        let targets = self.level.clone();
+        match targets.iter().any(|(target, _)| target.starts_with(CLIENT)) {
+            true => targets,
+            false => targets.with_target(CLIENT, LevelFilter::OFF),
+        }
+    }
+}
+
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Targets, D::Error> {
     parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
@@ -50,7 +63,7 @@ pub(crate) fn start(options: &LogOptions, environment: &Environment) {
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     );
-    let registry = tracing_subscriber::registry().with(options.level.clone());
+    let registry = tracing_subscriber::registry().with(options.targets());
     // A second subscriber is refused: the application's own, installed first, stays.
     let _ = if environment.is_dev() {
         registry.with(format.without_time().with_target(false)).try_init()
@@ -69,6 +82,18 @@ mod tests {
             assert!(parse(text).is_ok(), "{text}");
         }
         assert_eq!(parse("info").unwrap(), LogOptions::default().level);
+    }
+
+    #[test]
+    fn the_brokers_client_is_heard_where_it_is_named() {
+        let enables = |level: &str| {
+            let level = parse(level).unwrap();
+            LogOptions { level }
+                .targets()
+                .would_enable("async_nats::connector", &tracing::Level::ERROR)
+        };
+        assert!(!enables("info") && !enables("trace"));
+        assert!(enables("info,async_nats=debug") && enables("warn,async_nats::connector=debug"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+pub mod broker;
 pub mod gate;
 pub mod http;
 pub mod http2;
@@ -24,6 +25,7 @@ pub mod stream;
 pub mod tls;
 pub mod websocket;
 
+pub use broker::Broker;
 pub use gate::Gate;
 pub use journal::Journal;
 pub use over::{Client, Over};

@@ -60,6 +60,18 @@ pub(crate) fn run(args: &args::Gen) -> Result<()> {
     Ok(())
 }
 
+/// Generates the WebSocket handler of a chat in a project that has just been made, and gives the number of files.
+pub(crate) fn chat(root: &Path) -> Result<usize> {
+    let args = args::GenWsHandler {
+        name: "chat".to_owned(),
+        write: args::Write { dry_run: false },
+    };
+    let generated = ws_handler::generate(&args, &Project::find(root)?)?;
+    let checked = Plan::adding(root, generated.parts).check()?;
+    checked.apply()?;
+    Ok(checked.created())
+}
+
 /// Parses the name of something, and says so when it is used in another spelling.
 fn named(typed: &str, role: &Role<'_>) -> Result<Name> {
     let name = Name::parse(typed, role)?;
@@ -131,7 +143,7 @@ mod tests {
     fn project(newline: &str) -> (tempfile::TempDir, Project) {
         let directory = tempfile::tempdir().unwrap();
         let data = serde_json::json!({
-            "package": "app", "crate": "app", "title": "app", "own_workspace": false,
+            "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false,
             "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
         });
         for (path, template) in PROJECT {

@@ -37,7 +37,7 @@ use crate::websocket::{Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 5] = ["server", "log", "views", "websocket", "app"];
+const SECTIONS: [&str; 6] = ["server", "log", "views", "websocket", "pubsub", "app"];
 
 /// An application.
 ///
@@ -220,9 +220,10 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             supervised::end_with_supervisor(app.lifecycle.clone());
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
+            let pubsub = app.pubsub.clone();
             let remaining = app.serve(listener).await;
             supervised::notify("STOPPING=1");
-            remaining.end().await;
+            end(remaining, &pubsub).await;
             Ok(())
         });
         // What blocking work is left is not waited for: its deadline has passed.
@@ -239,7 +240,9 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     pub async fn serve(mut self, listener: TcpListener) -> Result<()> {
         let config = self.take_config()?;
         unwind::install_hook();
-        self.config(config).assemble()?.serve(listener).await.end().await;
+        let app = self.config(config).assemble()?;
+        let pubsub = app.pubsub.clone();
+        end(app.serve(listener).await, &pubsub).await;
         Ok(())
     }
 
@@ -255,7 +258,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let config = self.take_config()?;
         unwind::install_hook();
         let app = self.config(config).assemble()?;
-        let lifecycle = app.lifecycle.clone();
+        let (lifecycle, pubsub) = (app.lifecycle.clone(), app.pubsub.clone());
         let mut serving = pin!(app.serve(listener));
         let remaining = tokio::select! {
             remaining = &mut serving => remaining,
@@ -264,7 +267,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
                 serving.await
             }
         };
-        remaining.end().await;
+        end(remaining, &pubsub).await;
         Ok(())
     }
 
@@ -296,10 +299,12 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         }
         let mut routes = (self.routes)(&environment);
         let wheel = Wheel::new();
-        let pubsub = PubSub::new();
+        let pubsub = PubSub::with_settings(&config)?;
+        let (lifecycle, ended) = Lifecycle::new();
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
+            lifecycle: lifecycle.clone(),
         }));
         let dispatcher = Dispatcher {
             registry,
@@ -309,7 +314,6 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             scope: scope.clone(),
         };
 
-        let (lifecycle, ended) = Lifecycle::new();
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
@@ -339,6 +343,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 
 impl Assembled {
     async fn serve(self, listener: TcpListener) -> Remaining {
+        self.pubsub.start();
         server::serve(
             listener,
             self.service,
@@ -350,6 +355,12 @@ impl Assembled {
         )
         .await
     }
+}
+
+/// Waits for the end of what is still served, and then for what it has sent to other nodes.
+async fn end(remaining: Remaining, pubsub: &PubSub) {
+    remaining.end().await;
+    pubsub.close().await;
 }
 
 /// The socket that the process was started with, or one of its own.

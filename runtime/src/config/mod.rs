@@ -52,6 +52,17 @@ const FILE: &str = "nova.toml";
 /// | `websocket.send_buffer` | 65536 | bytes that the kernel may hold for one client; Linux doubles it; 0 is as many as it likes |
 /// | `websocket.receive_buffer` | 262144 | bytes that the kernel may hold from one client, likewise |
 /// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
+/// | `pubsub.adapter` | `local` | `nats` links pub/sub to other nodes; needs the feature `nats` |
+/// | `pubsub.url` | `nats://127.0.0.1:4222` | a broker, or a list of them; `tls://` where it must be encrypted |
+/// | `pubsub.user`, `pubsub.password` | none | what the broker knows this node by; or one of the next three, or in the URL |
+/// | `pubsub.token` | none | a token |
+/// | `pubsub.nkey`, `pubsub.credentials` | none | a file with a seed, or with a JWT and a seed; need the feature `nats-nkeys` |
+/// | `pubsub.tls_ca` | the system's | a file of certificates that may sign the broker's |
+/// | `pubsub.tls_cert`, `pubsub.tls_key` | none | files with this node's certificate and key |
+/// | `pubsub.prefix` | `nova` | what all subjects begin with: nodes with the same one are a cluster |
+/// | `pubsub.node` | by lot | this node's name, for people |
+/// | `pubsub.queue_messages`, `pubsub.queue_bytes` | 8192, 8388608 | how much waits for the link |
+/// | `pubsub.ping_interval` | 2 | seconds after which the broker is asked for a sign of life |
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
 #[derive(Clone)]

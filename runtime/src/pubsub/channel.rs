@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 
+#[cfg(feature = "nats")]
+use super::Gap;
 use super::member::Deliver;
-use super::{Message, SubscriberId};
+use super::{Message, Number};
 use crate::wire::Text;
 
 /// So many members are told by who broadcasts, before the broadcast returns; more, and those whose frames are written for
@@ -48,7 +50,7 @@ pub(super) struct Members(Slab<Member>);
 
 #[derive(Clone)]
 pub(super) struct Member {
-    pub(super) id: SubscriberId,
+    pub(super) id: Number,
     pub(super) queue: Arc<dyn Deliver>,
     /// How many messages had been sent when it joined: those are not for it.
     pub(super) since: u64,
@@ -61,7 +63,7 @@ pub(super) struct Pending {
     /// Which of the channel's messages it is.
     pub(super) number: u64,
     /// The member that is left out.
-    pub(super) except: Option<SubscriberId>,
+    pub(super) except: Option<Number>,
     /// Whether those that are told are still to be told.
     pub(super) tell: bool,
 }
@@ -107,7 +109,7 @@ impl Channel {
     }
 
     /// Takes a member in, unless the channel is gone.
-    pub(super) fn add(&self, id: SubscriberId, queue: Arc<dyn Deliver>, forwarded: bool) -> Option<Seat> {
+    pub(super) fn add(&self, id: Number, queue: Arc<dyn Deliver>, forwarded: bool) -> Option<Seat> {
         let mut state = self.lock();
         if state.gone {
             return None;
@@ -144,7 +146,7 @@ impl Channel {
     }
 
     /// Sends a message to all members but one. Where there is no task to leave it to, the caller does what the task would.
-    pub(super) fn send(&self, message: Message, except: Option<SubscriberId>, can_start: fn() -> bool) -> Sent {
+    pub(super) fn send(&self, message: Message, except: Option<Number>, can_start: fn() -> bool) -> Sent {
         let message = Arc::new(message);
         let mut state = self.lock();
         state.sent += 1;
@@ -196,6 +198,30 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Tells all members that messages of another node did not come. Not later than what came after those; what is still on
+    /// its way to many members, of what came before, may be later.
+    #[cfg(feature = "nats")]
+    pub(super) fn report(&self, gap: &Arc<Gap>) {
+        let mut members = Vec::new();
+        for forwarded in [false, true] {
+            let mut at = 0;
+            loop {
+                let state = self.lock();
+                let all = if forwarded { &state.forwarded } else { &state.told };
+                let Some(end) = all.some(at..at + AT_ONCE, &mut members) else {
+                    break;
+                };
+                drop(state);
+                at = end;
+                for member in members.drain(..) {
+                    member.queue.report(gap);
+                }
+            }
+        }
+    }
+}
+
 impl State {
     pub(super) fn len(&self) -> usize {
         self.told.len() + self.forwarded.len()
@@ -208,7 +234,7 @@ impl State {
         self.task_tells = false;
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = SubscriberId> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = Number> {
         self.told.iter().chain(self.forwarded.iter()).map(|member| member.id)
     }
 }
@@ -249,7 +275,7 @@ impl Members {
     }
 
     /// How many there are, without one of them.
-    fn count(&self, except: Option<SubscriberId>) -> usize {
+    fn count(&self, except: Option<Number>) -> usize {
         match except {
             None => self.len(),
             Some(except) => self.iter().filter(|member| member.id != except).count(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::channel::{Channel, Seat};
-use super::{Message, PubSub, SubscriberId};
+use super::{Gap, Message, Number, PubSub, SubscriberId};
 use crate::wire::Text;
 
 /// The most channels that one subscriber is in, which the memory of a node has to bear.
@@ -18,12 +18,19 @@ pub(crate) trait Deliver: Send + Sync {
 
     /// Takes messages straight to the client, whose frames are these. Never waits: what the kernel does not take is queued.
     fn forward(&self, messages: &[Arc<Message>], frames: &Bytes);
+
+    /// Queues the news that messages of another node did not come, where the member has asked for it. Never waits. By
+    /// default nobody asks.
+    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there are no other nodes"))]
+    fn report(&self, gap: &Arc<Gap>) {
+        let _ = gap;
+    }
 }
 
 /// A subscriber: its name, and the channels it is in.
 pub(crate) struct Membership {
     pubsub: PubSub,
-    id: SubscriberId,
+    number: Number,
     /// Sorted by name: most are in one channel or a few. `None` when nothing is joined any more.
     ///
     /// Also the order of joins and leaves of this one subscriber; nothing waits under it.
@@ -36,13 +43,18 @@ impl Membership {
     pub(crate) fn new(pubsub: &PubSub) -> Self {
         Self {
             pubsub: pubsub.clone(),
-            id: pubsub.next_id(),
+            number: pubsub.next_number(),
             channels: Mutex::new(Some(Vec::new())),
         }
     }
 
     pub(crate) fn id(&self) -> SubscriberId {
-        self.id
+        self.pubsub.name_of(self.number)
+    }
+
+    /// By which it is known among the members on this node.
+    pub(crate) fn number(&self) -> Number {
+        self.number
     }
 
     pub(crate) fn pubsub(&self) -> &PubSub {
@@ -59,14 +71,16 @@ impl Membership {
             return false;
         };
         if seats.len() >= CHANNELS {
-            tracing::warn!(subscriber = %self.id, "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
+            tracing::warn!(subscriber = %self.id(), "{channel:?} is not joined: a subscriber is in {CHANNELS} channels at most");
             return false;
         }
         if seats.is_empty() {
             seats.reserve_exact(1);
         }
-        let seat = self.pubsub.0.channels.add(channel, self.id, queue, forwarded);
+        let seat = self.pubsub.0.channels.add(channel, self.number, queue, forwarded);
         seats.insert(place, seat);
+        drop(channels);
+        self.pubsub.changed(channel);
         true
     }
 
@@ -81,6 +95,8 @@ impl Membership {
         };
         let (channel, seat) = seats.remove(place);
         self.pubsub.0.channels.remove(&channel, seat);
+        drop(channels);
+        self.pubsub.changed(channel.name());
         true
     }
 
@@ -89,6 +105,7 @@ impl Membership {
         let seats = self.lock().take();
         for (channel, seat) in seats.into_iter().flatten() {
             self.pubsub.0.channels.remove(&channel, seat);
+            self.pubsub.changed(channel.name());
         }
     }
 

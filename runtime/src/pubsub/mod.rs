@@ -7,22 +7,62 @@
 //! are at most 256; a task of the channel's takes it to more, and straight to the clients of those that
 //! [`forward`](crate::Socket::forward), in the same order. For that task 4,096 messages and 4 MiB of them wait at most: a
 //! broadcast beyond them reaches none of those members, and [`Outcome::missed`] says so.
+//!
+//! # Several nodes
+//!
+//! With the feature `nats` and two lines of settings the same calls reach other nodes:
+//!
+//! ```toml
+//! [pubsub]
+//! adapter = "nats"
+//! url = "nats://broker-1:4222"     # or a list
+//! ```
+//!
+//! Between nodes a message arrives once or not at all. It may be lost whenever a link breaks on its way: what the sender's
+//! node had taken and its broker not confirmed (at most 4,096 messages or 4 MiB, and what waits: `queue_messages` and
+//! `queue_bytes`), what a broker had not passed on, and what is sent while a link is down. Loss is not silent:
+//!
+//! - [`Outcome::cluster`] says whether a broadcast was taken by a link that is up. It never waits for one.
+//! - Each node numbers what it sends to a channel, from when another node has said that it has members there. What is
+//!   missing is found by the next message, or within seconds when there is none, and reported as a [`Gap`] to those who
+//!   ask for that ([`Socket::report_gaps`](crate::Socket::report_gaps), [`Subscription::report_gaps`]), counted in
+//!   [`Link`], and logged.
+//! - What a node had taken when it was killed is lost with it, and nobody can count it.
+//!
+//! A link that is down is tried again after 0.1 to 1.5 seconds, and is back within 5 seconds of its broker. One that
+//! is silent is found out within three `ping_interval`s. Members on this node are delivered to all the while. How it stands
+//! is in [`PubSub::link`].
+//!
+//! A channel that has members is one subscription at the broker, however many they are; it costs a node about 6 KB, which
+//! is the client's queue for it. When its last member leaves it stays for 5 seconds. A [`join`](crate::Socket::join)
+//! returns before the broker knows of it, which it does some milliseconds later.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use self::adapter::Adapter;
 use self::table::Table;
+use crate::config::{Config, ConfigError};
 use crate::metrics::Broadcasts;
 use crate::wire::Text;
 
+mod adapter;
 mod channel;
 mod fan_out;
+#[cfg(feature = "nats")]
+mod home;
 mod member;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
+mod options;
 mod subscription;
 mod table;
 
+pub use adapter::{Cluster, Gap, Link, Members, Unsent};
 pub(crate) use member::{Deliver, Membership};
 pub use message::{Message, Payload};
 pub use subscription::{Received, Subscription};
@@ -45,14 +85,23 @@ pub struct PubSub(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    last_id: AtomicU64,
+    last_number: AtomicU64,
     channels: Table,
+    /// Drawn by lot at the start; 0 where there are no other nodes.
+    node: u64,
+    adapter: Option<Box<dyn Adapter>>,
     metrics: Broadcasts,
 }
 
-/// Names a subscriber: a connection or a task.
+/// By which a subscriber is known on its node.
+pub(crate) type Number = NonZeroU64;
+
+/// Names a subscriber: a connection or a task. No two have the same, on whatever node they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscriberId(u64);
+pub struct SubscriberId {
+    node: u64,
+    number: Number,
+}
 
 /// What became of a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +117,44 @@ pub struct Outcome {
     pub cluster: Cluster,
 }
 
-/// Whether a broadcast left the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cluster {
-    /// There are no other nodes to reach, or it was not meant for them.
-    Local,
-}
-
 impl PubSub {
     /// A pub/sub of its own, apart from that of any application.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The pub/sub that the section `[pubsub]` of the settings asks for: by default one of its own, otherwise one that is
+    /// linked to other nodes from now on. An application has one already; this is for other programs that take part.
+    ///
+    /// The link comes up when it can: a broker that is away is no error. It ends with the last clone, or at
+    /// [`close`](Self::close).
+    ///
+    /// # Errors
+    /// When a setting is wrong, or needs a feature that is not enabled.
+    ///
+    /// # Panics
+    /// When a link is asked for outside an async runtime.
+    pub fn connect(config: &Config) -> Result<Self, ConfigError> {
+        let pubsub = Self::with_settings(config)?;
+        pubsub.start();
+        Ok(pubsub)
+    }
+
+    /// As [`connect`](Self::connect), but the link waits for [`start`](Self::start).
+    pub(crate) fn with_settings(config: &Config) -> Result<Self, ConfigError> {
+        let options: options::PubSubOptions = config.section("pubsub")?;
+        match options.adapter {
+            options::AdapterName::Local => Ok(Self::new()),
+            #[cfg(feature = "nats")]
+            options::AdapterName::Nats => Ok(home::linked(&options, config.root())),
+        }
+    }
+
+    /// Begins to link, if that is asked for.
+    pub(crate) fn start(&self) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.start();
+        }
     }
 
     /// Subscribes the calling task to a channel. The membership ends when the subscription is dropped.
@@ -93,8 +168,11 @@ impl PubSub {
     }
 
     /// Sends to every member of a channel, on every node.
+    ///
+    /// Members on this node have it when this returns, or soon after; [`Outcome::cluster`] says whether it is on its way
+    /// to the others. It never waits for a broker.
     pub fn broadcast(&self, channel: impl Into<Text>, event: impl Into<Text>, payload: impl Into<Payload>) -> Outcome {
-        self.local_broadcast(channel, event, payload)
+        self.send(Message::new(channel, None, event, payload), None)
     }
 
     /// Sends to every member of a channel but one, on every node.
@@ -105,7 +183,8 @@ impl PubSub {
         event: impl Into<Text>,
         payload: impl Into<Payload>,
     ) -> Outcome {
-        self.local_broadcast_from(sender, channel, event, payload)
+        let message = Message::new(channel, Some(sender), event, payload);
+        self.send(message, self.number_of(sender))
     }
 
     /// Sends to the members of a channel on this node.
@@ -126,22 +205,95 @@ impl PubSub {
         event: impl Into<Text>,
         payload: impl Into<Payload>,
     ) -> Outcome {
-        self.deliver(Message::new(channel, Some(sender), event, payload), Some(sender))
+        let message = Message::new(channel, Some(sender), event, payload);
+        self.deliver(message, self.number_of(sender))
     }
 
-    /// The members of a channel, on every node. Empty for a channel that nobody has joined.
-    pub fn members(&self, channel: &str) -> Vec<SubscriberId> {
-        self.local_members(channel)
+    /// The members of a channel, on every node. None for a channel that nobody has joined.
+    ///
+    /// The other nodes are asked, and have as long as `patience` to answer; with one node it returns at once. Where the
+    /// number is enough, [`member_count`](Self::member_count) asks nobody. A node that has more than 10,000 members in the
+    /// channel lists none of them. Cancel safe.
+    ///
+    /// ```
+    /// # nova::testing::run(async {
+    /// use nova::PubSub;
+    /// use std::time::Duration;
+    ///
+    /// let pubsub = PubSub::new();
+    /// let news = pubsub.subscribe("news");
+    /// let members = pubsub.members("news", Duration::from_secs(1)).await;
+    /// assert_eq!(members.ids, [news.id()]);
+    /// assert!(members.unanswered.is_empty());
+    /// # });
+    /// ```
+    pub async fn members(&self, channel: &str, patience: Duration) -> Members {
+        let mut members = match &self.0.adapter {
+            Some(adapter) => adapter.members(channel, patience).await,
+            None => Members::default(),
+        };
+        members.ids.extend(self.local_members(channel));
+        members
+    }
+
+    /// How many members a channel has on every node. What other nodes have is as they said last: a second ago, or when the
+    /// link to them broke.
+    pub fn member_count(&self, channel: &str) -> usize {
+        let remote = self.0.adapter.as_ref().map_or(0, |adapter| adapter.count(channel));
+        self.local_count(channel) + remote
     }
 
     /// The members of a channel on this node.
     pub fn local_members(&self, channel: &str) -> Vec<SubscriberId> {
         let channel = self.0.channels.find(channel);
-        channel.map_or_else(Vec::new, |channel| channel.lock().ids().collect())
+        channel.map_or_else(Vec::new, |channel| {
+            channel.lock().ids().map(|number| self.name_of(number)).collect()
+        })
+    }
+
+    /// How the link to the other nodes stands; `None` where the settings ask for none.
+    pub fn link(&self) -> Option<Link> {
+        self.0.adapter.as_ref().map(|adapter| adapter.link())
+    }
+
+    /// Sends what is on its way to other nodes, takes leave of them, and ends the link: for at most two seconds. Local
+    /// delivery goes on. An application does it at its end.
+    pub async fn close(&self) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.close().await;
+        }
+    }
+
+    fn send(&self, message: Message, except: Option<Number>) -> Outcome {
+        // Before it is delivered, which takes it.
+        let cluster = match &self.0.adapter {
+            Some(adapter) => adapter.publish(&message),
+            None => Cluster::Local,
+        };
+        let mut outcome = self.deliver(message, except);
+        outcome.cluster = cluster;
+        outcome
+    }
+
+    /// As [`broadcast`](Self::broadcast), by a member.
+    pub(crate) fn send_as(&self, membership: &Membership, message: Message, but_itself: bool) -> Outcome {
+        self.send(message, but_itself.then(|| membership.number()))
+    }
+
+    fn local_count(&self, channel: &str) -> usize {
+        let channel = self.0.channels.find(channel);
+        channel.map_or(0, |channel| channel.lock().len())
+    }
+
+    /// The members of a channel on this node have changed.
+    fn changed(&self, channel: &Text) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.changed(channel);
+        }
     }
 
     /// Delivers to all members on this node but `except`.
-    pub(crate) fn deliver(&self, message: Message, except: Option<SubscriberId>) -> Outcome {
+    pub(crate) fn deliver(&self, message: Message, except: Option<Number>) -> Outcome {
         let mut outcome = Outcome {
             local: 0,
             missed: 0,
@@ -158,8 +310,29 @@ impl PubSub {
         outcome
     }
 
-    fn next_id(&self) -> SubscriberId {
-        SubscriberId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
+    fn next_number(&self) -> Number {
+        let last = self.0.last_number.fetch_add(1, Ordering::Relaxed);
+        Number::MIN.saturating_add(last)
+    }
+
+    fn name_of(&self, number: Number) -> SubscriberId {
+        SubscriberId {
+            node: self.0.node,
+            number,
+        }
+    }
+
+    /// `None` for a subscriber on another node.
+    fn number_of(&self, id: SubscriberId) -> Option<Number> {
+        (id.node == self.0.node).then_some(id.number)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(adapter) = &self.adapter {
+            adapter.stop();
+        }
     }
 }
 
@@ -173,7 +346,10 @@ impl fmt::Debug for PubSub {
 
 impl fmt::Display for SubscriberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.node {
+            0 => self.number.fmt(f),
+            node => write!(f, "{node:016x}-{}", self.number),
+        }
     }
 }
 
@@ -184,15 +360,15 @@ mod tests {
     #[test]
     fn channels_come_with_the_first_member_and_go_with_the_last() {
         let pubsub = PubSub::new();
-        assert!(pubsub.members("a").is_empty());
+        assert!(pubsub.local_members("a").is_empty());
         let first = pubsub.subscribe("a");
         let second = pubsub.subscribe("a");
-        assert_eq!(pubsub.members("a").len(), 2);
+        assert_eq!((pubsub.local_members("a").len(), pubsub.member_count("a")), (2, 2));
         assert!(!first.join("a"), "joining twice is one membership");
         assert!(first.leave("a"));
         assert!(!first.leave("a"), "leave says whether it was a member");
         drop(second);
-        assert!(pubsub.members("a").is_empty());
+        assert!(pubsub.local_members("a").is_empty());
         assert_eq!(pubsub.0.channels.len(), 0);
     }
 
@@ -218,6 +394,11 @@ mod tests {
         assert_eq!(pubsub.broadcast_from(sender.id(), "a", "e", "p").local, 1);
         assert!(sender.try_recv().is_none());
         assert!(matches!(other.try_recv(), Some(Received::Message(message)) if message.sender == Some(sender.id())));
+    }
+
+    #[test]
+    fn a_name_is_two_numbers_and_no_more_where_it_is_optional() {
+        assert_eq!(size_of::<Option<SubscriberId>>(), 16);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::member::{Deliver, Membership};
-use super::{Message, PubSub, SubscriberId};
+use super::{Gap, Message, PubSub, SubscriberId};
 use crate::wire::Text;
 
 /// How many messages wait for a task that does not read.
@@ -18,12 +18,18 @@ const CAPACITY: usize = 1024;
 pub struct Subscription {
     membership: Membership,
     queue: Arc<Queue>,
-    messages: mpsc::Receiver<Arc<Message>>,
+    messages: mpsc::Receiver<Item>,
 }
 
 struct Queue {
-    messages: mpsc::Sender<Arc<Message>>,
+    messages: mpsc::Sender<Item>,
     missed: AtomicU64,
+    reports_gaps: AtomicBool,
+}
+
+enum Item {
+    Message(Arc<Message>),
+    Gap(Arc<Gap>),
 }
 
 /// What a subscription receives.
@@ -34,6 +40,8 @@ pub enum Received {
     Message(Message),
     /// So many messages were dropped since the last report, because the queue was full.
     Missed(u64),
+    /// Messages of another node did not come: only after [`Subscription::report_gaps`].
+    Gap(Gap),
 }
 
 impl Subscription {
@@ -44,6 +52,7 @@ impl Subscription {
             queue: Arc::new(Queue {
                 messages: sender,
                 missed: AtomicU64::new(0),
+                reports_gaps: AtomicBool::new(false),
             }),
             messages,
         }
@@ -65,6 +74,12 @@ impl Subscription {
         self.membership.leave(channel)
     }
 
+    /// From now on [`Received::Gap`] says when messages of another node did not come: not later than what that node sent
+    /// after them.
+    pub fn report_gaps(&self) {
+        self.queue.reports_gaps.store(true, Ordering::Relaxed);
+    }
+
     /// Waits for the next message, or for the news that some were missed.
     ///
     /// The news comes first, however many messages are queued: what was dropped came after those. Cancel safe.
@@ -73,7 +88,7 @@ impl Subscription {
             return received;
         }
         match self.messages.recv().await {
-            Some(message) => Received::Message(Message::clone(&message)),
+            Some(item) => item.into(),
             // The sender is in `self`, so the channel is open; without a message there is nothing to return.
             None => std::future::pending().await,
         }
@@ -82,11 +97,7 @@ impl Subscription {
     /// What is there now.
     pub fn try_recv(&mut self) -> Option<Received> {
         match self.queue.missed.swap(0, Ordering::Relaxed) {
-            0 => self
-                .messages
-                .try_recv()
-                .ok()
-                .map(|message| Received::Message(Message::clone(&message))),
+            0 => self.messages.try_recv().ok().map(Received::from),
             missed => Some(Received::Missed(missed)),
         }
     }
@@ -94,7 +105,7 @@ impl Subscription {
 
 impl Deliver for Queue {
     fn deliver(&self, message: &Arc<Message>) -> bool {
-        let queued = self.messages.try_send(Arc::clone(message)).is_ok();
+        let queued = self.messages.try_send(Item::Message(Arc::clone(message))).is_ok();
         if !queued {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
@@ -105,6 +116,23 @@ impl Deliver for Queue {
         // A task has no client: it is told.
         for message in messages {
             self.deliver(message);
+        }
+    }
+
+    fn report(&self, gap: &Arc<Gap>) {
+        let reports = self.reports_gaps.load(Ordering::Relaxed);
+        if reports && self.messages.try_send(Item::Gap(Arc::clone(gap))).is_err() {
+            // There is no room to tell it apart.
+            self.missed.fetch_add(gap.count.unwrap_or(1), Ordering::Relaxed);
+        }
+    }
+}
+
+impl From<Item> for Received {
+    fn from(item: Item) -> Self {
+        match item {
+            Item::Message(message) => Self::Message(Message::clone(&message)),
+            Item::Gap(gap) => Self::Gap(Gap::clone(&gap)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::SubscriberId;
+use super::Number;
 use super::channel::{Channel, Seat};
 use super::member::Deliver;
 use crate::wire::Text;
@@ -39,7 +39,7 @@ impl Table {
     pub(super) fn add(
         &self,
         name: &Text,
-        id: SubscriberId,
+        id: Number,
         queue: &Arc<dyn Deliver>,
         forwarded: bool,
     ) -> (Arc<Channel>, Seat) {
@@ -74,6 +74,17 @@ impl Table {
         if channel.end() {
             part.remove(channel.name());
         }
+    }
+
+    /// The names of all channels.
+    #[cfg(feature = "nats")]
+    pub(super) fn names(&self) -> Vec<Text> {
+        let parts = self.parts.iter();
+        let names = parts.map(|part| {
+            let part = part.read().unwrap_or_else(PoisonError::into_inner);
+            part.keys().cloned().collect::<Vec<_>>()
+        });
+        names.flatten().collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,7 +132,7 @@ mod tests {
         let table = Table::default();
         let queue = Arc::new(Nowhere) as Arc<dyn Deliver>;
         let name = Text::from("a");
-        let join = |id| table.add(&name, SubscriberId(id), &queue, false);
+        let join = |id| table.add(&name, Number::new(id).unwrap(), &queue, false);
         let (first, seat) = join(1);
         assert!(
             first.remove(seat),

@@ -82,6 +82,7 @@ fn info<M>(mail: Mail<M>) -> Option<Info<M>> {
     match mail {
         Mail::Broadcast(message) | Mail::Forwarded(message) => Some(Info::Broadcast(Arc::unwrap_or_clone(message))),
         Mail::Message(message) => Some(Info::Message(message)),
+        Mail::Gap(gap) => Some(Info::Gap(Arc::unwrap_or_clone(gap))),
         Mail::Rest(_) => None,
     }
 }

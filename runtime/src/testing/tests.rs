@@ -213,6 +213,7 @@ fn what_init_sends_itself_comes_before_what_was_pipelined() {
         async fn info(&mut self, info: Info<&'static str>, _socket: &Socket<&'static str>) -> Commands {
             match info {
                 Info::Message(text) => Commands::send(text),
+                Info::Gap(gap) => panic!("{gap:?}"),
                 Info::Broadcast(_) => Commands::none(),
             }
         }

@@ -329,6 +329,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                     self.output.count(1);
                     self.output.send(&message.payload.clone().into())?;
                 }
+                Some(Mail::Gap(gap)) => self.info(transport, Info::Gap(Arc::unwrap_or_clone(gap))).await?,
                 Some(Mail::Rest(rest)) => self.output.begin_with(&rest),
                 None => break,
             }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Commands, Socket};
-use crate::pubsub::Message;
+use crate::pubsub::{Gap, Message};
 use crate::wire::{Close, Frame};
 
 /// A WebSocket connection's state and callbacks.
@@ -109,6 +109,8 @@ pub enum Info<M = NoMessage> {
     Broadcast(Message),
     /// A message of the handler's own: from a timer, or from another task.
     Message(M),
+    /// Messages of another node did not come: only after [`Socket::report_gaps`].
+    Gap(Gap),
 }
 
 /// The messages of a handler that has none of its own. There is no value of it.

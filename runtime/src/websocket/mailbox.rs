@@ -14,7 +14,7 @@ use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
-use crate::pubsub::{Deliver, Message};
+use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, Timed, Wheel};
 
@@ -111,6 +111,11 @@ impl<M: Send + 'static> Mailbox<M> {
                 timers: None,
             }),
         }
+    }
+
+    /// From now on gaps are mail.
+    pub(crate) fn report_gaps(&self) {
+        self.lock().queue.take_gaps();
     }
 
     /// From now on there are broadcasts that go straight to the client: the connection is to give its stream.
@@ -447,6 +452,14 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
             }
         }
         wake_for_mail(state);
+    }
+
+    fn report(&self, gap: &Arc<Gap>) {
+        let mut state = self.lock();
+        if state.queue.takes_gaps() {
+            state.put(Mail::Gap(Arc::clone(gap)));
+            wake_for_mail(state);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::init::Overflow;
-use crate::pubsub::Message;
+use crate::pubsub::{Gap, Message};
 
 /// How many messages may wait. A broadcast that does not fit is the [`Overflow`] policy's, a message of the handler's own
 /// goes back to its sender.
@@ -26,6 +26,8 @@ pub(super) struct Queue<M> {
     bytes: usize,
     max_bytes: usize,
     overflow: Overflow,
+    /// Whether the handler wants to know of gaps.
+    takes_gaps: bool,
 }
 
 pub(crate) enum Mail<M> {
@@ -37,6 +39,8 @@ pub(crate) enum Mail<M> {
     /// What the kernel did not take of frames that were on their way: it comes before anything else. Boxed: it is rare,
     /// and a queue has room for many.
     Rest(Box<Bytes>),
+    /// Broadcasts that did not come.
+    Gap(Arc<Gap>),
 }
 
 impl<M> Queue<M> {
@@ -46,7 +50,17 @@ impl<M> Queue<M> {
             bytes: 0,
             max_bytes,
             overflow,
+            takes_gaps: false,
         }
+    }
+
+    /// From now on gaps are taken.
+    pub(super) fn take_gaps(&mut self) {
+        self.takes_gaps = true;
+    }
+
+    pub(super) fn takes_gaps(&self) -> bool {
+        self.takes_gaps
     }
 
     /// Changes the bounds for what comes from now on.
@@ -147,12 +161,13 @@ impl<M> Mail<M> {
                 message.payload.len() + message.event.len() + message.channel.len() + AROUND
             }
             Self::Rest(bytes) => bytes.len(),
+            Self::Gap(gap) => gap.channel.len() + AROUND,
             Self::Message(_) => 0,
         }
     }
 
     fn is_broadcast(&self) -> bool {
-        matches!(self, Self::Broadcast(_) | Self::Forwarded(_))
+        matches!(self, Self::Broadcast(_) | Self::Forwarded(_) | Self::Gap(_))
     }
 }
 
@@ -179,6 +194,7 @@ mod tests {
                 },
                 Mail::Message(number) => number,
                 Mail::Rest(bytes) => bytes[0].into(),
+                Mail::Gap(gap) => panic!("{gap:?}"),
             })
             .collect()
     }

@@ -105,6 +105,14 @@ impl<M: Send + 'static> Socket<M> {
         self.0.membership.join(channel, &queue, forwarded)
     }
 
+    /// From now on [`Info::Gap`](crate::Info::Gap) tells `info` when messages of another node did not come, in any of the
+    /// connection's channels: not later than what that node sent after them. Otherwise they are only counted and logged.
+    ///
+    /// It is for a handler that can make up for them, as by reading what it missed from a database.
+    pub fn report_gaps(&self) {
+        self.0.mailbox.report_gaps();
+    }
+
     /// Leaves a channel. Says whether the connection was in it.
     ///
     /// What is broadcast from now on does not arrive; what is on its way may.
@@ -114,7 +122,8 @@ impl<M: Send + 'static> Socket<M> {
 
     /// Sends to every member of a channel on every node, this connection included when it is one.
     pub fn broadcast(&self, channel: impl Into<Text>, event: impl Into<Text>, payload: impl Into<Payload>) -> Outcome {
-        self.local_broadcast(channel, event, payload)
+        let message = Message::new(channel, Some(self.id()), event, payload);
+        self.pubsub().send_as(&self.0.membership, message, false)
     }
 
     /// Sends to every other member of a channel on every node.
@@ -124,7 +133,8 @@ impl<M: Send + 'static> Socket<M> {
         event: impl Into<Text>,
         payload: impl Into<Payload>,
     ) -> Outcome {
-        self.local_broadcast_from(channel, event, payload)
+        let message = Message::new(channel, Some(self.id()), event, payload);
+        self.pubsub().send_as(&self.0.membership, message, true)
     }
 
     /// Sends to the members of a channel on this node, this connection included when it is one.
@@ -146,7 +156,7 @@ impl<M: Send + 'static> Socket<M> {
         payload: impl Into<Payload>,
     ) -> Outcome {
         let message = Message::new(channel, Some(self.id()), event, payload);
-        self.pubsub().deliver(message, Some(self.id()))
+        self.pubsub().deliver(message, Some(self.0.membership.number()))
     }
 
     /// Sends a message to this connection's `info`. One that `init` sends arrives before any frame from the client.

@@ -74,7 +74,7 @@ async fn publish(pubsub: PubSub, Path(count): Path<usize>) -> String {
     for _ in 0..count {
         pubsub.broadcast("feed", "event", payload.as_str());
     }
-    pubsub.members("feed").len().to_string()
+    pubsub.local_members("feed").len().to_string()
 }
 
 fn routes() -> Routes {

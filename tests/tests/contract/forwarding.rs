@@ -122,7 +122,7 @@ impl Scene {
 }
 
 async fn count(pubsub: PubSub) -> String {
-    pubsub.members(CHANNEL).len().to_string()
+    pubsub.local_members(CHANNEL).len().to_string()
 }
 
 /// Proof that everything before it has come.

@@ -248,7 +248,7 @@ async fn join_and_wait(socket: Socket, State((journal, gate)): State<(Journal, G
 }
 
 async fn members(pubsub: PubSub) -> String {
-    pubsub.members("room").len().to_string()
+    pubsub.local_members("room").len().to_string()
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn one_that_middleware_takes_back_or_init_panics_in_leaves_no_member() {
         panic!("boom")
     }
     let server = serve(|| {
-        let members = async |pubsub: PubSub| pubsub.members("room").len().to_string();
+        let members = async |pubsub: PubSub| pubsub.local_members("room").len().to_string();
         Routes::new()
             .group(Group::new("/taken").layer(from_fn(take_back)).ws("/", join))
             .group(Group::new("/").ws("/panic", fail).get("/members", members))

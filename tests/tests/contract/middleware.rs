@@ -206,7 +206,7 @@ fn an_upgrade_that_middleware_takes_back_leaves_no_member() {
         Silent
     }
     async fn members(pubsub: PubSub) -> String {
-        pubsub.members("room").len().to_string()
+        pubsub.local_members("room").len().to_string()
     }
     let server = serve(|| {
         Routes::new()

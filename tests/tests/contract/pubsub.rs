@@ -8,7 +8,7 @@ use nova::testing;
 use nova::{Cluster, Payload, Received as News};
 use nova_tests::server::serve;
 use nova_tests::websocket::CLOSE;
-use nova_tests::{Received, Server, WebSocket};
+use nova_tests::{PATIENCE, Received, Server, WebSocket};
 use serde::{Serialize, Serializer};
 
 /// Does with its channel what a text tells it, and passes on what is broadcast.
@@ -49,7 +49,8 @@ impl WebSocketHandler for Member {
 }
 
 async fn members(pubsub: PubSub, Path(channel): Path<String>) -> Reply {
-    let ids: Vec<_> = pubsub.members(&channel).iter().map(ToString::to_string).collect();
+    let members = pubsub.members(&channel, PATIENCE).await;
+    let ids: Vec<_> = members.ids.iter().map(ToString::to_string).collect();
     Reply::json(ids)
 }
 
@@ -161,7 +162,7 @@ fn a_member_is_gone_before_terminate_is_told() {
             Commands::stop()
         }
         async fn terminate(self, _reason: Reason, socket: &Socket) {
-            let outcome = socket.broadcast("a", "left", socket.pubsub().members("a").len().to_string());
+            let outcome = socket.broadcast("a", "left", socket.pubsub().member_count("a").to_string());
             assert_eq!(outcome.local, 1);
             assert!(!socket.join("a"), "nothing is joined after the end");
         }
@@ -217,7 +218,8 @@ fn any_task_can_subscribe_and_its_membership_ends_with_it() {
             other => format!("{other:?}"),
         });
         assert_eq!(received, [r#"a one Some("1")"#, r#"b two Some("2")"#]);
-        assert!(pubsub.members("a").is_empty() && pubsub.local_members("b").is_empty());
+        assert!(pubsub.local_members("a").is_empty() && pubsub.local_members("b").is_empty());
+        assert_eq!(pubsub.members("a", PATIENCE).await, nova::Members::default());
     });
 }
 

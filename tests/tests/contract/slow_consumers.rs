@@ -54,7 +54,7 @@ async fn publish(pubsub: PubSub) {
 }
 
 async fn members(pubsub: PubSub) -> String {
-    pubsub.members("feed").len().to_string()
+    pubsub.local_members("feed").len().to_string()
 }
 
 fn server(state: Stage, toml: &str) -> Server {

@@ -12,6 +12,7 @@ mod configuration;
 mod ending;
 mod generated;
 mod looks;
+mod nodes;
 mod output;
 mod packages;
 mod production;

@@ -141,7 +141,7 @@ impl Model {
             }
         }
         assert_eq!((outcome.local, outcome.missed), (count, 0));
-        let mut ids = self.pubsub.members(name);
+        let mut ids = self.pubsub.local_members(name);
         ids.sort();
         let seats = self.seats.range((channel, 0)..(channel + 1, 0));
         assert_eq!(

@@ -72,6 +72,6 @@ fn whatever_the_stream_is_it_is_forwarded_to_and_closed_at_the_end() {
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
         runtime.block_on(running).unwrap();
-        assert!(pubsub.members("a").is_empty() && !socket.forward("a"));
+        assert!(pubsub.local_members("a").is_empty() && !socket.forward("a"));
     }
 }

@@ -189,6 +189,7 @@ impl WebSocketHandler<Line> for Actor {
         let callback = self.begin().await;
         let text = match info {
             Info::Message(Line(line)) => line,
+            Info::Gap(gap) => panic!("{gap:?}"),
             Info::Broadcast(message) => message.payload.as_text().unwrap_or_default().to_owned(),
         };
         self.stage.note(format!("info {text}"));

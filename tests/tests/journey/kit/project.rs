@@ -20,10 +20,15 @@ pub(crate) struct Project {
 impl Project {
     /// What `nova new` makes. Its dependencies have the versions that the workspace has.
     pub(crate) fn new(name: &str) -> Self {
+        Self::new_with(name, &[])
+    }
+
+    /// The same, of some kind.
+    pub(crate) fn new_with(name: &str, kind: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // As the processes in it will see it.
         let above = directory.path().canonicalize().unwrap();
-        Run::nova(&above, ["new", name, "--no-git"]).succeeded();
+        Run::nova(&above, ["new", name, "--no-git"].iter().chain(kind)).succeeded();
         let root = above.join(name);
         fs::copy(workspace().join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
         Self {
@@ -55,8 +60,13 @@ impl Project {
 
     /// Serves the project on a free port, and waits until it answers.
     pub(crate) fn serve(&self) -> Serve {
+        self.serve_with(&[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Serve {
         let mut command = nova(&self.root);
-        command.args(["serve", "--port", "0"]);
+        command.args(["serve", "--port", "0"]).envs(variables.iter().copied());
         let mut serve = Serve::start(command);
         serve.is_serving();
         serve
