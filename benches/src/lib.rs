@@ -2,10 +2,13 @@
 
 pub mod abusers;
 pub mod audience;
+pub mod broker;
 pub mod client;
 pub mod load;
 pub mod machine;
 pub mod messages;
+#[cfg(feature = "nats")]
+pub mod nodes;
 pub mod process;
 pub mod room;
 mod samples;

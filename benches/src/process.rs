@@ -1,10 +1,11 @@
 //! A measured server as a process: started, watched through `/proc`, and ended.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
@@ -138,7 +139,7 @@ pub fn build() -> Result<()> {
 ///
 /// # Errors
 /// When it writes none in time.
-pub fn next_line(output: &mut BufReader<ChildStdout>, deadline: Instant) -> Result<String> {
+pub fn next_line(output: &mut BufReader<impl Read + AsFd>, deadline: Instant) -> Result<String> {
     while output.buffer().is_empty() {
         let time = Timespec::try_from(deadline.saturating_duration_since(Instant::now()))?;
         let mut ready = [PollFd::new(output.get_ref(), PollFlags::IN)];
@@ -152,6 +153,16 @@ pub fn next_line(output: &mut BufReader<ChildStdout>, deadline: Instant) -> Resu
     let mut line = String::new();
     output.read_line(&mut line)?;
     Ok(line.trim_end().to_owned())
+}
+
+/// From now on this process ends at once when its standard input does: when the program that started it has ended, however
+/// it did.
+pub fn end_with_input() {
+    std::thread::spawn(|| {
+        // An input that can't be read has ended too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
 }
 
 /// How much memory of its own a process has, in bytes: what of it is in use or was, without its program's text. A process

@@ -1,11 +1,9 @@
 //! What all measured servers have in common: their flags, their runtime, and how they say where they listen.
 
-use std::io;
-
 use clap::Parser;
 use tokio::net::TcpListener;
 
-use crate::{Result, machine};
+use crate::{Result, machine, process};
 
 /// A server's flags.
 #[derive(Clone, Debug, Parser)]
@@ -38,11 +36,7 @@ where
         machine::pin(core)?;
     }
     if flags.end_with_input {
-        std::thread::spawn(|| {
-            // An input that can't be read has ended too.
-            let _ = io::copy(&mut io::stdin(), &mut io::sink());
-            std::process::exit(0);
-        });
+        process::end_with_input();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(flags.threads)
