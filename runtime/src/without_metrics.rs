@@ -43,3 +43,6 @@ impl Broadcasts {
     #[expect(clippy::unused_self, reason = "as where there is something to count with")]
     pub(crate) fn sent(&self, _to: usize, _missed: usize) {}
 }
+
+#[cfg(feature = "nats")]
+pub(crate) fn link(_link: &crate::pubsub::Link) {}

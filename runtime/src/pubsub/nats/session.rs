@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::connection::{Connection, Subscription};
 use super::gossip::{self, BEAT, Entry, LONGEST_NAME, Said};
 use super::shared::Shared;
+use crate::metrics;
 use crate::wire::Text;
 
 /// How often there is something to do for its time.
@@ -201,6 +202,7 @@ impl<'a> Session<'a> {
             }
         }
         self.shared.subscriptions(self.subscriptions.len());
+        metrics::link(&self.shared.link());
         self.tell_changes().await?;
         self.clock.is_even = !self.clock.is_even;
         if self.clock.is_even {
