@@ -242,8 +242,18 @@ impl Peer {
         is_next
     }
 
-    /// A part of all its channels. Gives all of them with the last.
-    pub(super) fn takes_part(&mut self, part: usize, is_last: bool, entries: Vec<Entry>) -> Option<Vec<Entry>> {
+    /// A part of all its channels, as of a step. Gives all of them with the last. What is said to this node alone may be
+    /// overtaken by a step that is told to all: then it is out of date, and is told again.
+    pub(super) fn takes_part(
+        &mut self,
+        number: u64,
+        part: usize,
+        is_last: bool,
+        entries: Vec<Entry>,
+    ) -> Option<Vec<Entry>> {
+        if number < self.step {
+            return None;
+        }
         if part == 0 {
             self.parts = Vec::new();
             self.next_part = 0;
@@ -255,6 +265,7 @@ impl Peer {
         self.parts.extend(entries);
         is_last.then(|| {
             self.next_part = 0;
+            self.step = number;
             std::mem::take(&mut self.parts)
         })
     }
@@ -291,11 +302,13 @@ mod tests {
         assert!(peer.takes_step(1) && peer.takes_step(2));
         assert!(!peer.takes_step(4) && !peer.takes_step(2));
         let entry = |name: &str| vec![(Text::from(name), Some(1))];
-        assert_eq!(peer.takes_part(0, false, entry("a")), None);
-        assert_eq!(peer.takes_part(2, true, entry("c")), None, "one is missing");
-        assert_eq!(peer.takes_part(0, false, entry("a")), None);
-        let all = peer.takes_part(1, true, entry("b")).unwrap();
+        assert_eq!(peer.takes_part(9, 0, false, entry("a")), None);
+        assert_eq!(peer.takes_part(9, 2, true, entry("c")), None, "one is missing");
+        assert_eq!(peer.takes_part(9, 0, false, entry("a")), None);
+        let all = peer.takes_part(9, 1, true, entry("b")).unwrap();
         assert_eq!(all, [entry("a"), entry("b")].concat());
+        assert!(peer.takes_step(10));
+        assert_eq!(peer.takes_part(9, 0, true, entry("a")), None, "it is out of date");
     }
 
     #[test]

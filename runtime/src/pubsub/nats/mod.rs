@@ -6,11 +6,12 @@
 //!
 //! - [`subject`], [`envelope`], [`gossip`]: what goes over the wire.
 //! - [`interests`], [`outgoing`], [`tracks`]: what is counted, on the side that sends and on the side that receives.
-//! - [`connection`], [`publishing`], [`session`]: one connection, and what is done over it.
+//! - [`connection`], [`publishing`], [`session`], [`hearing`]: one connection, and what is done over it.
 
 mod connection;
 mod envelope;
 mod gossip;
+mod hearing;
 mod interests;
 mod outgoing;
 mod publishing;
@@ -106,7 +107,7 @@ impl Nats {
         if nodes.is_empty() {
             return members;
         }
-        let room = nodes.len() * session::LISTED.div_ceil(100);
+        let room = nodes.len() * hearing::LISTED.div_ceil(100);
         let (request, answers) = (draw(), mpsc::channel(room));
         let (sender, mut answers) = answers;
         let _asked = Asked::new(&self.shared, request, sender);
