@@ -64,3 +64,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Health {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use crate::{Group, Routes};
+
+    #[test]
+    fn an_application_at_its_end_wants_no_more_requests() {
+        async fn at_its_end() -> Reply {
+            let health = Health {
+                is_serving: false,
+                link: None,
+            };
+            super::health(health).await
+        }
+        testing::run(async {
+            let app = testing::app(|| Routes::new().group(Group::new("/").get("/", at_its_end)));
+            let response = app.get("/").await;
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.text(), r#"{"cluster":"none","status":"draining"}"#);
+        });
+    }
+}

@@ -93,11 +93,15 @@
 //! | `nova_http_requests_total` | requests that were answered | `route`, `status` |
 //! | `nova_http_request_seconds` | how long that took, from security to the response | `route` |
 //! | `nova_websocket_connections` | connections that are open | `route` |
-//! | `nova_websocket_received_total`, `nova_websocket_sent_total` | frames, as handlers see them | `route` |
+//! | `nova_websocket_received_total` | frames that came | `route` |
+//! | `nova_websocket_sent_total` | frames that connections sent; those that a broadcast writes straight to clients are among the deliveries | `route` |
 //! | `nova_websocket_queue_messages` | how many messages wait when a connection comes to handle them | `route` |
 //! | `nova_websocket_closed_total` | connections that have ended | `route`, `reason` |
 //! | `nova_broadcasts_total` | broadcasts that were sent on this node, or came to it from others | |
 //! | `nova_broadcasts_delivered_total`, `nova_broadcasts_missed_total` | members that they went to, and did not | |
+//! | `nova_cluster_link_up`, `nova_cluster_nodes`, `nova_cluster_queue_messages` | the link to other nodes: 1 or 0, how many there are, what waits for it | |
+//! | `nova_cluster_connections_total`, `_published_total`, `_received_total`, `_lost_total`, `_gaps_total`, `_missed_total` | as [`Link`] has it | |
+//! | `nova_cluster_refused_total` | broadcasts that did not leave the node | `reason` |
 //!
 //! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
 //! for a scrape unless the application makes it.

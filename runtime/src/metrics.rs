@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+#[cfg(feature = "nats")]
+use crate::pubsub::Link;
 use crate::websocket::Reason;
 
 /// The requests of one route.
@@ -130,5 +132,35 @@ impl Broadcasts {
         self.sent.increment(1);
         self.delivered.increment(to as u64);
         self.missed.increment(missed as u64);
+    }
+}
+
+/// How the link to other nodes stands.
+#[cfg(feature = "nats")]
+pub(crate) fn link(link: &Link) {
+    gauge!("nova_cluster_link_up").set(if link.is_up { 1.0 } else { 0.0 });
+    #[expect(clippy::cast_precision_loss, reason = "some nodes, and some messages")]
+    for (name, value) in [
+        ("nova_cluster_nodes", link.nodes.len()),
+        ("nova_cluster_queue_messages", link.queued),
+    ] {
+        gauge!(name).set(value as f64);
+    }
+    for (name, count) in [
+        ("nova_cluster_connections_total", link.connections),
+        ("nova_cluster_published_total", link.published),
+        ("nova_cluster_received_total", link.received),
+        ("nova_cluster_lost_total", link.lost),
+        ("nova_cluster_gaps_total", link.gaps),
+        ("nova_cluster_missed_total", link.missed),
+    ] {
+        counter!(name).absolute(count);
+    }
+    for (reason, count) in [
+        ("down", link.refused_down),
+        ("full", link.refused_full),
+        ("too large", link.refused_too_large),
+    ] {
+        counter!("nova_cluster_refused_total", "reason" => reason).absolute(count);
     }
 }

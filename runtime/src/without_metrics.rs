@@ -37,9 +37,12 @@ impl Connections {
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Broadcasts;
+pub(crate) struct Broadcasts(());
 
 impl Broadcasts {
     #[expect(clippy::unused_self, reason = "as where there is something to count with")]
     pub(crate) fn sent(&self, _to: usize, _missed: usize) {}
 }
+
+#[cfg(feature = "nats")]
+pub(crate) fn link(_link: &crate::pubsub::Link) {}

@@ -397,6 +397,11 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_two_numbers_and_no_more_where_it_is_optional() {
+        assert_eq!(size_of::<Option<SubscriberId>>(), 16);
+    }
+
+    #[test]
     fn one_senders_messages_keep_their_order() {
         let pubsub = PubSub::new();
         let mut member = pubsub.subscribe("a");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::pubsub::PubSub;
-use crate::websocket::{self, Bounds, Info, Mail, NoMessage, Socket};
+use crate::websocket::{self, Info, Mail, NoMessage, Socket};
 use crate::wheel::Wheel;
 
 /// What a handler's connection would receive.
@@ -43,7 +43,7 @@ pub fn socket_of<M: Send + 'static>() -> (Socket<M>, Mailbox<M>) {
     let wheel = Wheel::new();
     let socket = Socket::new(&PubSub::new(), &wheel);
     let mailbox = Arc::clone(socket.mailbox());
-    mailbox.begin(Bounds::default());
+    mailbox.begin();
     (socket, Mailbox { mailbox, wheel })
 }
 

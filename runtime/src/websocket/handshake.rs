@@ -127,14 +127,14 @@ where
             codec
         });
     let limits = limits(&accepted.terms, &settings.options);
-    let bounds = bounds(&accepted.terms, &settings.options);
     let mailbox = Arc::clone(socket.0.mailbox());
+    mailbox.keep_to(bounds(&accepted.terms, &settings.options));
     let websocket = Connection::new(accepted.handler, socket, limits, codec, settings.connections.clone());
     let buffers = [settings.options.send_buffer, settings.options.receive_buffer];
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
         let _ = transport.bound_buffers(buffers.map(NonZeroUsize::new));
-        mailbox.begin(bounds);
+        mailbox.begin();
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response

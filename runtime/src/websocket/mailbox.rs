@@ -154,15 +154,20 @@ impl<M: Send + 'static> Mailbox<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection begins: from now on it is in the wheel.
-    pub(crate) fn begin(self: &Arc<Self>, bounds: Bounds) {
+    /// Keeps to these bounds, which `init` has decided on. What had no room before, and would not have ended the
+    /// connection, does not end it.
+    pub(crate) fn keep_to(&self, bounds: Bounds) {
         let mut state = self.lock();
+        state.signals.overflowed &= bounds.overflow == Overflow::Close;
         state.idle_timeout = millis(bounds.idle_timeout);
         state.queue.bound(bounds.max_queue_size, bounds.overflow);
         if let Some(interval) = bounds.ping_interval {
             state.timers.get_or_insert_default().ping_every(interval);
         }
-        drop(state);
+    }
+
+    /// The connection begins: from now on it is in the wheel.
+    pub(crate) fn begin(self: &Arc<Self>) {
         self.received_now();
         self.wheel.enter(&(Arc::clone(self) as Arc<dyn Timed>));
     }

@@ -87,7 +87,11 @@ pub(super) async fn write_now<M: Send + 'static>(
         buffer::give_back(buffer);
     }
     match written {
-        Poll::Pending => return Ok(false),
+        Poll::Pending => {
+            // All may be written and not yet flushed, as with TLS: something is in hand still.
+            output.reserve(1);
+            return Ok(false);
+        }
         Poll::Ready(written) => written.map_err(Ending::error)?,
     }
     if lends {

@@ -11,5 +11,6 @@ mod kit;
 
 mod brokers;
 mod cuts;
+mod health;
 mod rows;
 mod trust;

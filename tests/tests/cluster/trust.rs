@@ -1,9 +1,10 @@
 //! Who may come in, what is too much, and what connections and readers see of it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use nova::prelude::*;
-use nova::{App, Cluster, PubSub, Received, Unsent};
+use nova::{App, Cluster, PubSub, Received, Subscription, Unsent};
 use nova_tests::{Journal, WebSocket};
 
 use crate::kit::{
@@ -47,6 +48,34 @@ fn a_token_opens() {
         let with_url = format!("nats://s3cret@127.0.0.1:{}", broker.port());
         until_up(&node_with("b", &with_url, &[]), PATIENCE).await;
         refused(&broker.url(), &[("TOKEN", "secret")]).await;
+    });
+}
+
+/// An `NKey` of nobody.
+const SEED: &str = "SUAJH577WN42ODA42JFSKOCZVKBDQHDPWIY6HI4DATY7LZCOAYFTUN5P7E";
+const PUBLIC: &str = "UCCJ63ZYALV7OIAMCFINSWF2BMCBDYR3LVKP52WYM2TGDDKKK6P2Q5JU";
+
+#[test]
+fn a_key_opens_and_a_file_that_is_not_there_is_named() {
+    with_nats(|| async {
+        let files = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = files.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.into_os_string().into_string().unwrap()
+        };
+        let settings = file(
+            "nats.conf",
+            &format!("authorization {{ users = [{{ nkey: {PUBLIC} }}] }}"),
+        );
+        let broker = Broker::start_with(&["--config", &settings]);
+        let seed = file("seed", &format!("{SEED}\n"));
+        until_up(&node_with("a", &broker.url(), &[("NKEY", &seed)]), PATIENCE).await;
+        refused(&broker.url(), &[]).await;
+        for key in ["NKEY", "CREDENTIALS"] {
+            let error = refused(&broker.url(), &[(key, "nowhere")]).await;
+            assert!(error.contains("nowhere"), "{error}");
+        }
     });
 }
 
@@ -131,6 +160,27 @@ fn strangers_on_the_same_subjects_are_counted_and_passed_over() {
         nodes[1].broadcast("c", "e", "p");
         assert!(matches!(member.recv().await, Received::Message(message) if message.payload.as_text() == Some("p")));
         assert!(nodes[0].link().unwrap().is_up);
+    });
+}
+
+#[test]
+fn many_members_are_listed_and_too_many_are_not() {
+    with_nats(|| async {
+        let broker = Broker::start();
+        let nodes = nodes([&broker.url(), &broker.url()]).await;
+        let mut members: Vec<_> = (0..2_500).map(|_| nodes[1].subscribe("c")).collect();
+        settle(&nodes).await;
+        let listed = nodes[0].members("c", PATIENCE).await;
+        let ids: HashSet<_> = listed.ids.into_iter().collect();
+        assert_eq!(
+            (ids, listed.unanswered),
+            (members.iter().map(Subscription::id).collect(), vec![])
+        );
+        members.extend((0..7_501).map(|_| nodes[1].subscribe("c")));
+        settle(&nodes).await;
+        let listed = nodes[0].members("c", PATIENCE).await;
+        assert_eq!((listed.ids.len(), listed.unanswered), (0, vec!["node-2".to_owned()]));
+        assert_eq!(nodes[0].member_count("c"), 10_001);
     });
 }
 

@@ -13,6 +13,7 @@ use super::connection::{Connection, Subscription};
 use super::envelope::Place;
 use super::gossip::{self, BEAT, Entry, Greeted, LONGEST_NAME, Peer, Said};
 use super::shared::{Answer, Shared};
+use crate::metrics;
 use crate::wire::Text;
 
 /// How often there is something to do for its time.
@@ -206,6 +207,7 @@ impl<'a> Session<'a> {
             }
         }
         self.shared.subscriptions(self.subscriptions.len());
+        metrics::link(&self.shared.link());
         self.tell_changes().await?;
         self.clock.is_even = !self.clock.is_even;
         if self.clock.is_even {

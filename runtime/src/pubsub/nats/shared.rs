@@ -14,6 +14,7 @@ use super::gossip::Peers;
 use super::outgoing::Outgoing;
 use super::subject::Subjects;
 use super::tracks::{Missed, Tracks, Verdict};
+use crate::metrics;
 use crate::pubsub::adapter::{Gap, Link};
 use crate::pubsub::home::Home;
 use crate::wire::Text;
@@ -271,6 +272,8 @@ impl Shared {
         standing.since = Instant::now();
         standing.broker = Some(broker);
         standing.connections += 1;
+        drop(standing);
+        metrics::link(&self.link());
     }
 
     pub(super) fn down(&self, reason: String) {
@@ -283,6 +286,8 @@ impl Shared {
         }
         standing.subscriptions = 0;
         standing.last_error = Some(reason);
+        drop(standing);
+        metrics::link(&self.link());
     }
 
     pub(super) fn subscriptions(&self, number: usize) {

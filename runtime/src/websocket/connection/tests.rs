@@ -10,7 +10,6 @@ use crate::lifecycle::Lifecycle;
 use crate::pubsub::PubSub;
 use crate::transport::{Duplex, Stream};
 use crate::websocket::NoMessage;
-use crate::websocket::mailbox::Bounds;
 use crate::wheel::Wheel;
 
 /// As any other stream.
@@ -56,7 +55,7 @@ fn whatever_the_stream_is_it_is_forwarded_to_and_closed_at_the_end() {
         let (lifecycle, _ended) = Lifecycle::new();
         let socket = Socket::<NoMessage>::new(&pubsub, &wheel);
         assert!(socket.forward("a"));
-        socket.mailbox().begin(Bounds::default());
+        socket.mailbox().begin();
         let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None, Connections::new("/"));
         let transport = Transport::new(kind(stream), None, lifecycle.alive());
         let running = runtime.spawn(connection.run(transport, Bytes::new()));

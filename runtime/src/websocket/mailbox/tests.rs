@@ -264,3 +264,22 @@ fn a_timers_message_is_dropped_where_no_lock_is_held() {
         "one that is cancelled while it fires"
     );
 }
+
+#[test]
+fn what_overflows_before_init_has_decided_ends_only_what_is_to_be_closed() {
+    for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        let mailbox = Mailbox::<NoMessage>::new(&Wheel::new());
+        let message = Arc::new(Message::new("channel", None, "event", vec![0; SIZE]));
+        let taken = (0..100).filter(|_| mailbox.deliver(&message)).count();
+        assert!((1..100).contains(&taken), "there is a bound from the beginning");
+        mailbox.keep_to(Bounds {
+            overflow,
+            ..Bounds::default()
+        });
+        assert_eq!(
+            mailbox.lock().signals.overflowed,
+            overflow == Overflow::Close,
+            "{overflow:?}"
+        );
+    }
+}
