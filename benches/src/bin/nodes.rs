@@ -188,7 +188,7 @@ fn throughput(runtime: &Runtime, flags: &Flags) -> Result<()> {
         for ((kind, members), row) in &mut rows {
             let run = runtime.block_on(flood(*kind, *members, flags))?;
             let (rate, cost) = *client.get_or_insert((run.rate, run.cost));
-            row.add(run, rate, cost);
+            row.add(&run, rate, cost);
         }
     }
     println!("\n{} B, {} on their way", flags.size, flags.window);
@@ -219,7 +219,7 @@ fn throughput(runtime: &Runtime, flags: &Flags) -> Result<()> {
 }
 
 impl Row {
-    fn add(&mut self, run: Run, client_rate: f64, client_cost: f64) {
+    fn add(&mut self, run: &Run, client_rate: f64, client_cost: f64) {
         self.rate.push(run.rate / 1e3);
         self.busy.push(run.rate * run.cost);
         self.cost.push(run.cost * 1e6);
@@ -267,7 +267,7 @@ async fn flood(kind: Kind, members: usize, flags: &Flags) -> Result<Run> {
     let came = receiver.came().await?;
     Ok(Run {
         rate: count / time.as_secs_f64(),
-        cost: (after - before).as_secs_f64() / count,
+        cost: after.saturating_sub(before).as_secs_f64() / count,
         sent,
         came,
     })
