@@ -14,10 +14,6 @@ use crate::wire::Text;
 pub(crate) struct Home(Weak<Inner>);
 
 /// A pub/sub with a link that is not begun yet.
-#[cfg_attr(
-    not(feature = "metrics"),
-    expect(clippy::default_constructed_unit_structs, reason = "with the feature it is more")
-)]
 pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
     let node = draw();
     PubSub(Arc::new_cyclic(|home| Inner {
