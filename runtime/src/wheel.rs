@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 /// The length of a tick, in milliseconds.
-const TICK: u64 = 16;
+pub(crate) const TICK: u64 = 16;
 /// The number of slots: what is due later than 65 s from now is visited once on the way.
 const SLOTS: u64 = 4096;
 /// How many connections are visited before other tasks have their turn.

@@ -16,7 +16,7 @@ use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
-use crate::wheel::{Place, Timed, Wheel};
+use crate::wheel::{Place, TICK, Timed, Wheel};
 
 /// What a connection's mailbox keeps to.
 #[derive(Clone, Copy, Debug)]
@@ -201,7 +201,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// The latest time at which the last byte can have come.
     fn received(&self) -> Duration {
-        Duration::from_millis(self.last_received.load(Ordering::Relaxed)) + TICK
+        Duration::from_millis(self.last_received.load(Ordering::Relaxed) + TICK)
     }
 
     /// Whether nothing has been received for the idle timeout. What the wheel has signalled may be out of date: a callback
@@ -346,9 +346,6 @@ impl<M: Send + 'static> Mailbox<M> {
         Ok(Some(Info::Message(copy)))
     }
 }
-
-/// The longest time between two ticks of the wheel.
-const TICK: Duration = Duration::from_millis(16);
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -1,13 +1,15 @@
 //! What a connection has to send: gathered from its callbacks, and written to its peer.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::commands::{End, Frames};
 use super::ending::Ending;
 use super::mailbox::Mailbox;
-use super::write::{begin_with, filled, flush, take_back, write_now};
-use super::{Commands, Reason};
+use super::write::write_slowly;
+use super::{Commands, Reason, buffer};
 use crate::metrics::Connections;
 use crate::transport::Transport;
 use crate::unwind::Panic;
@@ -111,17 +113,25 @@ impl<M: Send + 'static> Output<M> {
 
     pub(super) fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
         self.metrics.sent();
-        let output = filled(&mut self.bytes);
+        self.fill();
         let encoded = match &mut self.codec {
-            Some(codec) => codec.encode(frame, output),
-            None => wire::encode(frame, output),
+            Some(codec) => codec.encode(frame, &mut self.bytes),
+            None => wire::encode(frame, &mut self.bytes),
         };
         encoded.map_err(|why| Ending::crash(why.to_owned()))
     }
 
+    /// Gives it room: it has none of its own while there is nothing to write.
+    fn fill(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = buffer::borrow_output();
+        }
+    }
+
     /// Puts what others have begun to write before all that is not written at all.
     pub(super) fn begin_with(&mut self, rest: &[u8]) {
-        begin_with(&mut self.bytes, rest);
+        self.fill();
+        self.bytes.splice(..0, rest.iter().copied());
     }
 
     /// Counts work like that of so many callbacks.
@@ -144,14 +154,53 @@ impl<M: Send + 'static> Output<M> {
         self.has_worked_enough() || self.bytes.len() >= WRITE_SIZE
     }
 
-    /// Writes all of it.
+    /// Writes all of it, in one write where the kernel takes it.
     pub(super) async fn flush(&mut self, transport: &mut Transport) -> Result<(), Ending> {
-        flush(&mut self.bytes, self.lends, &self.mailbox, transport, self.timeout).await
+        if self.write_now(transport).await? {
+            return Ok(());
+        }
+        let left = std::mem::take(&mut self.bytes);
+        write_slowly(&self.mailbox, transport, &left, self.timeout).await?;
+        if self.lends {
+            self.mailbox.lend();
+        }
+        Ok(())
     }
 
-    /// Writes what is taken now, and says whether that was all.
+    /// Writes as much as is taken now, and says whether that was all. What is left has a buffer of about its size: a peer
+    /// that does not read keeps what it is sent, and not the room that the worker has.
+    ///
+    /// A stream that is lent to others is taken back for it, until all is written.
     pub(super) async fn write_now(&mut self, transport: &mut Transport) -> Result<bool, Ending> {
-        write_now(&mut self.bytes, self.lends, &self.mailbox, transport).await
+        if self.bytes.capacity() == 0 {
+            // Nothing is in hand, so the stream is lent where it ever is.
+            return Ok(true);
+        }
+        self.take_back();
+        let mut buffer = std::mem::take(&mut self.bytes);
+        let mut left = &buffer[..];
+        let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
+        if left.len() > buffer.capacity() / 4 * 3 {
+            let taken = buffer.len() - left.len();
+            buffer.drain(..taken);
+            self.bytes = buffer;
+        } else {
+            self.bytes = left.to_vec();
+            buffer.clear();
+            buffer::give_back(buffer);
+        }
+        match written {
+            Poll::Pending => {
+                // All may be written and not yet flushed, as with TLS: something is in hand still.
+                self.bytes.reserve(1);
+                return Ok(false);
+            }
+            Poll::Ready(written) => written.map_err(Ending::error)?,
+        }
+        if self.lends {
+            self.mailbox.lend();
+        }
+        Ok(true)
     }
 
     /// Lets others write to the stream, where broadcasts go straight to the client. Frames that are compressed are made for
@@ -165,10 +214,12 @@ impl<M: Send + 'static> Output<M> {
         self.mailbox.lend_first(stream);
     }
 
-    /// Takes the stream back from those who write to it: what they have begun is ended before the close frame.
+    /// Takes the stream back from those who write to it: what they have begun comes first, also before a close frame.
     pub(super) fn take_back(&mut self) {
-        if self.lends {
-            take_back(&mut self.bytes, &self.mailbox);
+        if self.lends
+            && let Some(rest) = self.mailbox.take_back()
+        {
+            self.begin_with(&rest);
         }
     }
 }

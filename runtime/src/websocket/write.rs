@@ -9,102 +9,20 @@ use std::time::Duration;
 use tokio::io::AsyncWrite as _;
 use tokio::time::timeout;
 
+use super::Reason;
 use super::ending::Ending;
 use super::mailbox::Mailbox;
-use super::{Reason, buffer};
 use crate::transport::Transport;
 use crate::wire::{self, Close};
 
 /// How long a client that does not read is waited for when its connection is to end: whatever is written to it then.
 pub(super) const LAST_WRITE: Duration = Duration::from_secs(1);
 
-/// The output with room in it: it has none of its own while there is nothing to write.
-pub(super) fn filled(output: &mut Vec<u8>) -> &mut Vec<u8> {
-    if output.capacity() == 0 {
-        *output = buffer::borrow_output();
-    }
-    output
-}
-
-/// Takes the stream back from those who write to it, for the connection to write.
-pub(super) fn take_back<M: Send + 'static>(output: &mut Vec<u8>, mailbox: &Mailbox<M>) {
-    if let Some(rest) = mailbox.take_back() {
-        begin_with(output, &rest);
-    }
-}
-
-/// Ends what others have begun to write, before anything that is not written at all.
-pub(super) fn begin_with(output: &mut Vec<u8>, rest: &[u8]) {
-    filled(output).splice(..0, rest.iter().copied());
-}
-
-/// Writes the output, in one write where the kernel takes it.
-pub(super) async fn flush<M: Send + 'static>(
-    output: &mut Vec<u8>,
-    lends: bool,
-    mailbox: &Mailbox<M>,
-    transport: &mut Transport,
-    deadline: Duration,
-) -> Result<(), Ending> {
-    if write_now(output, lends, mailbox, transport).await? {
-        return Ok(());
-    }
-    let left = std::mem::take(output);
-    write_slowly(mailbox, transport, &left, deadline).await?;
-    if lends {
-        mailbox.lend();
-    }
-    Ok(())
-}
-
-/// Writes as much of the output as is taken now, and says whether that was all. What is left has a buffer of about its
-/// size: a peer that does not read keeps what it is sent, and not the room that the worker has.
-///
-/// A stream that is lent to others is taken back for it, until all is written.
-pub(super) async fn write_now<M: Send + 'static>(
-    output: &mut Vec<u8>,
-    lends: bool,
-    mailbox: &Mailbox<M>,
-    transport: &mut Transport,
-) -> Result<bool, Ending> {
-    if output.capacity() == 0 {
-        // Nothing is in hand, so the stream is lent where it ever is.
-        return Ok(true);
-    }
-    if lends {
-        take_back(output, mailbox);
-    }
-    let mut buffer = std::mem::take(output);
-    let mut left = &buffer[..];
-    let written = poll_fn(|context| Poll::Ready(transport.poll_send(context, &mut left))).await;
-    if left.len() > buffer.capacity() / 4 * 3 {
-        let taken = buffer.len() - left.len();
-        buffer.drain(..taken);
-        *output = buffer;
-    } else {
-        *output = left.to_vec();
-        buffer.clear();
-        buffer::give_back(buffer);
-    }
-    match written {
-        Poll::Pending => {
-            // All may be written and not yet flushed, as with TLS: something is in hand still.
-            output.reserve(1);
-            return Ok(false);
-        }
-        Poll::Ready(written) => written.map_err(Ending::error)?,
-    }
-    if lends {
-        mailbox.lend();
-    }
-    Ok(true)
-}
-
 /// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
 /// peer has a last second to take what is begun, so that a close frame can follow it.
 ///
 /// Boxed: a deadline is something that a connection which writes freely has no room for.
-async fn write_slowly<M: Send + 'static>(
+pub(super) async fn write_slowly<M: Send + 'static>(
     mailbox: &Mailbox<M>,
     transport: &mut Transport,
     output: &[u8],
