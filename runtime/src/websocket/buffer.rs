@@ -4,6 +4,7 @@
 //! read, it gives it back, and keeps what is left in a buffer of that size.
 
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 
 /// The size of a read.
 const INPUT_SIZE: usize = 128 * 1024;
@@ -15,13 +16,32 @@ thread_local! {
     static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Somewhere to read to. What is in it is left from other reads.
-pub(super) fn borrow_input() -> Box<[u8]> {
-    INPUT.take().unwrap_or_else(|| vec![0; INPUT_SIZE].into_boxed_slice())
+/// Somewhere to read to, given back when it is dropped. What is in it is left from other reads.
+pub(super) struct Input(Box<[u8]>);
+
+pub(super) fn borrow_input() -> Input {
+    Input(INPUT.take().unwrap_or_else(|| vec![0; INPUT_SIZE].into_boxed_slice()))
 }
 
-pub(super) fn give_back_input(buffer: Box<[u8]>) {
-    INPUT.set(Some(buffer));
+impl Deref for Input {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Input {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        // A thread that ends keeps none.
+        let _ = INPUT.try_with(|input| input.set(Some(std::mem::take(&mut self.0))));
+    }
 }
 
 /// Somewhere to gather what is to be written: empty, with some room.

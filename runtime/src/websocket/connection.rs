@@ -64,7 +64,7 @@ enum Event {
     /// The beginning, with what came behind the handshake.
     Begin(Bytes),
     /// So many bytes were read, into a buffer of the worker's; none is the end.
-    Read(Box<[u8]>, usize),
+    Read(buffer::Input, usize),
     Mail(Signals),
 }
 
@@ -187,7 +187,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 self.mail_first = true;
                 return Poll::Ready(Ok(Event::Read(buffer, length)));
             }
-            buffer::give_back_input(buffer);
+            drop(buffer);
             if let Poll::Ready(Err(error)) = read {
                 return Poll::Ready(Err(Ending::error(error)));
             }
@@ -201,9 +201,8 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     }
 
     /// Handles every frame that a read completes.
-    async fn read(&mut self, transport: &mut Transport, buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+    async fn read(&mut self, transport: &mut Transport, buffer: buffer::Input, length: usize) -> Result<(), Ending> {
         if length == 0 {
-            buffer::give_back_input(buffer);
             return Err(Ending::without_close(Reason::Closed));
         }
         self.output.mailbox.received_now();
@@ -216,43 +215,35 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// Handles what is in the worker's buffer for as long as nothing has to be waited for. Then what is left moves to a
     /// buffer of its size: many connections may wait, and the worker has one buffer.
-    async fn input(&mut self, transport: &mut Transport, mut buffer: Box<[u8]>, length: usize) -> Result<(), Ending> {
+    async fn input(
+        &mut self,
+        transport: &mut Transport,
+        mut buffer: buffer::Input,
+        length: usize,
+    ) -> Result<(), Ending> {
         let mut input = &mut buffer[..length];
         let (called, rest) = loop {
             let frame = match self.decoder.decode(&mut input, &self.limits, &mut self.output.codec) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => {
-                    buffer::give_back_input(buffer);
-                    return Ok(());
-                }
-                Err(violation) => {
-                    buffer::give_back_input(buffer);
-                    return Err(Ending::violation(violation));
-                }
+                Ok(None) => return Ok(()),
+                Err(violation) => return Err(Ending::violation(violation)),
             };
-            if let Err(ending) = self.output.answer(&frame) {
-                buffer::give_back_input(buffer);
-                return Err(ending);
-            }
+            self.output.answer(&frame)?;
             let mut handled = pin!(self.handler.handle(frame, &self.socket.0));
-            let obeyed = match &poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
-                Poll::Ready(commands) => self.output.obey(commands),
+            match &poll_fn(|context| Poll::Ready(handled.as_mut().poll(context))).await {
+                Poll::Ready(commands) => self.output.obey(commands)?,
                 Poll::Pending => {
                     let rest = input.to_vec();
-                    buffer::give_back_input(buffer);
+                    drop(buffer);
                     let write = self.output.flush(transport);
                     break (Box::pin(both(handled, write)).await, rest);
                 }
-            };
-            if let Err(ending) = obeyed {
-                buffer::give_back_input(buffer);
-                return Err(ending);
             }
             if self.output.is_turn_over() {
                 let written = self.output.write_now(transport).await;
                 if !matches!(written, Ok(true)) || self.output.has_worked_enough() {
                     let rest = input.to_vec();
-                    buffer::give_back_input(buffer);
+                    drop(buffer);
                     break ((Ok(Commands::none()), written.map(drop)), rest);
                 }
             }
@@ -378,7 +369,6 @@ async fn read_away(transport: &mut Transport) -> io::Result<()> {
             let mut input = ReadBuf::new(&mut buffer);
             let read = Pin::new(&mut *transport).poll_read(context, &mut input);
             let length = input.filled().len();
-            buffer::give_back_input(buffer);
             read.map_ok(|()| length)
         });
         if read.await? == 0 {
