@@ -1,5 +1,6 @@
 //! WebSocket frames and their bytes (RFC 6455 §5), without input or output.
 
+pub(crate) mod base64;
 mod decode;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -12,7 +13,7 @@ mod header;
 mod text;
 
 pub(crate) use decode::Decoder;
-pub(crate) use deflate::Codec;
+pub(crate) use deflate::{Codec, SavedCodec};
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::Terms;
 pub(crate) use encode::{encode, encode_close};
