@@ -12,8 +12,8 @@ use crate::wheel::Timed;
 
 /// What waits in a mailbox.
 pub(crate) struct Load<M> {
-    pub(crate) mail: VecDeque<Mail<M>>,
-    pub(crate) timers: Vec<Entry<M>>,
+    pub(in crate::websocket) mail: VecDeque<Mail<M>>,
+    pub(in crate::websocket) timers: Vec<Entry<M>>,
 }
 
 impl<M: Send + 'static> Mailbox<M> {
