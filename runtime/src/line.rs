@@ -95,7 +95,10 @@ impl Receiver {
         let start = self.bytes.len();
         self.bytes.resize(start + READ, 0);
         let read = loop {
-            self.stream.readable().await.inspect_err(|_| self.bytes.truncate(start))?;
+            self.stream
+                .readable()
+                .await
+                .inspect_err(|_| self.bytes.truncate(start))?;
             let read = self.stream.try_io(Interest::READABLE, || {
                 receive(&self.stream, &mut self.bytes[start..], &mut self.descriptors)
             });
@@ -120,7 +123,9 @@ fn receive(socket: impl AsFd, bytes: &mut [u8], descriptors: &mut VecDeque<Owned
         }
     }
     if received.flags.contains(ReturnFlags::CTRUNC) {
-        return Err(io::Error::other("too many open files: descriptors were lost on their way"));
+        return Err(io::Error::other(
+            "too many open files: descriptors were lost on their way",
+        ));
     }
     Ok(received.bytes)
 }
@@ -213,9 +218,9 @@ mod tests {
                         assert_eq!(said, [round, n]);
                     }
                     assert_eq!(receiver.next::<String>().await.unwrap().unwrap().len(), 130_000);
-                    assert!(receiver.descriptor().is_err());
                 }
                 assert_eq!(receiver.next::<String>().await.unwrap(), None);
+                assert!(receiver.descriptor().is_err());
             };
             tokio::join!(sending, receiving);
         });

@@ -19,9 +19,8 @@ use crate::moving::{Mover, UnderWay};
 pub(crate) const TICK: u64 = 16;
 /// The number of slots: what is due later than 65 s from now is visited once on the way.
 const SLOTS: u64 = 4096;
-/// The number of its first tick: connections that come from another process have been silent for longer than the wheel has
-/// turned.
-const FIRST: u64 = 1 << 18;
+/// The first tick of a wheel with a past, of more than an hour.
+const LATER: u64 = 1 << 18;
 /// How many connections are visited before other tasks have their turn.
 const BATCH: usize = 512;
 
@@ -57,6 +56,8 @@ pub(crate) struct Wheel(Arc<Inner>);
 
 struct Inner {
     began: Instant,
+    /// The tick that it began with.
+    first: u64,
     /// In ticks.
     now: AtomicU64,
     slots: Box<[Mutex<Slot>]>,
@@ -70,9 +71,19 @@ type Slot = Vec<Arc<dyn Timed>>;
 
 impl Wheel {
     pub(crate) fn new() -> Self {
+        Self::beginning_with(0)
+    }
+
+    /// One whose time does not begin now: connections that come from another process have been silent for a while.
+    pub(crate) fn with_a_past() -> Self {
+        Self::beginning_with(LATER)
+    }
+
+    fn beginning_with(first: u64) -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
-            now: AtomicU64::new(FIRST),
+            first,
+            now: AtomicU64::new(first),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             draining: AtomicBool::new(false),
             moving: AtomicBool::new(false),
@@ -87,7 +98,7 @@ impl Wheel {
 
     /// The time of the clock.
     pub(crate) fn exactly_now(&self) -> Duration {
-        Duration::from_millis(FIRST * TICK) + self.0.began.elapsed()
+        Duration::from_millis(self.0.first * TICK) + self.0.began.elapsed()
     }
 
     fn tick(&self) -> u64 {
@@ -176,7 +187,7 @@ impl Wheel {
     /// Turns the wheel, for ever. Cancel safe: nothing in it is lost.
     pub(crate) async fn turn(&self) {
         loop {
-            sleep_until(self.0.began + Duration::from_millis((self.tick() + 1 - FIRST) * TICK)).await;
+            sleep_until(self.0.began + Duration::from_millis((self.tick() + 1 - self.0.first) * TICK)).await;
             // A process that was stopped for a while visits all that it has passed.
             while Duration::from_millis((self.tick() + 1) * TICK) <= self.exactly_now() {
                 self.next_tick().await;

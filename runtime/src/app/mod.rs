@@ -25,8 +25,8 @@ use axum::routing::Route;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
-use crate::config::Config;
 use self::process::Process;
+use crate::config::Config;
 use crate::dev;
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
@@ -321,7 +321,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let wheel = Wheel::new();
+        let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
         let scope = Scope(Arc::new(Values {

@@ -149,7 +149,12 @@ impl Giving {
 async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
     match handoff::give(socket.into(), &giver).await {
         Ok(outcome) => {
-            let Outcome { moved, closed, took, beyond } = outcome;
+            let Outcome {
+                moved,
+                closed,
+                took,
+                beyond,
+            } = outcome;
             log(moved, &closed, took);
             let closed = closed.into_iter().map(|(reason, count)| Closed { reason, count });
             report(

@@ -1,7 +1,6 @@
 //! The process around an application: with what it begins, and who may replace it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -106,7 +105,7 @@ impl Process {
 
     /// The application accepts no more.
     pub(super) fn stopping(&self) {
-        let upgraded = self.upgrade.as_ref().is_some_and(|upgrade| upgrade.done.load(Ordering::SeqCst));
+        let upgraded = self.upgrade.as_ref().is_some_and(|upgrade| upgrade.stop());
         // A service goes on where another process has taken over.
         if !upgraded {
             supervised::notify("STOPPING=1");

@@ -9,7 +9,12 @@ use crate::server::Moved;
 
 pub(super) struct Process;
 
-#[expect(clippy::unused_self, clippy::unused_async, clippy::unnecessary_wraps, reason = "as elsewhere")]
+#[expect(
+    clippy::unused_self,
+    clippy::unused_async,
+    clippy::unnecessary_wraps,
+    reason = "as elsewhere"
+)]
 impl Process {
     pub(super) async fn begin() -> Result<Self> {
         Ok(Self)

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
@@ -22,9 +22,10 @@ pub(super) struct Upgrade {
     /// As it was at the start: a program that was replaced has another name by the time of an upgrade.
     program: PathBuf,
     arguments: Vec<OsString>,
-    listener: OwnedFd,
+    /// Until this process accepts no more: then nobody is to be left waiting at it.
+    listener: Mutex<Option<OwnedFd>>,
     /// Whether another process has taken over.
-    pub(super) done: AtomicBool,
+    done: AtomicBool,
 }
 
 impl Upgrade {
@@ -32,7 +33,7 @@ impl Upgrade {
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: std::env::args_os().skip(1).collect(),
-            listener: listener.as_fd().try_clone_to_owned()?,
+            listener: Mutex::new(Some(listener.as_fd().try_clone_to_owned()?)),
             done: AtomicBool::new(false),
         })
     }
@@ -43,14 +44,22 @@ impl Upgrade {
         let (child, socket) = match self.start().await {
             Ok(started) => started,
             Err(error) => {
-                tracing::error!("the upgrade has failed: {} can't be started: {error}", self.program.display());
+                tracing::error!(
+                    "the upgrade has failed: {} can't be started: {error}",
+                    self.program.display()
+                );
                 return;
             }
         };
         let number = child.id();
         tracing::info!("upgrading: {} has started as process {number}", self.program.display());
         match handoff::give(socket, &giver).await {
-            Ok(Outcome { moved, closed, took, beyond }) => {
+            Ok(Outcome {
+                moved,
+                closed,
+                took,
+                beyond,
+            }) => {
                 self.done.store(true, Ordering::SeqCst);
                 // A service manager watches the new process from now on.
                 supervised::notify(&format!("MAINPID={number}\nREADY=1"));
@@ -65,7 +74,19 @@ impl Upgrade {
         }
     }
 
+    /// This process accepts no more. Says whether another has taken over.
+    pub(super) fn stop(&self) -> bool {
+        *self.listener() = None;
+        self.done.load(Ordering::SeqCst)
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn start(&self) -> io::Result<(Child, UnixStream)> {
+        let listener = self.listener().as_ref().map(OwnedFd::try_clone).transpose()?;
+        let listener = listener.ok_or_else(|| io::Error::other("this process is ending"))?;
         let (mine, its) = UnixStream::pair()?;
         let (giving, taking) = UnixStream::pair()?;
         let child = Command::new(&self.program)
@@ -79,7 +100,7 @@ impl Upgrade {
             .stdin(Stdio::from(OwnedFd::from(its)))
             .spawn()?;
         let line: Sender = line::over(mine, 0)?.0;
-        line.send(&json!({ "event": "listen" }), Some(self.listener.as_fd())).await?;
+        line.send(&json!({ "event": "listen" }), Some(listener.as_fd())).await?;
         line.send(&json!({ "event": "take" }), Some(taking.as_fd())).await?;
         Ok((child, giving))
     }
@@ -89,5 +110,7 @@ impl Upgrade {
 fn end(mut child: Child) -> String {
     // It may have ended by itself.
     let _ = child.kill();
-    child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+    child
+        .wait()
+        .map_or_else(|error| error.to_string(), |status| status.to_string())
 }

@@ -189,7 +189,8 @@ impl Gathered {
             }
             Content::Snapshot(snapshot, stream) => {
                 let id = u32::try_from(self.sent.len()).map_err(io::Error::other)?;
-                self.batch.extend(line::to_line(&FromGiver::Connection { id, snapshot })?);
+                self.batch
+                    .extend(line::to_line(&FromGiver::Connection { id, snapshot })?);
                 self.streams.push(stream);
                 self.sent.push(Sent { verdict, refused: None });
                 if self.streams.len() >= BATCH || self.batch.len() >= BATCH_BYTES {
@@ -233,7 +234,9 @@ impl Gathered {
                 }
             }
         }
-        self.stay.into_iter().for_each(|(verdict, reason)| close(verdict, reason));
+        self.stay
+            .into_iter()
+            .for_each(|(verdict, reason)| close(verdict, reason));
         if late > 0 {
             closed.insert("its handler was busy".to_owned(), late);
         }

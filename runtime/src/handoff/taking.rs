@@ -80,7 +80,9 @@ impl Taker {
                 }
                 FromGiver::Commit => return Ok(connections),
                 said @ (FromGiver::Begin { .. } | FromGiver::End { .. }) => {
-                    return Err(io::Error::other(format!("{said:?} was not expected after {came} connections")));
+                    return Err(io::Error::other(format!(
+                        "{said:?} was not expected after {came} connections"
+                    )));
                 }
             }
         }
@@ -94,9 +96,11 @@ impl Taker {
     ) -> Result<Moved, String> {
         let snapshot: Snapshot =
             serde_json::from_str(snapshot).map_err(|error| format!("it can't be read: {error}"))?;
-        let resumer = resumers.get(&(snapshot.host.as_deref(), &snapshot.path, &snapshot.handler)).copied();
-        let resumer = resumer
-            .ok_or_else(|| format!("there is no route {} with {} any more", snapshot.path, snapshot.handler))?;
+        let resumer = resumers
+            .get(&(snapshot.host.as_deref(), &snapshot.path, &snapshot.handler))
+            .copied();
+        let resumer =
+            resumer.ok_or_else(|| format!("there is no route {} with {} any more", snapshot.path, snapshot.handler))?;
         let stream = TcpStream::from_std(StdTcpStream::from(stream)).map_err(|error| error.to_string())?;
         let successor = (resumer.resume)(snapshot, &self.settings, Arc::clone(&resumer.route))?;
         Ok((stream, successor))

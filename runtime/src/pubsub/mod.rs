@@ -68,8 +68,8 @@ mod table;
 
 pub use adapter::{Cluster, Gap, Link, Members, Unsent};
 pub(crate) use member::{Deliver, Membership};
-pub(crate) use moving::Beyond;
 pub use message::{Message, Payload};
+pub(crate) use moving::Beyond;
 pub use subscription::{Received, Subscription};
 
 /// Publishes to channels and subscribes to them. Cheap to clone; also an extractor for controllers and `init`.

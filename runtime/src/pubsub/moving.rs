@@ -60,7 +60,10 @@ impl PubSub {
             let message = Arc::clone(&pending.message);
             let except = pending.except;
             if sender.try_send(Beyond { message, except }).is_err() {
-                tracing::error!("a broadcast to {:?} misses the connections that have moved", pending.message.channel);
+                tracing::error!(
+                    "a broadcast to {:?} misses the connections that have moved",
+                    pending.message.channel
+                );
             }
         });
         for channel in waiting.await {

@@ -18,8 +18,8 @@ use super::ending::{Ending, Last};
 use super::mailbox::Signals;
 use super::output::{Called, Output};
 use super::queue::Mail;
-use super::write::{LAST_WRITE, write_close};
 use super::route::Route;
+use super::write::{LAST_WRITE, write_close};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
 use crate::moving::Verdict;
 use crate::transport::Transport;
@@ -73,13 +73,7 @@ enum Event {
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(
-        handler: H,
-        socket: Ended<M>,
-        limits: Limits,
-        codec: Option<Codec>,
-        route: Arc<Route>,
-    ) -> Self {
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>, route: Arc<Route>) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,

@@ -23,11 +23,19 @@ impl Ending {
 
     pub(super) fn with(close: Close, reason: Reason) -> Self {
         let close = Some(close);
-        Self(Box::new(Last { close, reason, moves: None }))
+        Self(Box::new(Last {
+            close,
+            reason,
+            moves: None,
+        }))
     }
 
     pub(super) fn without_close(reason: Reason) -> Self {
-        Self(Box::new(Last { close: None, reason, moves: None }))
+        Self(Box::new(Last {
+            close: None,
+            reason,
+            moves: None,
+        }))
     }
 
     /// The end of it here: it is to move, or else the server restarts without it.

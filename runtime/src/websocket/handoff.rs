@@ -173,9 +173,12 @@ impl<H, M> Handoff<H, M> {
     }
 
     pub(super) fn messages(&self) -> Result<&MessageFunctions<M>, String> {
-        self.messages
-            .as_ref()
-            .ok_or_else(|| format!("messages of {} do not travel, and it has a timer or some that wait", name::<H>()))
+        self.messages.as_ref().ok_or_else(|| {
+            format!(
+                "messages of {} do not travel, and it has a timer or some that wait",
+                name::<H>()
+            )
+        })
     }
 }
 
@@ -261,7 +264,10 @@ mod tests {
         let refused = Handoff::<Player>::serde().or_convert(panics).resume("8").unwrap_err();
         assert!(refused.contains("too old"), "{refused}");
         assert_eq!(
-            Handoff::<Player>::never().save(&Player { name: String::new(), score: 0 }),
+            Handoff::<Player>::never().save(&Player {
+                name: String::new(),
+                score: 0
+            }),
             Err("Player does not travel".to_owned())
         );
     }

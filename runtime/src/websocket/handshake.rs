@@ -383,7 +383,8 @@ pub(crate) struct Endpoint<S> {
     pub(crate) resume: Resume,
 }
 
-type Answer<S> = dyn Fn(Parts, S, Arc<Settings>, Arc<Route>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync;
+type Answer<S> =
+    dyn Fn(Parts, S, Arc<Settings>, Arc<Route>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync;
 
 pub(crate) type Resume = fn(Snapshot, &Settings, Arc<Route>) -> Result<Successor, String>;
 

@@ -16,8 +16,8 @@ use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
-use crate::pubsub::{Deliver, Gap, Message};
 use crate::moving::Mover;
+use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, TICK, Timed, Wheel};
 

@@ -13,9 +13,9 @@ mod header;
 mod text;
 
 pub(crate) use decode::Decoder;
-pub(crate) use deflate::{Codec, SavedCodec};
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::Terms;
+pub(crate) use deflate::{Codec, SavedCodec};
 pub(crate) use encode::{encode, encode_close};
 pub use frame::{Close, Frame};
 pub(crate) use header::{Limits, Violation};

@@ -130,7 +130,9 @@ enum Changing {
 
 fn split(old: serde_json::Value) -> nova::Result<Split> {
     let name = old["name"].as_str().ok_or_else(|| nova::Error::new("it has no name"))?;
-    let (first, last) = name.split_once(' ').ok_or_else(|| nova::Error::new("it has one name only"))?;
+    let (first, last) = name
+        .split_once(' ')
+        .ok_or_else(|| nova::Error::new("it has one name only"))?;
     Ok(Split {
         state: Changing::New {
             first: first.to_owned(),
@@ -170,16 +172,20 @@ impl WebSocketHandler for Split {
 fn routes() -> Routes<Shared> {
     let routes = Group::new("/")
         .get("/code", async |State(shared): State<Shared>| shared.code)
-        .post("/say/{channel}", async |pubsub: PubSub, Path(channel): Path<String>, text: String| {
-            pubsub.broadcast(channel, "said", text).local.to_string()
-        })
+        .post(
+            "/say/{channel}",
+            async |pubsub: PubSub, Path(channel): Path<String>, text: String| {
+                pubsub.broadcast(channel, "said", text).local.to_string()
+            },
+        )
         .get("/slow/{ms}", async |Path(ms): Path<u64>| {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             "slept"
         })
-        .get("/members/{channel}", async |pubsub: PubSub, Path(channel): Path<String>| {
-            pubsub.local_members(&channel).len().to_string()
-        })
+        .get(
+            "/members/{channel}",
+            async |pubsub: PubSub, Path(channel): Path<String>| pubsub.local_members(&channel).len().to_string(),
+        )
         .ws("/actor", Actor::init)
         .ws("/compressed", Actor::compressed)
         .ws("/lossy", Actor::lossy)
