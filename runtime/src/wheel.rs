@@ -245,7 +245,9 @@ impl Wheel {
         for slot in 0..SLOTS {
             let entries: Vec<_> = self.lock(slot).clone();
             for batch in entries.chunks(BATCH) {
-                batch.iter().for_each(|entry| tell(&**entry));
+                for entry in batch {
+                    tell(&**entry);
+                }
                 yield_now().await;
             }
         }

@@ -226,12 +226,11 @@ impl Gathered {
             let _ = verdict.send(Verdict::LeftBehind);
         };
         for Sent { verdict, refused } in self.sent {
-            match refused {
-                Some(reason) => close(verdict, reason),
-                None => {
-                    moved += 1;
-                    let _ = verdict.send(Verdict::Moved);
-                }
+            if let Some(reason) = refused {
+                close(verdict, reason);
+            } else {
+                moved += 1;
+                let _ = verdict.send(Verdict::Moved);
             }
         }
         self.stay

@@ -49,6 +49,7 @@ use crate::unwind::caught_now;
 /// What can't move is closed with 1012 (service restart), and the log says why: a connection whose handler does not travel, or
 /// is busy in a callback for more than a second; one over TLS or HTTP/2; one whose route is gone, or whose state the new code
 /// can't read. A task that the handler has started stays behind, and what it holds of the connection has ended.
+#[must_use]
 pub struct Handoff<H, M = NoMessage> {
     state: Option<StateFunctions<H>>,
     convert: Option<fn(Value) -> Result<H>>,
