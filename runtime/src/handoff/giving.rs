@@ -99,7 +99,7 @@ pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcom
             // The order in which it was held, backwards. Who has sent its connection goes on when its verdict is dropped.
             drop(gathered);
             mover.decide(Verdict::Kept);
-            giver.pubsub.release().await;
+            giver.pubsub.release(None).await;
             giver.lifecycle.let_go(false);
             Err(error)
         }
@@ -161,7 +161,8 @@ impl Giver {
         }
         gathered.send(sender).await?;
         let connections = u32::try_from(gathered.sent.len()).map_err(io::Error::other)?;
-        sender.send(&FromGiver::End { connections }, None).await?;
+        let heard = self.pubsub.heard();
+        sender.send(&FromGiver::End { connections, heard }, None).await?;
         loop {
             match receiver.next().await? {
                 Some(FromTaker::Refused { id, reason }) => gathered.refuse(id, reason)?,

@@ -24,6 +24,8 @@ const VERSION: u32 = 1;
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 /// How long a connection may be busy with a callback. Those that are for longer are left behind.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// How long the other nodes may take to know of the connections in the taker.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
 /// How long all of it may take, from the moment at which connections are asked to stop.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// The longest line: a connection of which there is more can't move.
@@ -39,8 +41,8 @@ enum FromGiver {
     Connection { id: u32, snapshot: String },
     /// What was broadcast in the giver since the connections stopped, and what is when they have moved.
     Broadcast { message: Message, except: Option<Number> },
-    /// That were all, so many connections.
-    End { connections: u32 },
+    /// That were all, so many connections; and how far the other nodes were heard, where there are any.
+    End { connections: u32, heard: Option<String> },
     /// They are the taker's.
     Commit,
 }

@@ -30,8 +30,30 @@ pub(crate) struct Beyond {
 }
 
 impl PubSub {
+    /// Holds what comes from other nodes.
+    pub(crate) fn hold_link(&self) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.hold();
+        }
+    }
+
+    /// How far the other nodes were heard.
+    pub(crate) fn heard(&self) -> Option<String> {
+        self.0.adapter.as_ref().map(|adapter| adapter.heard())
+    }
+
+    /// Waits until the other nodes know of the members that have come, or until that time: a node without a broker goes on
+    /// without one.
+    pub(crate) async fn settle(&self, deadline: Instant) {
+        let is_settled = || self.link().is_none_or(|link| link.is_settled);
+        while !is_settled() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+    }
+
     /// Holds every channel, and waits until what was sent before is with its members. Says whether that was so in time.
     pub(crate) async fn hold(&self, deadline: Instant) -> bool {
+        self.hold_link();
         let mut busy = self.0.channels.hold().await;
         loop {
             busy.retain(|channel| channel.has_task());
@@ -43,10 +65,17 @@ impl PubSub {
     }
 
     /// Lets every channel go: the members are here.
-    pub(crate) async fn release(&self) {
+    pub(crate) async fn release(&self, heard: Option<&str>) {
         self.end_beyond();
         for channel in self.0.channels.release(Flow::Open, |_| {}).await {
             fan_out::start(channel);
+        }
+        self.release_link(heard);
+    }
+
+    fn release_link(&self, heard: Option<&str>) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.release(heard);
         }
     }
 
@@ -69,6 +98,8 @@ impl PubSub {
         for channel in waiting.await {
             fan_out::start(channel);
         }
+        // For members that are still here; the others hear of it where they are.
+        self.release_link(None);
         receiver
     }
 
