@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{FromGiver, FromTaker, LONGEST, MOVE_WITHIN, STOP_WITHIN, VERSION};
+use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, SETTLE_WITHIN, STOP_WITHIN, VERSION};
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
 use crate::moving::{Content, Mover, Parcel, Verdict};
@@ -68,6 +68,15 @@ pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcom
         Some(FromTaker::Hello { version: VERSION }) => {}
         Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
         None => return Err(io::Error::other("the new process has ended before it could take over")),
+    }
+    let begin = FromGiver::Begin {
+        numbers_after: giver.pubsub.next_numbers(),
+        channels: giver.pubsub.channels_heard(),
+    };
+    sender.send(&begin, None).await?;
+    let ready = timeout(SETTLE_WITHIN + BEGIN_WITHIN, receiver.next()).await;
+    if !matches!(ready, Ok(Ok(Some(FromTaker::Ready)))) {
+        return Err(io::Error::other("the new process can't take over"));
     }
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
@@ -132,10 +141,6 @@ impl Giver {
         parcels: &mut mpsc::Receiver<Parcel>,
         gathered: &mut Gathered,
     ) -> io::Result<mpsc::Receiver<Beyond>> {
-        let begin = FromGiver::Begin {
-            numbers_after: self.pubsub.next_numbers(),
-        };
-        sender.send(&begin, None).await?;
         let stopped = Instant::now() + STOP_WITHIN;
         if !self.pubsub.hold(stopped).await {
             return Err(io::Error::other("broadcasts are on their way for too long"));

@@ -45,14 +45,21 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
     taker.settings.pubsub.start();
     // One that is gone can't begin.
     let _ = sender.send(&FromTaker::Hello { version: VERSION }, None).await;
-    let Ok(Ok(Some(FromGiver::Begin { numbers_after }))) = timeout(BEGIN_WITHIN, receiver.next()).await else {
+    let Ok(Ok(Some(FromGiver::Begin {
+        numbers_after,
+        channels,
+    }))) = timeout(BEGIN_WITHIN, receiver.next()).await
+    else {
         tracing::info!("the process before this one hands nothing over");
         taker.settings.pubsub.release(None).await;
         return Ok(taken);
     };
+    let pubsub = &taker.settings.pubsub;
+    pubsub.expect(channels);
+    pubsub.settle(Instant::now() + SETTLE_WITHIN).await;
+    sender.send(&FromTaker::Ready, None).await?;
     // Longer than the giver has: what that has let go must not be given up here.
     let deadline = Instant::now() + 2 * MOVE_WITHIN;
-    let pubsub = &taker.settings.pubsub;
     pubsub.number_after(numbers_after);
     // Until all are here, what is broadcast waits.
     pubsub.hold(deadline).await;
@@ -83,7 +90,6 @@ impl Taker {
                 FromGiver::Broadcast { message, except } => deliver(&self.settings.pubsub, message, except),
                 FromGiver::End { connections, heard } if connections == came => {
                     last_heard = heard;
-                    self.settings.pubsub.settle(Instant::now() + SETTLE_WITHIN).await;
                     sender.send(&FromTaker::Prepared, None).await?;
                 }
                 FromGiver::Commit => return Ok((connections, last_heard)),

@@ -25,6 +25,12 @@ pub(crate) trait Adapter: Send + Sync {
     /// Asks the other nodes for the members of a channel.
     fn members<'a>(&'a self, channel: &'a str, patience: Duration) -> Waiting<'a, Members>;
 
+    /// The channels that have members on this node.
+    fn channels(&self) -> Vec<Text>;
+
+    /// Listens to channels whose members are about to come from another process.
+    fn expect(&self, channels: Vec<Text>);
+
     /// Keeps what other nodes send, until [`release`](Self::release): the members are about to move to another process, or to
     /// come from one.
     fn hold(&self);

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::channel::Flow;
 use super::{Message, Number, PubSub, fan_out};
+use crate::wire::Text;
 
 /// So many messages are on their way to the other process at most; one more misses its members there.
 const ON_THE_WAY: usize = 65_536;
@@ -37,12 +38,27 @@ impl PubSub {
         }
     }
 
+    /// The channels that other nodes are heard in, where there are any.
+    pub(crate) fn channels_heard(&self) -> Vec<Text> {
+        self.0
+            .adapter
+            .as_ref()
+            .map_or_else(Vec::new, |adapter| adapter.channels())
+    }
+
+    /// Listens to other nodes in channels whose members are about to come.
+    pub(crate) fn expect(&self, channels: Vec<Text>) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.expect(channels);
+        }
+    }
+
     /// How far the other nodes were heard.
     pub(crate) fn heard(&self) -> Option<String> {
         self.0.adapter.as_ref().map(|adapter| adapter.heard())
     }
 
-    /// Waits until the other nodes know of the members that have come, or until that time: a node without a broker goes on
+    /// Waits until the other nodes know what this one listens to, or until that time: a node without a broker goes on
     /// without one.
     pub(crate) async fn settle(&self, deadline: Instant) {
         let is_settled = || self.link().is_none_or(|link| link.is_settled);

@@ -86,7 +86,10 @@ fn what_other_nodes_broadcast_while_connections_move_reaches_each_once_and_in_or
                 client
             })
             .collect();
-        until(&sender, "joined", Duration::from_secs(10), || sender.member_count("news") == 20).await;
+        until(&sender, "joined", Duration::from_secs(10), || {
+            sender.member_count("news") == 20
+        })
+        .await;
 
         let ends = Arc::new(AtomicBool::new(false));
         let sending = {

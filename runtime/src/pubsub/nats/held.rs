@@ -1,9 +1,11 @@
 //! What other nodes send while the members of this one move to another process, or come from one.
 //!
-//! The process that they leave keeps what comes from a certain moment on, and says how far it had heard every node by then.
-//! The one that they come to keeps what comes as soon as it listens; when they are there, it goes on from where the other had
-//! heard. So of all that a node sends each member has everything once, whichever process has heard it; and what neither has
+//! The process that they come to listens to their channels first, and keeps what comes. The one that they leave keeps what
+//! comes from a certain moment on, and says how far it had heard every node by then. When they are there, the new one goes on
+//! from where the other had heard. So of all that a node sends each member has everything once, whichever process has heard it; and what neither has
 //! heard is a gap like any other.
+
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ pub(super) struct Held {
     bytes: usize,
     /// The node of the process that the members have come from: what that still sends comes from it directly.
     pub(super) ignored: Option<u64>,
+    /// The channels whose members are about to come.
+    expected: HashSet<Text>,
 }
 
 /// How far a node had heard the others.
@@ -47,6 +51,16 @@ impl Held {
 }
 
 impl Shared {
+    pub(super) fn expect(&self, channels: Vec<Text>) {
+        lock(&self.held).expected.extend(channels.iter().cloned());
+        self.change_all(channels);
+    }
+
+    /// Whether a channel is to be listened to: it has members here, or will have.
+    pub(super) fn wants(&self, channel: &Text) -> bool {
+        self.home.count(channel) > 0 || lock(&self.held).expected.contains(channel)
+    }
+
     pub(super) fn hold(&self) {
         lock(&self.held).kept.get_or_insert_default();
     }
@@ -75,6 +89,8 @@ impl Shared {
             }
         }
         held.bytes = 0;
+        // From now on it counts who is there.
+        self.change_all(std::mem::take(&mut held.expected));
         for (channel, bytes) in held.kept.take().unwrap_or_default() {
             self.take(&channel, bytes, held.ignored);
         }

@@ -185,6 +185,14 @@ impl Adapter for Nats {
         Box::pin(self.ask(channel, patience))
     }
 
+    fn channels(&self) -> Vec<Text> {
+        self.shared.home.channels()
+    }
+
+    fn expect(&self, channels: Vec<Text>) {
+        self.shared.expect(channels);
+    }
+
     fn hold(&self) {
         self.shared.hold();
     }
