@@ -1,7 +1,9 @@
 //! What a change on disk means: which files count, what they need, whether anything changed at all.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher as _};
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use notify::EventKind;
@@ -11,50 +13,67 @@ use crate::settings;
 
 /// What a changed file needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(in crate::serve) enum Need {
     /// The program is to be built.
     Build,
     /// The program is to be started again.
     Restart,
+    /// The application is to be told: it reads views and assets by itself.
+    Word,
+}
+
+/// What a directory is to the project: this decides which files in it count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum Scope {
+    /// The project's own.
+    Project,
+    /// A package elsewhere that the project is built from.
+    Package,
+    /// The root of the workspace around it, of which only the manifest and what goes with it counts.
+    Manifests,
 }
 
 /// Files that changed together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    /// From the project's root, sorted.
-    pub(super) files: Vec<PathBuf>,
-    pub(super) build: bool,
-    pub(super) restart: bool,
+pub(in crate::serve) struct Change {
+    /// Those that need a build or a restart, from the project's root, sorted.
+    pub(in crate::serve) files: Vec<PathBuf>,
+    pub(in crate::serve) build: bool,
+    pub(in crate::serve) restart: bool,
+    /// Those that the application is told of, likewise.
+    pub(in crate::serve) pages: Vec<PathBuf>,
 }
 
 impl Change {
-    pub(super) fn add(&mut self, file: PathBuf) {
-        match need(&file) {
-            None => return,
-            Some(Need::Build) => self.build = true,
-            Some(Need::Restart) => self.restart = true,
-        }
-        if let Err(place) = self.files.binary_search(&file) {
-            self.files.insert(place, file);
+    pub(in crate::serve) fn add(&mut self, file: PathBuf, need: Need) {
+        let files = match need {
+            Need::Build => {
+                self.build = true;
+                &mut self.files
+            }
+            Need::Restart => {
+                self.restart = true;
+                &mut self.files
+            }
+            Need::Word => &mut self.pages,
+        };
+        if let Err(place) = files.binary_search(&file) {
+            files.insert(place, file);
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.files.is_empty()
+    pub(in crate::serve) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.pages.is_empty()
     }
 
-    /// Whether nothing but the lock file changed, which cargo writes by itself.
-    pub(super) fn is_lock_file(&self) -> bool {
-        self.files.iter().all(|file| file == Path::new("Cargo.lock"))
+    /// Whether a manifest is among the files, so that the project may be built from other packages than before.
+    pub(in crate::serve) fn has_manifest(&self) -> bool {
+        self.files.iter().any(|file| file.ends_with("Cargo.toml"))
     }
 }
 
-/// What a change of `file`, from the project's root, needs. Views, assets and texts need nothing: the application reads
-/// them anew by itself.
-pub(super) fn need(file: &Path) -> Option<Need> {
-    if file == Path::new(settings::FILE) {
-        return Some(Need::Restart);
-    }
+/// What a change of `file`, from the root of a directory with this scope, needs.
+pub(super) fn need(scope: Scope, file: &Path) -> Option<Need> {
     if is_cargo_config(file) {
         return Some(Need::Build);
     }
@@ -62,14 +81,50 @@ pub(super) fn need(file: &Path) -> Option<Need> {
     if is_skipped(file) || is_editors(name) {
         return None;
     }
-    let is_source = file.extension().is_some_and(|extension| extension == "rs");
     let is_build = matches!(
         name,
         "Cargo.toml" | "Cargo.lock" | "rust-toolchain" | "rust-toolchain.toml"
     );
+    let is_source = file.extension().is_some_and(|extension| extension == "rs");
     // Anything there may be included by the code: texts, queries, certificates.
     let is_beside_source = file.starts_with("src");
-    (is_source || is_build || is_beside_source).then_some(Need::Build)
+    match scope {
+        Scope::Manifests => is_build.then_some(Need::Build),
+        _ if is_source || is_build || is_beside_source => Some(Need::Build),
+        Scope::Project if file == Path::new(settings::FILE) => Some(Need::Restart),
+        Scope::Project if is_page(file) => Some(Need::Word),
+        Scope::Project | Scope::Package => None,
+    }
+}
+
+/// Whether a file is one that pages are made of. Views and assets may lie anywhere, so mostly their endings tell.
+fn is_page(file: &Path) -> bool {
+    const DIRECTORIES: [&str; 4] = ["views", "assets", "static", "public"];
+    const ENDINGS: [&str; 20] = [
+        "hbs",
+        "html",
+        "css",
+        "js",
+        "mjs",
+        "map",
+        "wasm",
+        "svg",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "webp",
+        "avif",
+        "ico",
+        "woff",
+        "woff2",
+        "ttf",
+        "mp3",
+        "webmanifest",
+    ];
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    DIRECTORIES.iter().any(|directory| file.starts_with(directory))
+        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn is_cargo_config(file: &Path) -> bool {
@@ -109,6 +164,9 @@ pub(super) fn concerns(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))
 }
 
+/// From this length on a file's content is not looked at, in bytes.
+const LARGE: u64 = 1024 * 1024;
+
 /// What was found at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -118,12 +176,21 @@ pub(super) enum Found {
 }
 
 impl Found {
-    /// Reads the file at `path`. What can't be read isn't there.
+    /// Reads the file at `path`, or, where it is large, when and how it was written. What can't be read isn't there.
     pub(super) fn at(path: &Path) -> Self {
+        let mut hasher = DefaultHasher::new();
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.len() > LARGE => {
+                (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()).hash(&mut hasher);
+                return Self::Content(hasher.finish());
+            }
+            Ok(metadata) if metadata.is_file() => {}
+            // A pipe, for one, which would be waited for.
+            Ok(_) | Err(_) => return Self::Nothing,
+        }
         match std::fs::read(path) {
             Ok(content) if content.is_empty() => Self::Empty,
             Ok(content) => {
-                let mut hasher = DefaultHasher::new();
                 hasher.write(&content);
                 Self::Content(hasher.finish())
             }
@@ -161,6 +228,13 @@ impl Contents {
             Found::Empty | Found::Content(_) => self.known.insert(path.to_path_buf(), found),
         };
         Verdict::Changed
+    }
+
+    /// Remembers what is at `path`, without a word.
+    pub(super) fn learn(&mut self, path: &Path) {
+        if let Entry::Vacant(unknown) = self.known.entry(path.to_path_buf()) {
+            unknown.insert(Found::at(path));
+        }
     }
 
     pub(super) fn knows(&self, path: &Path) -> bool {
@@ -202,21 +276,49 @@ mod tests {
             "rust-toolchain.toml",
             "crates/a/src/lib.rs",
         ] {
-            assert_eq!(need(Path::new(file)), Some(Need::Build), "{file}");
+            assert_eq!(need(Scope::Project, Path::new(file)), Some(Need::Build), "{file}");
         }
     }
 
     #[test]
     fn what_needs_a_restart() {
-        assert_eq!(need(Path::new("nova.toml")), Some(Need::Restart));
+        assert_eq!(need(Scope::Project, Path::new("nova.toml")), Some(Need::Restart));
+        assert_eq!(need(Scope::Package, Path::new("nova.toml")), None);
+    }
+
+    #[test]
+    fn what_the_application_reads_by_itself() {
+        for file in [
+            "views/home/index.hbs",
+            "assets/app.css",
+            "assets/LICENCE",
+            "web/logo.svg",
+        ] {
+            assert_eq!(need(Scope::Project, Path::new(file)), Some(Need::Word), "{file}");
+            assert_eq!(need(Scope::Package, Path::new(file)), None, "{file}");
+        }
+        assert_eq!(
+            need(Scope::Project, Path::new("src/page.html")),
+            Some(Need::Build),
+            "may be included"
+        );
+    }
+
+    #[test]
+    fn of_a_workspaces_root_only_its_manifest_counts() {
+        for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
+            assert_eq!(need(Scope::Manifests, Path::new(file)), Some(Need::Build), "{file}");
+        }
+        for file in ["src/main.rs", "nova.toml", "views/a.hbs"] {
+            assert_eq!(need(Scope::Manifests, Path::new(file)), None, "{file}");
+        }
     }
 
     #[test]
     fn what_needs_nothing() {
         for file in [
-            "views/home/index.hbs",
-            "assets/app.css",
             "README.md",
+            "views/.index.hbs.swp",
             "docs/nova.toml",
             "src/.main.rs.swp",
             "src/main.rs~",
@@ -232,7 +334,7 @@ mod tests {
             ".cargo/credentials.toml",
             "node_modules/a/b.rs",
         ] {
-            assert_eq!(need(Path::new(file)), None, "{file}");
+            assert_eq!(need(Scope::Project, Path::new(file)), None, "{file}");
         }
     }
 
@@ -288,10 +390,17 @@ mod tests {
     #[test]
     fn a_change_adds_up() {
         let mut change = Change::default();
-        for file in ["src/b.rs", "views/x.hbs", "src/a.rs", "src/b.rs", "nova.toml"] {
-            change.add(PathBuf::from(file));
+        for (file, need) in [
+            ("src/b.rs", Need::Build),
+            ("views/x.hbs", Need::Word),
+            ("src/a.rs", Need::Build),
+            ("src/b.rs", Need::Build),
+            ("nova.toml", Need::Restart),
+        ] {
+            change.add(PathBuf::from(file), need);
         }
         assert_eq!(change.files, ["nova.toml", "src/a.rs", "src/b.rs"].map(PathBuf::from));
-        assert!(change.build && change.restart && !change.is_lock_file());
+        assert_eq!(change.pages, ["views/x.hbs"].map(PathBuf::from));
+        assert!(change.build && change.restart && !change.has_manifest());
     }
 }
