@@ -28,6 +28,8 @@ pub(super) struct Driver {
     pub(super) watch: Watch,
     pub(super) processes: Processes,
     pub(super) builds: Builds,
+    /// What the last good build made.
+    pub(super) program: Option<PathBuf>,
     pub(super) keys: Keys,
     pub(super) json: Option<Json>,
     pub(super) members: Members,
@@ -123,12 +125,17 @@ impl Driver {
             }
             build::Report::Done(outcome) => {
                 if let Outcome::Built(executable) = &outcome {
-                    self.watch.set_inputs(inputs::of(&executable.path));
+                    self.program = Some(executable.path.clone());
                 }
                 self.members.ask(&self.project.root);
                 return Some(Event::BuildEnded(outcome));
             }
-            build::Report::Gone => {}
+            // Only now has cargo written what the program was built from.
+            build::Report::Gone => {
+                if let Some(program) = &self.program {
+                    self.watch.set_inputs(inputs::of(program), self.members.since());
+                }
+            }
         }
         None
     }

@@ -69,6 +69,7 @@ pub(crate) fn run(args: crate::args::Serve) -> Result<ExitCode> {
             watch: watch::Watch::start(&project.root, poll)?,
             processes: swap::Processes::new(launch),
             builds: build::Builds::default(),
+            program: None,
             members: members::Members::unknown(),
             keys: keys::Keys::listen(),
             json,

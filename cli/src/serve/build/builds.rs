@@ -40,28 +40,25 @@ impl Builds {
         self.ended = Some(Outcome::Failed(reason.into()));
     }
 
-    /// The next report, which is never [`Report::Gone`]. Nothing is lost when this is dropped at an await.
+    /// The next report. [`Report::Gone`] comes for each build that has ended, also where the next one has begun. Nothing
+    /// is lost when this is dropped at an await.
     pub(in crate::serve) async fn next(&mut self) -> Report {
-        loop {
-            if let Some(outcome) = self.ended.take() {
-                return Report::Done(outcome);
-            }
-            let (is_running, report) = tokio::select! {
-                report = next_of(&mut self.running) => (true, report),
-                report = next_of(&mut self.leaving) => (false, report),
-            };
-            match report {
-                Report::Done(_) if is_running => {
-                    self.leaving = self.running.take();
-                    return report;
-                }
-                Report::Gone => {
-                    self.leaving = None;
-                    self.start_waiting();
-                }
-                report => return report,
-            }
+        if let Some(outcome) = self.ended.take() {
+            return Report::Done(outcome);
         }
+        let (is_running, report) = tokio::select! {
+            report = next_of(&mut self.running) => (true, report),
+            report = next_of(&mut self.leaving) => (false, report),
+        };
+        match report {
+            Report::Done(_) if is_running => self.leaving = self.running.take(),
+            Report::Gone => {
+                self.leaving = None;
+                self.start_waiting();
+            }
+            Report::Done(_) | Report::Text(_) | Report::Step(_) => {}
+        }
+        report
     }
 
     fn start_waiting(&mut self) {

@@ -5,10 +5,12 @@ use std::process::ExitStatus;
 
 use super::*;
 use crate::serve::build::{Failure, Reason};
-use crate::serve::line::{Closed, Said};
-use crate::serve::notice::{Fallback, Handed, Served};
+use crate::serve::line::Said;
+use crate::serve::notice::{Fallback, Served};
 use crate::serve::swap::Ending;
 use crate::serve::watch::Need;
+
+mod handoff;
 
 /// A supervisor with a clock that is set by hand.
 struct Trial {
@@ -428,85 +430,6 @@ fn all_files_since_the_last_served_build_are_named() {
     assert_eq!(served(&actions).files, ["src/a.rs", "src/b.rs"].map(PathBuf::from));
     assert_eq!(served(&actions).built_in, Some(Duration::from_secs(1)));
     assert_eq!(served(&actions).build, 3, "the second was cancelled");
-}
-
-fn moved(moved: u64) -> Said {
-    let closed = vec![Closed {
-        reason: "it does not travel".to_owned(),
-        count: 1,
-    }];
-    Said::Moved { moved, closed }
-}
-
-fn handed_at_the_end(trial: &mut Trial, old: u64) -> Option<Handed> {
-    let at = trial.now();
-    let actions = trial.actions(Event::Process(swap::Report::Stopping(Id(old), at)));
-    served(&actions).handed.clone()
-}
-
-#[test]
-fn what_became_of_the_websockets_is_told_with_the_reload() {
-    let mut trial = Trial::serving();
-    trial.swapped("b", 1, 0);
-    assert_eq!(trial.said(0, moved(3)), []);
-    trial.ready(1);
-    assert!(matches!(
-        handed_at_the_end(&mut trial, 0),
-        Some(Handed::Moved { moved: 3, .. })
-    ));
-
-    trial.swapped("c", 2, 1);
-    trial.ready(2);
-    // Also where it comes after the new process is ready.
-    let kept = Said::Kept {
-        reason: "nobody came".to_owned(),
-    };
-    assert_eq!(trial.said(1, kept), []);
-    assert_eq!(
-        handed_at_the_end(&mut trial, 1),
-        Some(Handed::Kept("nobody came".to_owned()))
-    );
-
-    trial.swapped("d", 3, 2);
-    trial.ready(3);
-    assert_eq!(handed_at_the_end(&mut trial, 2), None, "it does not know the line");
-}
-
-#[test]
-fn an_answer_belongs_to_the_process_that_was_to_take() {
-    let mut trial = Trial::serving();
-    trial.swapped("b", 1, 0);
-    assert_eq!(
-        trial.changed("nova.toml"),
-        [
-            Changed("nova.toml"),
-            Stop(1, DRAIN_WITHIN),
-            Deed::Start(2, "b", Some(0))
-        ]
-    );
-    let kept = Said::Kept { reason: String::new() };
-    trial.said(0, kept);
-    trial.said(0, moved(2));
-    trial.ready(2);
-    assert!(matches!(
-        handed_at_the_end(&mut trial, 0),
-        Some(Handed::Moved { moved: 2, .. })
-    ));
-}
-
-#[test]
-fn one_that_failed_to_start_leaves_its_answer_behind() {
-    let mut trial = Trial::serving();
-    trial.swapped("b", 1, 0);
-    trial.ended(1);
-    trial.said(0, Said::Kept { reason: String::new() });
-    trial.swapped("c", 2, 0);
-    trial.said(0, moved(1));
-    trial.ready(2);
-    assert!(matches!(
-        handed_at_the_end(&mut trial, 0),
-        Some(Handed::Moved { moved: 1, .. })
-    ));
 }
 
 fn views(error: Option<&str>) -> Said {

@@ -119,33 +119,31 @@ impl Watch {
             self.compare(&root, false);
             self.found = told;
             let files = self.places.tree(&root).into_iter().flat_map(|tree| tree.files(&root));
-            let is_newer = |path: &PathBuf| {
-                let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-                written.is_ok_and(|written| written > since)
-            };
-            for path in files.filter(is_newer).collect::<Vec<_>>() {
+            for path in files.filter(|path| is_newer(path, since)).collect::<Vec<_>>() {
                 self.add(&path);
             }
         }
-        if !self.found.is_empty() {
-            self.due_at(Instant::now());
-        }
+        self.due_where_found();
         if let Some(poll) = &self.poll {
             poll.set(self.places.trees().cloned().collect());
         }
         unwatched
     }
 
-    /// Counts these files, from which the program was built, as well.
-    pub(super) fn set_inputs(&mut self, inputs: Vec<PathBuf>) {
+    /// Counts these files, from which the program was built, as well. Those that are new, and were written since `since`,
+    /// count as changed.
+    pub(super) fn set_inputs(&mut self, inputs: Vec<PathBuf>, since: SystemTime) {
         let is_news = |path: &PathBuf| !self.places.is_skipped(path) && self.places.need(path) != Some(Need::Build);
-        let inputs: BTreeSet<PathBuf> = inputs.into_iter().filter(is_news).collect();
-        for path in &inputs {
+        let before = std::mem::replace(&mut self.inputs, inputs.into_iter().filter(is_news).collect());
+        for path in self.inputs.difference(&before).cloned().collect::<Vec<_>>() {
             if path.is_file() {
-                self.contents.learn(path);
+                self.contents.learn(&path);
+                if is_newer(&path, since) {
+                    self.add(&path);
+                }
             }
         }
-        self.inputs = inputs;
+        self.due_where_found();
     }
 
     /// The next sighting. Progress lies in the watch, so nothing is lost when this is dropped at an await.
@@ -207,6 +205,12 @@ impl Watch {
 
     fn due_at(&mut self, time: Instant) {
         self.due = Some(self.due.map_or(time, |due| due.min(time)));
+    }
+
+    fn due_where_found(&mut self) {
+        if !self.found.is_empty() {
+            self.due_at(Instant::now());
+        }
     }
 
     /// Looks wherever something may have changed.
@@ -331,6 +335,11 @@ fn hinter(hints: mpsc::Sender<Hint>, lost: Arc<AtomicBool>) -> impl FnMut(notify
             lost.store(true, Ordering::Release);
         }
     }
+}
+
+fn is_newer(path: &Path, since: SystemTime) -> bool {
+    let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    written.is_ok_and(|written| written > since)
 }
 
 fn unwatchable(directory: &Path, error: &notify::Error) -> Error {
