@@ -12,8 +12,8 @@ fn editors_save_in_many_ways() {
     let path = project.root.join("src/body.rs");
 
     // A new file, in the place of the old one.
-    project.write("src/.body.rs.new", &body("renamed"));
-    std::fs::rename(project.root.join("src/.body.rs.new"), &path).unwrap();
+    project.write("src/body.rs.new", &body("renamed"));
+    std::fs::rename(project.root.join("src/body.rs.new"), &path).unwrap();
     serve.wait_for("Reloaded src/body.rs");
     assert_eq!(serve.get("/").1, "renamed");
 

@@ -97,34 +97,36 @@ pub(super) fn need(scope: Scope, file: &Path) -> Option<Need> {
     }
 }
 
+/// Endings of files that pages are made of.
+const PAGES: [&str; 20] = [
+    "hbs",
+    "html",
+    "css",
+    "js",
+    "mjs",
+    "map",
+    "wasm",
+    "svg",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "webp",
+    "avif",
+    "ico",
+    "woff",
+    "woff2",
+    "ttf",
+    "mp3",
+    "webmanifest",
+];
+
 /// Whether a file is one that pages are made of. Views and assets may lie anywhere, so mostly their endings tell.
 fn is_page(file: &Path) -> bool {
     const DIRECTORIES: [&str; 4] = ["views", "assets", "static", "public"];
-    const ENDINGS: [&str; 20] = [
-        "hbs",
-        "html",
-        "css",
-        "js",
-        "mjs",
-        "map",
-        "wasm",
-        "svg",
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "webp",
-        "avif",
-        "ico",
-        "woff",
-        "woff2",
-        "ttf",
-        "mp3",
-        "webmanifest",
-    ];
     let ending = file.extension().and_then(|ending| ending.to_str());
     DIRECTORIES.iter().any(|directory| file.starts_with(directory))
-        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        || ending.is_some_and(|ending| PAGES.contains(&ending))
 }
 
 fn is_cargo_config(file: &Path) -> bool {
@@ -208,6 +210,12 @@ pub(super) enum Verdict {
     Unsettled,
 }
 
+/// Whether the name of a file says what it is, so that it is not one that an editor is about to move elsewhere.
+fn has_known_kind(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| matches!(ending, "rs" | "toml" | "lock") || PAGES.contains(&ending))
+}
+
 /// The content of every file that counts, as last seen.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -216,7 +224,8 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Compares what is there now with what was there before. `patient` as long as it may be the middle of a save: an
-    /// editor that empties the file and then writes it, or moves it away and a new one into its place.
+    /// editor that empties the file and then writes it, or moves it away and a new one into its place. A new file of no
+    /// known kind may be that one.
     pub(super) fn judge(&mut self, path: &Path, found: Found, patient: bool) -> Verdict {
         let before = self.known.get(path).copied().unwrap_or(Found::Nothing);
         if before == found {
@@ -224,6 +233,9 @@ impl Contents {
         }
         match found {
             Found::Nothing | Found::Empty if patient => return Verdict::Unsettled,
+            Found::Content(_) if patient && before == Found::Nothing && !has_known_kind(path) => {
+                return Verdict::Unsettled;
+            }
             Found::Nothing => self.known.remove(path),
             Found::Empty | Found::Content(_) => self.known.insert(path.to_path_buf(), found),
         };
@@ -354,7 +366,7 @@ mod tests {
     fn contents() -> Contents {
         let mut contents = Contents::default();
         assert_eq!(
-            contents.judge(Path::new("a"), Found::Content(1), true),
+            contents.judge(Path::new("a.rs"), Found::Content(1), true),
             Verdict::Changed
         );
         contents
@@ -362,29 +374,58 @@ mod tests {
 
     #[test]
     fn the_same_content_is_no_change() {
-        assert_eq!(contents().judge(Path::new("a"), Found::Content(1), true), Verdict::Same);
-        assert_eq!(contents().judge(Path::new("b"), Found::Nothing, true), Verdict::Same);
+        assert_eq!(
+            contents().judge(Path::new("a.rs"), Found::Content(1), true),
+            Verdict::Same
+        );
+        assert_eq!(contents().judge(Path::new("b.rs"), Found::Nothing, true), Verdict::Same);
     }
 
     #[test]
     fn a_file_emptied_for_a_moment_is_waited_for() {
         let mut contents = contents();
-        assert_eq!(contents.judge(Path::new("a"), Found::Empty, true), Verdict::Unsettled);
         assert_eq!(
-            contents.judge(Path::new("a"), Found::Content(2), true),
+            contents.judge(Path::new("a.rs"), Found::Empty, true),
+            Verdict::Unsettled
+        );
+        assert_eq!(
+            contents.judge(Path::new("a.rs"), Found::Content(2), true),
             Verdict::Changed
         );
-        assert_eq!(contents.judge(Path::new("a"), Found::Empty, false), Verdict::Changed);
-        assert_eq!(contents.judge(Path::new("a"), Found::Empty, true), Verdict::Same);
+        assert_eq!(contents.judge(Path::new("a.rs"), Found::Empty, false), Verdict::Changed);
+        assert_eq!(contents.judge(Path::new("a.rs"), Found::Empty, true), Verdict::Same);
     }
 
     #[test]
     fn a_file_moved_away_for_a_moment_is_waited_for() {
         let mut contents = contents();
-        assert_eq!(contents.judge(Path::new("a"), Found::Nothing, true), Verdict::Unsettled);
-        assert_eq!(contents.judge(Path::new("a"), Found::Content(1), true), Verdict::Same);
-        assert_eq!(contents.judge(Path::new("a"), Found::Nothing, false), Verdict::Changed);
-        assert!(!contents.knows(Path::new("a")));
+        assert_eq!(
+            contents.judge(Path::new("a.rs"), Found::Nothing, true),
+            Verdict::Unsettled
+        );
+        assert_eq!(
+            contents.judge(Path::new("a.rs"), Found::Content(1), true),
+            Verdict::Same
+        );
+        assert_eq!(
+            contents.judge(Path::new("a.rs"), Found::Nothing, false),
+            Verdict::Changed
+        );
+        assert!(!contents.knows(Path::new("a.rs")));
+    }
+
+    #[test]
+    fn a_new_file_of_no_known_kind_may_be_on_its_way_elsewhere() {
+        let mut contents = contents();
+        let new = Path::new("a.rs.new");
+        assert_eq!(contents.judge(new, Found::Content(2), true), Verdict::Unsettled);
+        assert_eq!(contents.judge(new, Found::Nothing, true), Verdict::Same);
+        assert_eq!(contents.judge(new, Found::Content(2), false), Verdict::Changed);
+        assert_eq!(
+            contents.judge(new, Found::Content(3), true),
+            Verdict::Changed,
+            "known by now"
+        );
     }
 
     #[test]
