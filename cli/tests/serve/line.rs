@@ -43,7 +43,7 @@ fn the_new_process_takes_over_from_the_old_one() {
     assert_eq!((&served["build"], &served["moved"]), (&2.into(), &2.into()));
     assert_eq!(served["closed"][0]["reason"], "Chat does not travel");
     assert_eq!(served["files"][0], "src/body.rs");
-    let heard = serve.get("/heard").1;
+    let heard = heard(&serve, "\"build\":3");
     assert!(
         heard.starts_with("{\"event\":\"take\"}\n{\"event\":\"history\""),
         "{heard}"
