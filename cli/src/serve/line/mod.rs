@@ -246,8 +246,11 @@ impl Line {
                 continue;
             }
             if let Some(said) = Said::read(&line) {
-                if matches!(said, Said::Moved { .. } | Said::Kept { .. }) {
-                    self.owed = self.owed.saturating_sub(1);
+                match said {
+                    // To an earlier `give` there may be no answer: nobody came, and then there was a newer one.
+                    Said::Moved { .. } => self.owed = 0,
+                    Said::Kept { .. } => self.owed = self.owed.saturating_sub(1),
+                    Said::Views { .. } => {}
                 }
                 return Some(said);
             }

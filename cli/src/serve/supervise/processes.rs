@@ -1,6 +1,5 @@
 //! Which process serves, which is to serve next, and when one takes over from the other.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Action, Cause, DRAIN_WITHIN, Start, Supervisor};
@@ -33,8 +32,6 @@ pub(super) struct Process {
     cause: Cause,
     /// How long the build took, if there was one.
     built_in: Option<Duration>,
-    /// Those that were to take its WebSockets, as far as it has not said what came of it: answers come in order.
-    takers: VecDeque<Id>,
     /// What became of the WebSockets of the process before it.
     handed: Option<Handed>,
 }
@@ -53,7 +50,7 @@ impl Supervisor {
         self.alive.insert(id);
         let mut cause = cause;
         let mut actions = Vec::new();
-        let mut previous = match std::mem::replace(&mut self.app, App::Down) {
+        let previous = match std::mem::replace(&mut self.app, App::Down) {
             App::Down => None,
             App::Serving(process) | App::Relieving { process, .. } => Some(process),
             App::Starting { candidate, previous } => {
@@ -63,9 +60,6 @@ impl Supervisor {
                 previous
             }
         };
-        if let Some(previous) = &mut previous {
-            previous.takers.push_back(id);
-        }
         actions.push(Action::Start(Start {
             id,
             executable: executable.clone(),
@@ -78,7 +72,6 @@ impl Supervisor {
             build,
             cause,
             built_in,
-            takers: VecDeque::new(),
             handed: None,
         };
         self.app = App::Starting { candidate, previous };
@@ -175,24 +168,21 @@ impl Supervisor {
         Vec::new()
     }
 
-    /// What became of the WebSockets of the process `id`. It belongs to the one that was to take them, which may have
-    /// been replaced.
+    /// What became of the WebSockets of the process `id`. One that was told to give them several times, because the first
+    /// to take them was replaced, may answer late or not at all to what is given up: so what has moved counts, the last
+    /// time, and that nothing has only where there is nothing else.
     fn handed(&mut self, id: Id, handed: Handed) {
-        let (giver, newest) = match &mut self.app {
-            App::Starting {
-                candidate,
-                previous: Some(previous),
-            } => (previous, Some(candidate)),
-            App::Relieving { process, previous } => (previous, Some(process)),
-            // It goes on: the one that was to take has failed.
-            App::Serving(process) => (process, None),
-            App::Starting { previous: None, .. } | App::Down => return,
-        };
-        if giver.id != id {
-            return;
+        if let App::Starting {
+            candidate: newest,
+            previous: Some(previous),
         }
-        let taker = giver.takers.pop_front();
-        if let Some(newest) = newest.filter(|newest| taker == Some(newest.id)) {
+        | App::Relieving {
+            process: newest,
+            previous,
+        } = &mut self.app
+            && previous.id == id
+            && (newest.handed.is_none() || matches!(handed, Handed::Moved { .. }))
+        {
             newest.handed = Some(handed);
         }
     }

@@ -47,25 +47,32 @@ fn what_became_of_the_websockets_is_told_with_the_reload() {
 }
 
 #[test]
-fn an_answer_belongs_to_the_process_that_was_to_take() {
-    let mut trial = Trial::serving();
-    trial.swapped("b", 1, 0);
-    assert_eq!(
-        trial.changed("nova.toml"),
-        [
-            Changed("nova.toml"),
-            Stop(1, DRAIN_WITHIN),
-            Deed::Start(2, "b", Some(0))
-        ]
-    );
-    let kept = Said::Kept { reason: String::new() };
-    trial.said(0, kept);
-    trial.said(0, moved(2));
-    trial.ready(2);
-    assert!(matches!(
-        handed_at_the_end(&mut trial, 0),
-        Some(Handed::Moved { moved: 2, .. })
-    ));
+fn an_answer_to_what_was_given_up_may_come_late() {
+    for moved_first in [true, false] {
+        let mut trial = Trial::serving();
+        trial.swapped("b", 1, 0);
+        assert_eq!(
+            trial.changed("nova.toml"),
+            [
+                Changed("nova.toml"),
+                Stop(1, DRAIN_WITHIN),
+                Deed::Start(2, "b", Some(0))
+            ]
+        );
+        let kept = Said::Kept { reason: String::new() };
+        for said in if moved_first {
+            [moved(2), kept]
+        } else {
+            [kept, moved(2)]
+        } {
+            trial.said(0, said);
+        }
+        trial.ready(2);
+        assert!(matches!(
+            handed_at_the_end(&mut trial, 0),
+            Some(Handed::Moved { moved: 2, .. })
+        ));
+    }
 }
 
 #[test]
