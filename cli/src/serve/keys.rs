@@ -54,6 +54,8 @@ struct Keyboard {
     keys: mpsc::Receiver<Key>,
     suspend: Stream,
     resume: Stream,
+    /// In the background. That it is over is not told by a signal.
+    is_away: bool,
 }
 
 impl Keys {
@@ -81,9 +83,8 @@ impl Keys {
                     // This is where the command stops, until somebody lets it continue.
                     let _ = kill_process(getpid(), Signal::STOP);
                 }
-                Some(()) = keyboard.resume.recv() => if is_in_foreground() {
-                    let _ = set(&unbuffered(&keyboard.found));
-                },
+                Some(()) = keyboard.resume.recv() => keyboard.come_back(),
+                () = tokio::time::sleep(IN_BACKGROUND), if keyboard.is_away => keyboard.come_back(),
                 else => return std::future::pending().await,
             }
         }
@@ -106,7 +107,16 @@ impl Keyboard {
             keys,
             suspend,
             resume,
+            is_away: false,
         })
+    }
+
+    /// Takes the terminal again, if it is given.
+    fn come_back(&mut self) {
+        self.is_away = !is_in_foreground();
+        if !self.is_away {
+            let _ = set(&unbuffered(&self.found));
+        }
     }
 
     /// Leaves the terminal as it was found. One that belongs to somebody else by now is not touched.
