@@ -1,6 +1,5 @@
 //! The line to whoever started the process: orders that come on it, reports that go back. See `docs/protocol.md`.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -155,7 +154,8 @@ async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
                 took,
                 beyond,
             } = outcome;
-            log(moved, &closed, took);
+            // The supervisor says it.
+            tracing::debug!("{moved} WebSockets have moved");
             let closed = closed.into_iter().map(|(reason, count)| Closed { reason, count });
             report(
                 &line,
@@ -173,13 +173,6 @@ async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
             let reason = error.to_string();
             report(&line, &Report::Kept { reason }).await;
         }
-    }
-}
-
-pub(super) fn log(moved: usize, closed: &BTreeMap<String, usize>, took: Duration) {
-    tracing::info!("{moved} WebSockets have moved in {took:.1?}");
-    for (reason, count) in closed {
-        tracing::warn!("{count} WebSockets are closed with 1012: {reason}");
     }
 }
 

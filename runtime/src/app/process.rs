@@ -67,7 +67,7 @@ impl Process {
         let taken = handoff::take(socket, &taker).await;
         let taken = taken.map_err(|error| Error::new(format!("the open WebSockets can't be taken over: {error}")))?;
         let (connections, giver) = taken.into_parts();
-        if !connections.is_empty() {
+        if !connections.is_empty() && !supervised::is_supervised() {
             tracing::info!("{} WebSockets have moved here", connections.len());
         }
         tokio::spawn(Taken::listen(giver, app.pubsub.clone()));

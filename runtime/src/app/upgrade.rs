@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use super::orders;
 use super::supervised;
 use crate::handoff::{self, Giver, Outcome};
 use crate::line::{self, Sender};
@@ -63,7 +62,10 @@ impl Upgrade {
                 self.done.store(true, Ordering::SeqCst);
                 // A service manager watches the new process from now on.
                 supervised::notify(&format!("MAINPID={number}\nREADY=1"));
-                orders::log(moved, &closed, took);
+                tracing::info!("{moved} WebSockets have moved in {took:.1?}");
+                for (reason, count) in closed {
+                    tracing::warn!("{count} WebSockets are closed with 1012: {reason}");
+                }
                 handoff::forward(beyond).await;
             }
             Err(error) => {
