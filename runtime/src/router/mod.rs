@@ -113,18 +113,10 @@ struct Resolved<'a> {
 type Target = (String, MethodFilter, Arc<dyn Controller<()>>);
 
 /// The routes of one host.
+#[derive(Default)]
 struct Host<'a> {
     claims: Claims,
     paths: BTreeMap<String, Vec<Resolved<'a>>>,
-}
-
-impl Default for Host<'_> {
-    fn default() -> Self {
-        Self {
-            claims: Claims::default(),
-            paths: BTreeMap::new(),
-        }
-    }
 }
 
 impl<'a> Host<'a> {
