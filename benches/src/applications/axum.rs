@@ -152,7 +152,7 @@ pub async fn update(
 /// A room of its own for each handler, as axum's example of a chat has it.
 fn handler(number: usize) -> String {
     format!(
-        r#"//! Handler {number}.
+        r"//! Handler {number}.
 
 use std::sync::LazyLock;
 
@@ -190,6 +190,6 @@ async fn run(mut socket: WebSocket, room: String) {{
         }}
     }}
 }}
-"#
+"
     )
 }

@@ -24,6 +24,31 @@ pub enum Framework {
     Axum,
 }
 
+/// What is changed besides the string by which an edit is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Nothing.
+    Text,
+    /// The lines of the whole file move.
+    Lines,
+    /// A type that is read from the request has another field.
+    Field,
+}
+
+impl Edit {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Text, Self::Lines, Self::Field];
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Lines => "lines",
+            Self::Field => "field",
+        }
+    }
+}
+
 /// An application in a directory of its own.
 #[derive(Clone, Debug)]
 pub struct Application {
@@ -66,13 +91,18 @@ impl Application {
             Framework::Nova(_) => nova::write(&application, controllers, handlers)?,
             Framework::Axum => axum::write(&application, controllers, handlers)?,
         }
-        application.edit(0)?;
+        application.edit(0, Edit::Text)?;
         Ok(application)
     }
 
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where cargo puts what it builds.
+    pub fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Its program.
@@ -89,13 +119,23 @@ impl Application {
         Ok([fs::metadata(library)?.len(), fs::metadata(self.program())?.len()])
     }
 
-    /// Another string in the first controller, and other lines below it.
+    /// Another string in the first controller, and what else this edit is about.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn edit(&self, number: usize) -> Result<()> {
-        let lines = "// A line more, so that the lines below move.\n".repeat(number % 3);
-        let text = (self.first)(&format!("edit {number}.")).replacen("\n\n", &format!("\n\n{lines}"), 1);
+    pub fn edit(&self, number: usize, edit: Edit) -> Result<()> {
+        let text = (self.first)(&format!("edit {number}."));
+        let text = match edit {
+            Edit::Text => text,
+            Edit::Lines => {
+                let lines = "// A line more, so that the lines below move.\n".repeat(number % 3);
+                text.replacen("\n\n", &format!("\n\n{lines}"), 1)
+            }
+            Edit::Field => {
+                let field = format!("    search: Option<String>,\n    pub more{number}: Option<u64>,");
+                text.replacen("    search: Option<String>,", &field, 1)
+            }
+        };
         Ok(save(&self.root.join("src/controllers/c0.rs"), &text)?)
     }
 

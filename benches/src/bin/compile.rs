@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use nova_benches::applications::{Application, Framework, build_nova, workspace};
+use nova_benches::applications::{Application, Edit, Framework, build_nova, workspace};
 use nova_benches::children::{self, Scratch};
 use nova_benches::{Result, Samples};
 
@@ -93,7 +93,7 @@ fn measure(
     for round in 1..=rounds + 1 {
         let (mut build, mut check) = (None, None);
         for subject in &mut subjects {
-            subject.application.edit(round)?;
+            subject.application.edit(round, Edit::Lines)?;
             let built = subject.application.cargo("build")?;
             let checked = subject.application.cargo("check")?;
             if round > 1 {
