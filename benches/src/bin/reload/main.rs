@@ -68,7 +68,7 @@ fn main() -> Result<()> {
         println!("cargo-watch is not in the path: `cargo install cargo-watch`, or name it by --cargo-watch");
     }
     let scratch = Scratch::new()?;
-    let mut ways = vec![("bare", Way::Bare), ("nova", Way::Nova(nova.clone()))];
+    let mut ways = vec![("bare", Way::Bare), ("served", Way::Nova(nova.clone()))];
     ways.extend(cargo_watch.map(|path| ("watched", Way::CargoWatch(path))));
     let subjects: Result<Vec<_>> = ways
         .iter()
