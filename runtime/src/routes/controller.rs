@@ -70,3 +70,37 @@ fn boxed<F: Future<Output = Response> + Send + 'static>(future: F) -> Answering 
     }
     Box::pin(future.expect("only a box is taken out"))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::State;
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[test]
+    fn a_box_is_not_put_into_another() {
+        let text = "a future with something in it".to_owned();
+        let future: Answering = Box::pin(async move { text.into_response() });
+        let place = (&raw const *future).cast::<()>();
+        let same = boxed(future);
+        assert_eq!((&raw const *same).cast::<()>(), place);
+    }
+
+    #[tokio::test]
+    async fn functions_values_and_layered_handlers_are_controllers() {
+        async fn function(State(status): State<u16>) -> axum::http::StatusCode {
+            axum::http::StatusCode::from_u16(status).unwrap()
+        }
+        let layer = tower::layer::util::Identity::new();
+        let controllers: [Arc<dyn Controller<u16>>; 3] = [
+            erased(function).into(),
+            erased(function.layer(layer)).into(),
+            erased((axum::http::StatusCode::ACCEPTED, "a value")).into(),
+        ];
+        for controller in controllers {
+            let response = bound(controller, &202).call(Request::default(), &()).await;
+            assert_eq!(response.status(), 202);
+        }
+    }
+}
