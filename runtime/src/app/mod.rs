@@ -1,8 +1,19 @@
 //! Assembly: an application put together from its parts, and run.
 
 mod describe;
+#[cfg(unix)]
+mod orders;
+#[cfg(unix)]
+mod process;
+#[cfg(not(unix))]
+#[path = "process_elsewhere.rs"]
+mod process;
 mod supervised;
+#[cfg(unix)]
+mod upgrade;
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,6 +26,7 @@ use axum::routing::Route;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
+use self::process::Process;
 use crate::config::Config;
 use crate::dev;
 use crate::dispatch::Dispatcher;
@@ -22,18 +34,17 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fallback::{Fallback, Invalid};
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::metrics;
 use crate::pubsub::PubSub;
 use crate::registry::{Registry, Replying, RequestContext, builtin};
 use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, Remaining, ServerOptions, Tls};
+use crate::server::{self, Arrivals, Moved, Remaining, ServerOptions, Tls};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
-use crate::websocket::{Settings, WebSocketOptions};
+use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
@@ -86,6 +97,8 @@ struct Parts {
 /// compiled with this crate, and not with the application at every edit.
 struct Ready {
     routes: GiveRoutes<()>,
+    /// The state itself, for connections that come from another process.
+    state: Arc<dyn Any + Send + Sync>,
     parts: Parts,
 }
 
@@ -117,6 +130,9 @@ impl<S, F: FnOnce(&Environment) -> Routes<S> + Send + 'static> RouteTable<S, (En
 /// An application put together: what a server serves.
 pub(crate) struct Assembled {
     pub(crate) service: AppService,
+    pub(crate) settings: Arc<Settings>,
+    /// By which connections that come from another process go on.
+    pub(crate) resumers: Vec<Resumer>,
     pub(crate) options: ServerOptions,
     pub(crate) tls: Option<Tls>,
     pub(crate) pubsub: PubSub,
@@ -206,6 +222,10 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     /// accepting, finishes what runs, closes WebSockets with 1001, and returns within `server.shutdown_timeout`
     /// (30 s). A second signal ends the process at once.
     ///
+    /// At SIGUSR2 it starts the program as it is now on disk, with the same arguments, and hands it the listening socket and
+    /// the open WebSockets, as far as their handlers [travel](crate::Handoff); then it ends as above. Where that fails, it
+    /// goes on as if nothing had been.
+    ///
     /// # Errors
     /// When the application can't start: a setting, a route or a template is wrong, or the address is taken.
     ///
@@ -261,6 +281,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     fn ready(self) -> Ready {
         let Self { routes, state, parts } = self;
         Ready {
+            state: Arc::new(state.clone()),
             routes: Box::new(move |environment| routes(environment).with_state(&state)),
             parts,
         }
@@ -281,15 +302,21 @@ impl Ready {
             let options: ServerOptions = config.section("server")?;
             self.parts.config = Some(config);
             let app = self.assemble()?;
-            let listener = listen(&options).await?;
+            let mut process = Process::begin().await?;
+            let listener = match process.listener()? {
+                Some(listener) => listener,
+                None => listen(&options).await?,
+            };
             supervised::end_with_signals(app.lifecycle.clone())?;
-            supervised::end_with_supervisor(app.lifecycle.clone());
+            let moved = process.take_over(&app).await?;
+            process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
             let pubsub = app.pubsub.clone();
-            let remaining = app.serve(listener).await;
-            supervised::notify("STOPPING=1");
+            let remaining = app.serve_with(listener, moved).await;
+            process.stopping();
             end(remaining, &pubsub).await;
+            process.end().await;
             Ok(())
         });
         // What blocking work is left is not waited for: its deadline has passed.
@@ -324,7 +351,7 @@ impl Ready {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let wheel = Wheel::new();
+        let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
         let scope = Scope(Arc::new(Values {
@@ -343,8 +370,9 @@ impl Ready {
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
-            connections: metrics::Connections::default(),
             wheel: wheel.clone(),
+            lifecycle: lifecycle.clone(),
+            state: self.state,
             console: environment.is_dev().then_some(dev::console),
         };
         let assembly = Assembly {
@@ -353,9 +381,13 @@ impl Ready {
             settings: Arc::new(settings),
             body_limit: options.body_limit,
             layers: self.parts.layers,
+            resumers: RefCell::default(),
         };
+        let service = router::build(&routes, &assembly)?;
         Ok(Assembled {
-            service: router::build(&routes, &assembly)?,
+            service,
+            settings: assembly.settings,
+            resumers: assembly.resumers.into_inner(),
             options,
             tls,
             pubsub,
@@ -367,12 +399,16 @@ impl Ready {
 }
 
 impl Assembled {
-    /// In a box, so that the caller's crate does not compile it again.
     fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+        self.serve_with(listener, Vec::new())
+    }
+
+    /// Serves, first of all those that have moved here. In a box, so that the caller's crate does not compile it again.
+    fn serve_with(self, listener: TcpListener, moved: Vec<Moved>) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
         Box::pin(async move {
             self.pubsub.start();
             server::serve(
-                listener,
+                Arrivals { listener, moved },
                 self.service,
                 self.tls,
                 &self.options,
@@ -391,11 +427,8 @@ async fn end(remaining: Remaining, pubsub: &PubSub) {
     pubsub.close().await;
 }
 
-/// The socket that the process was started with, or one of its own.
+/// A socket of the process's own.
 async fn listen(options: &ServerOptions) -> Result<TcpListener> {
-    if let Some(listener) = supervised::inherited_listener()? {
-        return Ok(listener);
-    }
     let address = (options.host.as_str(), options.port);
     TcpListener::bind(address)
         .await

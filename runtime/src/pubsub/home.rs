@@ -20,6 +20,8 @@ pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
         last_number: 0.into(),
         channels: Table::default(),
         metrics: Broadcasts::default(),
+        has_moved: false.into(),
+        beyond: std::sync::Mutex::default(),
         node,
         adapter: Some(Box::new(Nats::new(node, options, root, Home(Weak::clone(home))))),
     }))

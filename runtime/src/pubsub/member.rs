@@ -48,6 +48,24 @@ impl Membership {
         }
     }
 
+    /// One that has moved here, with the number that it had.
+    pub(crate) fn moved(pubsub: &PubSub, number: Number) -> Self {
+        Self {
+            pubsub: pubsub.clone(),
+            number,
+            channels: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// The channels that it is in, and whether their broadcasts go straight to the client.
+    pub(crate) fn channels(&self) -> Vec<(Text, bool)> {
+        let seats = self.lock();
+        let seats = seats.iter().flatten();
+        seats
+            .map(|(channel, seat)| (channel.name().clone(), matches!(seat, Seat::Forwarded(_))))
+            .collect()
+    }
+
     pub(crate) fn id(&self) -> SubscriberId {
         self.pubsub.name_of(self.number)
     }

@@ -6,6 +6,7 @@ mod hosts;
 mod limit;
 mod outermost;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ use crate::metrics;
 use crate::reply::Reply;
 use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
 use crate::scope::Scope;
-use crate::websocket::Settings;
+use crate::websocket::{self, Resumer, Settings};
 
 /// An application as tower sees it.
 pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
@@ -46,6 +47,8 @@ pub(crate) struct Assembly {
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
     pub(crate) layers: Vec<AppLayer>,
+    /// Filled as the routes are built.
+    pub(crate) resumers: RefCell<Vec<Resumer>>,
 }
 
 /// The status pages of a table, for its dispatcher.
@@ -166,7 +169,7 @@ impl Assembly {
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
-        let (path, methods, controller) = self.endpoint(group.path_of(route), route)?;
+        let (path, methods, controller) = self.endpoint(group.path_of(route), group, route)?;
         let around = Around::new(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: route.name,
@@ -192,14 +195,17 @@ impl Assembly {
     }
 
     /// What is called for a route, at which path, and for which methods.
-    fn endpoint(&self, path: String, route: &Route) -> Result<Target, RouteError> {
+    fn endpoint(&self, path: String, group: &Group, route: &Route) -> Result<Target, RouteError> {
         match &route.endpoint {
             Endpoint::Http { filter, controller, .. } => Ok((path, *filter, Arc::clone(controller))),
-            Endpoint::WebSocket(answer) => {
-                let answer = Arc::clone(answer);
-                let settings = Arc::new(Settings {
-                    connections: metrics::Connections::new(&path),
-                    ..Settings::clone(&self.settings)
+            Endpoint::WebSocket(endpoint) => {
+                let answer = Arc::clone(&endpoint.answer);
+                let settings = Arc::clone(&self.settings);
+                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path));
+                self.resumers.borrow_mut().push(Resumer {
+                    route: Arc::clone(&route),
+                    handler: endpoint.handler,
+                    resume: endpoint.resume,
                 });
                 // Over HTTP/2 a WebSocket begins with CONNECT.
                 let methods = match cfg!(feature = "http2") {
@@ -208,7 +214,7 @@ impl Assembly {
                 };
                 let endpoint = async move |request: Request| {
                     let (parts, _) = request.into_parts();
-                    answer(parts, (), Arc::clone(&settings)).await
+                    answer(parts, (), Arc::clone(&settings), Arc::clone(&route)).await
                 };
                 Ok((path, methods, erased(endpoint).into()))
             }

@@ -12,7 +12,7 @@ use http::request::Parts;
 use super::controller::{self, Controller};
 use crate::parts_handler::PartsHandler;
 use crate::security::{Access, Decision};
-use crate::websocket::Answer;
+use crate::websocket;
 
 /// One route of a group.
 pub(crate) struct Route<S = ()> {
@@ -29,7 +29,7 @@ pub(crate) enum Endpoint<S = ()> {
         methods: Vec<Method>,
         controller: Arc<dyn Controller<S>>,
     },
-    WebSocket(Answer<S>),
+    WebSocket(websocket::Endpoint<S>),
     /// A directory or a file, below the project's root.
     Assets(PathBuf),
 }
@@ -57,11 +57,13 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 methods,
                 controller: controller::bound(controller, state),
             },
-            Self::WebSocket(answer) => {
-                let state = state.clone();
-                Endpoint::WebSocket(Arc::new(move |parts, (), settings| {
-                    answer(parts, state.clone(), settings)
-                }))
+            Self::WebSocket(endpoint) => {
+                let (answer, state) = (endpoint.answer, state.clone());
+                Endpoint::WebSocket(websocket::Endpoint {
+                    answer: Arc::new(move |parts, (), settings, route| answer(parts, state.clone(), settings, route)),
+                    handler: endpoint.handler,
+                    resume: endpoint.resume,
+                })
             }
             Self::Assets(directory) => Endpoint::Assets(directory),
         }

@@ -4,7 +4,6 @@ use std::any::type_name;
 use std::convert::Infallible;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -20,7 +19,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
 use crate::security::Access;
-use crate::websocket::{IntoAccept, WebSocketHandler, upgrade};
+use crate::websocket::{self, IntoAccept, WebSocketHandler};
 
 /// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
 ///
@@ -131,10 +130,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self.routes.push(Route {
             path: path.to_owned(),
             name: name::of::<F>(),
-            endpoint: Endpoint::WebSocket(Arc::new(move |parts, state, settings| {
-                let init = init.clone();
-                Box::pin(async move { upgrade(&init, parts, &state, &settings).await })
-            })),
+            endpoint: Endpoint::WebSocket(websocket::endpoint(init)),
             place: Location::caller(),
         });
         self

@@ -11,7 +11,7 @@ use super::handler::NoMessage;
 use super::mailbox::{Mailbox, NotSent};
 use super::timers::Timer;
 use crate::error::Error;
-use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
+use crate::pubsub::{Deliver, Membership, Message, Number, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
 use crate::wire::Text;
 
@@ -33,6 +33,18 @@ impl<M: Send + 'static> Socket<M> {
             membership: Membership::new(pubsub),
             mailbox: Arc::new(Mailbox::new(wheel)),
         }))
+    }
+
+    /// That of a connection that has moved here, with the number that it had.
+    pub(crate) fn moved(pubsub: &PubSub, wheel: &Wheel, number: Number) -> Self {
+        Self(Arc::new(Inner {
+            membership: Membership::moved(pubsub, number),
+            mailbox: Arc::new(Mailbox::new(wheel)),
+        }))
+    }
+
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.0.membership
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
