@@ -299,10 +299,10 @@ impl Ready {
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
+            let mut process = Process::begin().await?;
             let options: ServerOptions = config.section("server")?;
             self.parts.config = Some(config);
             let app = self.assemble()?;
-            let mut process = Process::begin().await?;
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&options).await?,
