@@ -129,6 +129,8 @@ impl Handler{number} {{
 }}
 
 impl WebSocketHandler for Handler{number} {{
+    const HANDOFF: Handoff<Self> = Handoff::serde();
+
     async fn handle(&mut self, frame: Frame, socket: &Socket) -> Commands {{
         if let Frame::Text(text) = frame {{
             socket.broadcast(&self.room, "message", text);

@@ -98,7 +98,7 @@ fn page(number: usize) -> String {
     )
 }
 
-/// The generated handler, made to count, and to travel where it does not. What else it has stays as it was generated.
+/// The generated handler, made to count. What else it has stays as it was generated.
 fn counting(handler: &str) -> Result<String> {
     let changes = [
         (
@@ -120,11 +120,6 @@ fn counting(handler: &str) -> Result<String> {
             return Err(format!("the generated handler has no `{}`", from.trim()).into());
         }
         text = text.replacen(from, to, 1);
-    }
-    if !text.contains("HANDOFF") {
-        let begin = "impl WebSocketHandler for ChatHandler {\n";
-        let travels = format!("{begin}    const HANDOFF: nova::Handoff<Self> = nova::Handoff::serde();\n\n");
-        text = text.replacen(begin, &travels, 1);
     }
     Ok(text)
 }
