@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
 use crate::config::Config;
-use crate::dev;
+use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -110,6 +110,9 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the supervisor's lines for open pages go: in `dev` only.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing reads the line yet"))]
+    pub(crate) feed: Option<dev::Feed>,
 }
 
 impl<S: Clone + Send + Sync + 'static> App<S> {
@@ -291,13 +294,16 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
-        let views = Views::load(config.root().join(views.dir()), environment.is_dev())?;
+        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let watcher = dev.as_ref().map(Dev::views_watcher);
+        let views = Views::load(config.root().join(views.dir()), watcher)?;
 
         let mut registry = builtin::registry(&views, config.root());
         for change in self.reply_handlers {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
+        let described = dev.as_ref().map(|_| describe::values(&routes));
         let wheel = Wheel::new();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -320,6 +326,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             connections: metrics::Connections::default(),
             wheel: wheel.clone(),
             console: environment.is_dev().then_some(dev::console),
+            watch: dev.as_ref().map(Dev::watch),
         };
         let assembly = Assembly {
             dispatcher: Arc::new(dispatcher),
@@ -328,15 +335,29 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             settings: Arc::new(settings),
             body_limit: options.body_limit,
             layers: self.layers,
+            tells_routes: dev.is_some(),
         };
+        let feed = dev.as_ref().map(Dev::feed);
+        let mut service = router::build(&routes, &assembly)?;
+        if let Some(dev) = dev {
+            let application = dev::Application {
+                routes: described.unwrap_or_default(),
+                views,
+                pubsub: pubsub.clone(),
+                lifecycle: lifecycle.clone(),
+                wheel: wheel.clone(),
+            };
+            service = dev.around(service, application);
+        }
         Ok(Assembled {
-            service: router::build(&routes, &assembly)?,
+            service,
             options,
             tls,
             pubsub,
             wheel,
             lifecycle,
             ended,
+            feed,
         })
     }
 }

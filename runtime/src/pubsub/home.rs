@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::nats::Nats;
 use super::options::PubSubOptions;
-use super::{Broadcasts, Gap, Inner, Message, Number, PubSub, SubscriberId, Table};
+use super::{Broadcasts, Gap, Inner, Message, Number, PubSub, SubscriberId, Table, Taps};
 use crate::wire::Text;
 
 /// The pub/sub on this node, which a link does not keep alive.
@@ -20,6 +20,7 @@ pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
         last_number: 0.into(),
         channels: Table::default(),
         metrics: Broadcasts::default(),
+        taps: Taps::default(),
         node,
         adapter: Some(Box::new(Nats::new(node, options, root, Home(Weak::clone(home))))),
     }))

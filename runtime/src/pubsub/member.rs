@@ -61,6 +61,13 @@ impl Membership {
         &self.pubsub
     }
 
+    /// The names of the channels that it is in.
+    pub(crate) fn channels(&self) -> Vec<Text> {
+        let channels = self.lock();
+        let seats = channels.iter().flatten();
+        seats.map(|(channel, _)| channel.name().clone()).collect()
+    }
+
     /// Says whether it was not a member before. After the end it is `false`.
     pub(crate) fn join(&self, channel: &Text, queue: &Arc<dyn Deliver>, forwarded: bool) -> bool {
         let mut channels = self.lock();

@@ -31,6 +31,15 @@ struct Inner<S> {
     fallback: Option<Fallback>,
     guards: Vec<Guard<S>>,
     requests: Requests,
+    /// What the response is to say of where it comes from: in `dev` only.
+    answered: Option<Answered>,
+}
+
+/// On a response: the path of the route that answered, and its controller.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) route: Arc<str>,
+    pub(crate) controller: Option<&'static str>,
 }
 
 impl<S> Around<S> {
@@ -41,6 +50,7 @@ impl<S> Around<S> {
         fallback: Option<Fallback>,
         guards: Vec<Guard<S>>,
         requests: Requests,
+        answered: Option<Answered>,
     ) -> Self {
         Self(Arc::new(Inner {
             dispatcher,
@@ -49,6 +59,7 @@ impl<S> Around<S> {
             fallback,
             guards,
             requests,
+            answered,
         }))
     }
 }
@@ -131,6 +142,9 @@ where
             Refusal::enforce(&mut response);
             let (status, time) = (response.status().as_u16(), start.elapsed());
             inner.requests.answered(status, time);
+            if let Some(answered) = &inner.answered {
+                response.extensions_mut().insert(answered.clone());
+            }
             tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
             Ok(response)
         })

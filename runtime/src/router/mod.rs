@@ -19,6 +19,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
 
+pub(crate) use around::Answered;
 use around::Around;
 pub use check::RouteError;
 use check::{Claims, Level, check_route};
@@ -48,6 +49,8 @@ pub(crate) struct Assembly<S> {
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
     pub(crate) layers: Vec<AppLayer>,
+    /// Whether responses say which route they come from: in `dev` only.
+    pub(crate) tells_routes: bool,
 }
 
 /// The status pages of a table, for its dispatcher.
@@ -165,6 +168,10 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
             group.fallback.clone(),
             group.guards.clone(),
             metrics::Requests::new(path),
+            self.tells_routes.then(|| Answered {
+                route: path.into(),
+                controller,
+            }),
         )
     }
 
@@ -178,6 +185,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
             None,
             Vec::new(),
             requests,
+            None,
         )
     }
 
@@ -215,6 +223,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
                 let answer = Arc::clone(answer);
                 let settings = Arc::new(Settings {
                     connections: metrics::Connections::new(&path),
+                    watch: self.settings.watch.as_ref().map(|watch| watch.of_route(&path)),
                     ..Settings::clone(&self.settings)
                 });
                 // Over HTTP/2 a WebSocket begins with CONNECT.

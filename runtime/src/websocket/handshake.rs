@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::connection::{Connection, Ended, Limits};
 use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
+use super::watch::Watch;
 use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
 use crate::metrics;
@@ -82,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) connections: metrics::Connections,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
+    /// Who watches the connections: in `dev` only.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// How a client may ask for a WebSocket.
@@ -108,7 +111,8 @@ where
     let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
         return Error::new("a WebSocket needs a connection, and this request came without one").into_response();
     };
-    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel);
+    let watched = settings.watch.as_ref().map(|watch| watch.begin(&parts));
+    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel, watched);
     parts.extensions.insert(socket.clone());
     let socket = Ended(socket);
     let accepted = match init.call(&mut parts, state).await {
@@ -135,6 +139,9 @@ where
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
         let _ = transport.bound_buffers(buffers.map(NonZeroUsize::new));
         mailbox.begin();
+        if let Some(watched) = mailbox.watched() {
+            watched.open();
+        }
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response

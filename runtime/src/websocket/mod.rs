@@ -20,6 +20,7 @@ mod output;
 mod queue;
 mod socket;
 mod timers;
+mod watch;
 mod write;
 
 pub use commands::Commands;
@@ -32,6 +33,7 @@ pub use mailbox::NotSent;
 pub(crate) use queue::Mail;
 pub use socket::Socket;
 pub use timers::Timer;
+pub(crate) use watch::{Watch, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use http::request::Parts;
 use super::handler::NoMessage;
 use super::mailbox::{Mailbox, NotSent};
 use super::timers::Timer;
+use super::watch::{Look, Watched};
 use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
@@ -28,11 +29,15 @@ struct Inner<M> {
 }
 
 impl<M: Send + 'static> Socket<M> {
-    pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel) -> Self {
-        Self(Arc::new(Inner {
+    pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel, watched: Option<Arc<Watched>>) -> Self {
+        let socket = Self(Arc::new(Inner {
             membership: Membership::new(pubsub),
-            mailbox: Arc::new(Mailbox::new(wheel)),
-        }))
+            mailbox: Arc::new(Mailbox::new(wheel).watched_by(watched)),
+        }));
+        if let Some(watched) = socket.0.mailbox.watched() {
+            watched.look_at(Arc::downgrade(&(Arc::clone(&socket.0) as Arc<dyn Look>)));
+        }
+        socket
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
@@ -199,6 +204,20 @@ impl<M: Send + 'static> Socket<M> {
     /// them.
     pub fn queue_bytes(&self) -> usize {
         self.0.mailbox.bytes()
+    }
+}
+
+impl<M: Send + 'static> Look for Inner<M> {
+    fn id(&self) -> SubscriberId {
+        self.membership.id()
+    }
+
+    fn queue(&self) -> (usize, usize) {
+        (self.mailbox.len(), self.mailbox.bytes())
+    }
+
+    fn channels(&self) -> Vec<Text> {
+        self.membership.channels()
     }
 }
 

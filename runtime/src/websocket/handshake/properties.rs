@@ -56,6 +56,7 @@ fn settings() -> Settings {
         wheel: Wheel::new(),
         connections: crate::metrics::Connections::default(),
         console: None,
+        watch: None,
     }
 }
 
