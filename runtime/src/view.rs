@@ -38,7 +38,7 @@ impl Default for ViewOptions {
 }
 
 /// Is told when changed templates have been read, or why the old ones are kept.
-pub(crate) type Watcher = Arc<dyn Fn(Result<(), &ViewError>) + Send + Sync>;
+pub(crate) type Watcher = Arc<dyn Fn(Option<&ViewError>) + Send + Sync>;
 
 /// The templates of one directory, by their paths without the ending: `views/posts/show.hbs` is `posts/show`.
 ///
@@ -170,7 +170,7 @@ impl Views {
             tracing::error!("the old views are kept: {error}");
         }
         if let Some(watcher) = &self.0.watcher {
-            watcher(outcome.as_ref().map(|()| ()));
+            watcher(outcome.as_ref().err());
         }
     }
 
@@ -324,8 +324,8 @@ mod tests {
         std::fs::write(&template, "one").unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = Arc::clone(&told);
-        let watcher: Watcher = Arc::new(move |outcome| {
-            let place = outcome.err().and_then(ViewError::place).map(|(_, line, _)| line);
+        let watcher: Watcher = Arc::new(move |error| {
+            let place = error.and_then(ViewError::place).map(|(_, line, _)| line);
             tell.lock().unwrap().push(place);
         });
         let views = Views::load(directory.path().to_path_buf(), Some(watcher)).unwrap();

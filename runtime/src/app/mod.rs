@@ -111,7 +111,6 @@ pub(crate) struct Assembled {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
     /// Where the supervisor's lines for open pages go: in `dev` only.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing reads the line yet"))]
     pub(crate) feed: Option<dev::Feed>,
 }
 
@@ -220,7 +219,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             let app = self.config(config).assemble()?;
             let listener = listen(&options).await?;
             supervised::end_with_signals(app.lifecycle.clone())?;
-            supervised::end_with_supervisor(app.lifecycle.clone());
+            supervised::end_with_supervisor(app.lifecycle.clone(), app.feed.clone());
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
             let pubsub = app.pubsub.clone();
@@ -363,7 +362,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 }
 
 impl Assembled {
-    async fn serve(self, listener: TcpListener) -> Remaining {
+    pub(crate) async fn serve(self, listener: TcpListener) -> Remaining {
         self.pubsub.start();
         server::serve(
             listener,

@@ -38,7 +38,7 @@ pub(super) fn list(tree: &Node, environment: &str, sections: &[&str]) -> Vec<Set
         if let Some(node) = tree.get(section) {
             collect(
                 node,
-                &own.and_then(|own| own.get(section)),
+                own.and_then(|own| own.get(section)),
                 (*section).to_owned(),
                 &mut set,
             );
@@ -62,11 +62,11 @@ pub(super) fn list(tree: &Node, environment: &str, sections: &[&str]) -> Vec<Set
 }
 
 /// The values below a node, each by its path. `own` is the same node in the sections for this environment.
-fn collect(node: &Node, own: &Option<&Node>, key: String, set: &mut BTreeMap<String, Setting>) {
+fn collect(node: &Node, own: Option<&Node>, key: String, set: &mut BTreeMap<String, Setting>) {
     if let Value::Table(table) = &node.value {
         for (name, inner) in table {
             let own = own.and_then(|own| own.get(name));
-            collect(inner, &own, format!("{key}.{name}"), set);
+            collect(inner, own, format!("{key}.{name}"), set);
         }
         return;
     }

@@ -5,13 +5,14 @@ use super::html::escape;
 /// How text looks, as a terminal is told (ECMA-48 §8.3.117).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Style {
-    bold: bool,
-    dim: bool,
-    italic: bool,
-    underlined: bool,
+    /// Which of [`FLAGS`] it has.
+    flags: [bool; 4],
     /// One of the sixteen named colours.
     colour: Option<u8>,
 }
+
+/// The classes of bold, dim, italic and underlined text, which is how the parameters 1 to 4 make it.
+const FLAGS: [&str; 4] = ["b", "d", "i", "u"];
 
 /// The text as HTML, in which a word for which `link` has a URL leads there. What a terminal is told besides colours is
 /// left out.
@@ -64,13 +65,10 @@ impl Style {
         while let Some(number) = numbers.next() {
             match number {
                 0 => *self = Self::default(),
-                1 => self.bold = true,
-                2 => self.dim = true,
-                3 => self.italic = true,
-                4 => self.underlined = true,
-                22 => (self.bold, self.dim) = (false, false),
-                23 => self.italic = false,
-                24 => self.underlined = false,
+                1..=4 => self.flags[usize::from(number) - 1] = true,
+                22 => self.flags[..2].fill(false),
+                23 => self.flags[2] = false,
+                24 => self.flags[3] = false,
                 30..=37 => self.colour = Some(number - 30),
                 90..=97 => self.colour = Some(number - 90 + 8),
                 39 => self.colour = None,
@@ -105,7 +103,8 @@ impl Style {
             let name = word.trim_end();
             match link(name) {
                 Some(url) => {
-                    html.push_str(&format!("<a href=\"{}\">{}</a>", escape(&url), escape(name)));
+                    let link = ["<a href=\"", &escape(&url), "\">", &escape(name), "</a>"].concat();
+                    html.push_str(&link);
                     html.push_str(&word[name.len()..]);
                 }
                 None => html.push_str(&escape(word)),
@@ -117,19 +116,8 @@ impl Style {
     }
 
     fn classes(self) -> String {
-        let mut classes = Vec::new();
-        let flags = [
-            (self.bold, "b"),
-            (self.dim, "d"),
-            (self.italic, "i"),
-            (self.underlined, "u"),
-        ];
-        classes.extend(
-            flags
-                .into_iter()
-                .filter(|(is_set, _)| *is_set)
-                .map(|(_, class)| class.to_owned()),
-        );
+        let flags = FLAGS.iter().zip(self.flags).filter(|(_, is_set)| *is_set);
+        let mut classes: Vec<_> = flags.map(|(class, _)| (*class).to_owned()).collect();
         classes.extend(self.colour.map(|colour| format!("c{colour}")));
         classes.join(" ")
     }

@@ -85,7 +85,9 @@ struct Failure<'a> {
 struct Place<'a> {
     level: &'a str,
     message: &'a str,
-    place: String,
+    /// As `src/main.rs:1:2`.
+    #[serde(rename = "place")]
+    at: String,
     href: Option<String>,
 }
 
@@ -180,13 +182,13 @@ impl Shared {
             places.push(Place {
                 level: &diagnostic.level,
                 message: &diagnostic.message,
-                place,
+                at: place,
                 href,
             });
         }
         let text = &failed.text[..failed.text.floor_char_boundary(MAX_TEXT)];
         let html = ansi::to_html(text, |word| {
-            let place = places.iter().find(|place| !word.is_empty() && place.place == word)?;
+            let place = places.iter().find(|place| !word.is_empty() && place.at == word)?;
             place.href.clone()
         });
         let failure = Failure {

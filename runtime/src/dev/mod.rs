@@ -102,7 +102,7 @@ impl Dev {
     /// Who is told when changed views have been read.
     pub(crate) fn views_watcher(&self) -> Watcher {
         let shared = Arc::clone(&self.0);
-        Arc::new(move |outcome: Result<(), &ViewError>| shared.views_read(outcome.err()))
+        Arc::new(move |error: Option<&ViewError>| shared.views_read(error))
     }
 
     /// The application with all that `dev` serves around it.

@@ -85,6 +85,7 @@ pub(super) async fn connect(shared: Arc<Shared>, request: Request) -> Response {
 }
 
 impl Dashboard {
+    #[expect(clippy::unused_async, reason = "as every `init` is")]
     async fn init(socket: Socket<Tick>, State(shared): State<Arc<Shared>>) -> Self {
         socket.send_info_every(PERIOD, Tick);
         Self {
@@ -122,7 +123,7 @@ impl Dashboard {
             Section::Connections => Some(("connections", shared.connections(&filter))),
             Section::Channels => Some(("channels", shared.channels(&filter))),
             Section::Routes => Some(("routes", shared.routes())),
-            Section::Settings => Some(("settings", json!(shared.settings))),
+            Section::Settings => Some(("settings", shared.settings())),
             Section::Builds => Some(("builds", shared.builds())),
             Section::Requests => {
                 self.tell_requests(&mut frames);

@@ -38,9 +38,7 @@ function statusKind(status) {
   return status >= 500 ? "bad" : status >= 400 ? "warn" : status >= 300 ? "info" : "good";
 }
 
-function path(text) {
-  return text.split("::").at(-2) && text.includes("::") ? text.split("::").slice(-2).join("::") : text;
-}
+const short = (name) => name.split("::").slice(-2).join("::");
 
 // ---- the sections: a name, what is said where there is nothing, and columns with a cell for each row
 
@@ -81,7 +79,8 @@ const sections = {
       ["Time", "number soft", (row) => [time(row.at)]],
       ["Method", "code", (row) => [row.method]],
       ["Path", "code", (row) => [row.path]],
-      ["Route", "code soft", (row) => [row.route ?? "no route", row.controller ? { text: `  ${path(row.controller)}`, hint: row.controller } : ""]],
+      ["Route", "code soft", (row) => [row.route ?? "none"]],
+      ["Handler", "code soft", (row) => [row.controller ? { text: short(row.controller), hint: row.controller } : ""]],
       ["Status", "number", (row) => [{ text: String(row.status), kind: statusKind(row.status) }]],
       ["Took", "number", (row) => [{ text: milliseconds(row.milliseconds), kind: isSlow(row.milliseconds) }]],
     ],
@@ -95,7 +94,7 @@ const sections = {
       ["Path", "code", (row) => [row.host ? { text: row.host, kind: "soft" } : "", row.path]],
       ["Handler", "code", (row) => [row.handler ?? { text: "a closure", kind: "soft" }]],
       ["Security", "code", (row) => [row.security ?? ""]],
-      ["Declared", "code soft", (row) => [{ text: `${row.file}:${row.line}`, href: row.href }]],
+      ["Declared", "code soft whole", (row) => [{ text: `${row.file}:${row.line}`, href: row.href }]],
     ],
   },
   settings: {
@@ -103,10 +102,10 @@ const sections = {
     none: "",
     has: (row, filter) => `${row.key} ${row.value} ${row.origin} ${row.meaning ?? ""}`.toLowerCase().includes(filter),
     columns: [
-      ["Setting", "code", (row) => [row.key]],
+      ["Setting", "code whole", (row) => [row.key]],
       ["Value", "code", (row) => [{ text: row.value, kind: row.origin === "default" ? "soft" : "" }]],
-      ["From", "code", (row) => [
-        { text: row.origin, kind: row.origin === "default" ? "soft" : "info" },
+      ["From", "code whole", (row) => [
+        { text: row.origin, kind: row.origin === "default" ? "soft" : "info", href: row.href },
         row.for_environment ? { text: " [env.dev]", kind: "soft" } : "",
       ]],
       ["Meaning", "soft", (row) => [row.meaning ?? "the application's own"]],

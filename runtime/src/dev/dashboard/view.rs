@@ -9,6 +9,7 @@ use super::super::Shared;
 use super::super::requests::Answered;
 use crate::pubsub::Message;
 use crate::websocket::Watched;
+use crate::wire::Text;
 
 /// How many rows a list has at most; the page says how many there are.
 const ROWS: usize = 200;
@@ -93,6 +94,19 @@ impl Shared {
         rows.collect()
     }
 
+    /// The settings, with links to where the file sets them.
+    pub(super) fn settings(&self) -> Value {
+        let rows = self.settings.iter().map(|setting| {
+            let mut row = json!(setting);
+            // A variable has no line.
+            let place = setting.origin.rsplit_once(':');
+            let place = place.and_then(|(file, line)| Some((file, line.parse().ok()?)));
+            row["href"] = json!(place.and_then(|(file, line)| self.editor.link(file, line, 1)));
+            row
+        });
+        rows.collect()
+    }
+
     /// The builds, the latest first.
     pub(super) fn builds(&self) -> Value {
         self.events.history().into_iter().rev().collect()
@@ -118,7 +132,7 @@ fn connection(watched: &Watched) -> Option<Value> {
     let socket = watched.socket()?;
     let (messages, bytes) = socket.queue();
     let channels = socket.channels();
-    let named: Vec<_> = channels.iter().take(NAMED).map(|name| name.as_str()).collect();
+    let named: Vec<_> = channels.iter().take(NAMED).map(Text::as_str).collect();
     let passed = &watched.passed;
     Some(json!({
         "id": socket.id().to_string(),
