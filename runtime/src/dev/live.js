@@ -49,7 +49,7 @@
       heard = now;
       failures.program = failures.views = null;
       building = false;
-      if (now.build !== build) return reloadOnceFor(now.build);
+      if (now.build !== build) return reloadFor(now.build);
       forget();
       if (missed) return location.reload();
       // What still stands comes right behind.
@@ -87,17 +87,22 @@
     },
   };
 
-  // Out of a cache the old page may come again, which is not to be asked for again and again.
+  // The old page may come again: for a moment from the process before, over a connection that the browser has kept; or
+  // out of a cache, and then for ever.
   const mark = "nova: reloaded for";
+  const MOST = 4;
 
-  function reloadOnceFor(other) {
+  function reloadFor(other) {
+    let tries = 0;
     try {
-      if (sessionStorage.getItem(mark) === other) return;
-      sessionStorage.setItem(mark, other);
+      const [build, before] = JSON.parse(sessionStorage.getItem(mark)) ?? [];
+      if (build === other) tries = before;
+      if (tries >= MOST) return;
+      sessionStorage.setItem(mark, JSON.stringify([other, tries + 1]));
     } catch {
       // A page without storage is not in such a cache more often than others.
     }
-    location.reload();
+    setTimeout(() => location.reload(), tries * 400);
   }
 
   function forget() {
