@@ -117,6 +117,8 @@ mod router;
 pub use router::RouteError;
 mod server;
 
+#[cfg(unix)]
+mod handoff;
 mod health;
 pub use health::{Health, health};
 
@@ -128,8 +130,8 @@ pub use routes::{Group, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Compression, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Socket, Timer,
-    WebSocketHandler,
+    Accept, Commands, Compression, Handoff, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Resumed,
+    Socket, Timer, WebSocketHandler,
 };
 mod parts_handler;
 pub use parts_handler::PartsHandler;
@@ -162,11 +164,14 @@ pub use environment::Environment;
 mod error;
 pub use error::{Error, Result};
 mod lifecycle;
+#[cfg(unix)]
+mod line;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "without_metrics.rs"]
 mod metrics;
+mod moving;
 mod negotiate;
 mod telemetry;
 mod transport;

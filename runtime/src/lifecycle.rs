@@ -8,8 +8,12 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Running,
+    /// Its connections may be about to move to another process: nothing new is begun until that is known.
+    Holding,
     /// Nothing new is begun; what runs is finished.
     Draining,
+    /// The same, and its WebSockets have moved to another process.
+    Moved,
 }
 
 /// The life of one server, shared by all that must know when it ends. Holding it keeps nothing alive.
@@ -56,18 +60,74 @@ impl Lifecycle {
 
     /// Begins the end.
     pub(crate) fn drain(&self) {
-        self.phase.send_replace(Phase::Draining);
+        self.phase.send_if_modified(|phase| {
+            let begins = !phase.is_end();
+            if begins {
+                *phase = Phase::Draining;
+            }
+            begins
+        });
+    }
+
+    /// Begins nothing new for a while. Says whether it did before.
+    pub(crate) fn hold(&self) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let holds = *phase == Phase::Running;
+            if holds {
+                *phase = Phase::Holding;
+            }
+            holds
+        })
+    }
+
+    /// Ends what [`hold`](Self::hold) has begun: either its WebSockets have moved, which is the end, or all goes on.
+    pub(crate) fn let_go(&self, has_moved: bool) {
+        self.phase.send_if_modified(|phase| {
+            let holds = *phase == Phase::Holding;
+            if has_moved {
+                *phase = Phase::Moved;
+            } else if holds {
+                *phase = Phase::Running;
+            }
+            has_moved || holds
+        });
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        *self.phase.borrow() == Phase::Draining
+        self.phase.borrow().is_end()
     }
 
     /// Waits for the end to begin. Cancel safe.
     pub(crate) async fn draining(&self) {
         let mut phase = self.phase.subscribe();
         // It fails only without a sender, which `self` holds.
-        let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+        let _ = phase.wait_for(|phase| phase.is_end()).await;
+    }
+
+    /// Whether something new may begin: waits while that is not known. Cancel safe.
+    pub(crate) async fn may_begin(&self) -> bool {
+        let mut phase = self.phase.subscribe();
+        let phase = phase.wait_for(|phase| *phase != Phase::Holding).await;
+        phase.is_ok_and(|phase| *phase == Phase::Running)
+    }
+
+    /// Whether a WebSocket may be opened here. Until the end it may; not where the others have moved. Cancel safe.
+    pub(crate) async fn stays(&self) -> bool {
+        let mut phase = self.phase.subscribe();
+        let phase = phase.wait_for(|phase| *phase != Phase::Holding).await;
+        phase.is_ok_and(|phase| *phase != Phase::Moved)
+    }
+
+    /// Waits until nothing new may be begun, for a while or for ever. Cancel safe.
+    pub(crate) async fn holding(&self) {
+        let mut phase = self.phase.subscribe();
+        let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+    }
+}
+
+impl Phase {
+    fn is_end(self) -> bool {
+        matches!(self, Self::Draining | Self::Moved)
     }
 }
 

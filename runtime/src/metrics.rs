@@ -83,6 +83,13 @@ impl Connections {
         }
     }
 
+    /// A connection goes on in another process.
+    pub(crate) fn moved(&self) {
+        if let Some(route) = &self.0 {
+            route.open.decrement(1);
+        }
+    }
+
     pub(crate) fn closed(&self, reason: &Reason) {
         if let Some(route) = &self.0 {
             route.open.decrement(1);

@@ -13,10 +13,14 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use crate::moving::{Mover, UnderWay};
+
 /// The length of a tick, in milliseconds.
 pub(crate) const TICK: u64 = 16;
 /// The number of slots: what is due later than 65 s from now is visited once on the way.
 const SLOTS: u64 = 4096;
+/// The first tick of a wheel with a past, of more than an hour.
+const LATER: u64 = 1 << 18;
 /// How many connections are visited before other tasks have their turn.
 const BATCH: usize = 512;
 
@@ -33,6 +37,11 @@ pub(crate) trait Timed: Send + Sync {
 
     /// The end of the server has begun.
     fn drain(&self);
+
+    /// It is to move to another process. Asked again, it does nothing.
+    fn move_out(&self, mover: &Mover) {
+        let _ = mover;
+    }
 }
 
 /// The slot and the index of an entry, while it is in the wheel. Written only under that slot's lock.
@@ -47,21 +56,38 @@ pub(crate) struct Wheel(Arc<Inner>);
 
 struct Inner {
     began: Instant,
+    /// The tick that it began with.
+    first: u64,
     /// In ticks.
     now: AtomicU64,
     slots: Box<[Mutex<Slot>]>,
     draining: AtomicBool,
+    /// Whether connections are asked to move, and by whom.
+    moving: AtomicBool,
+    mover: UnderWay,
 }
 
 type Slot = Vec<Arc<dyn Timed>>;
 
 impl Wheel {
     pub(crate) fn new() -> Self {
+        Self::beginning_with(0)
+    }
+
+    /// One whose time does not begin now: connections that come from another process have been silent for a while.
+    pub(crate) fn with_a_past() -> Self {
+        Self::beginning_with(LATER)
+    }
+
+    fn beginning_with(first: u64) -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
-            now: AtomicU64::new(0),
+            first,
+            now: AtomicU64::new(first),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             draining: AtomicBool::new(false),
+            moving: AtomicBool::new(false),
+            mover: UnderWay::default(),
         }))
     }
 
@@ -72,7 +98,7 @@ impl Wheel {
 
     /// The time of the clock.
     pub(crate) fn exactly_now(&self) -> Duration {
-        self.0.began.elapsed()
+        Duration::from_millis(self.0.first * TICK) + self.0.began.elapsed()
     }
 
     fn tick(&self) -> u64 {
@@ -86,6 +112,11 @@ impl Wheel {
         // After it was inserted: the drain sees it, or it sees the drain.
         if self.0.draining.load(Ordering::SeqCst) {
             entry.drain();
+        }
+        if self.0.moving.load(Ordering::SeqCst)
+            && let Some(mover) = self.mover()
+        {
+            entry.move_out(&mover);
         }
     }
 
@@ -156,7 +187,7 @@ impl Wheel {
     /// Turns the wheel, for ever. Cancel safe: nothing in it is lost.
     pub(crate) async fn turn(&self) {
         loop {
-            sleep_until(self.0.began + Duration::from_millis((self.tick() + 1) * TICK)).await;
+            sleep_until(self.0.began + Duration::from_millis((self.tick() + 1 - self.0.first) * TICK)).await;
             // A process that was stopped for a while visits all that it has passed.
             while Duration::from_millis((self.tick() + 1) * TICK) <= self.exactly_now() {
                 self.next_tick().await;
@@ -189,11 +220,33 @@ impl Wheel {
     /// Tells every connection that the end has begun, those that come later too.
     pub(crate) async fn drain(&self) {
         self.0.draining.store(true, Ordering::SeqCst);
+        self.tell_all(|entry| entry.drain()).await;
+    }
+
+    /// Asks every connection to move, those that come later too, until [`stay`](Self::stay).
+    pub(crate) async fn move_out(&self, mover: &Mover) {
+        self.0.mover.begin(mover.clone());
+        self.0.moving.store(true, Ordering::SeqCst);
+        self.tell_all(|entry| entry.move_out(mover)).await;
+    }
+
+    /// Nobody is asked to move any more.
+    pub(crate) fn stay(&self) {
+        self.0.moving.store(false, Ordering::SeqCst);
+        self.0.mover.end();
+    }
+
+    /// Who moves connections now.
+    pub(crate) fn mover(&self) -> Option<Mover> {
+        self.0.mover.get()
+    }
+
+    async fn tell_all(&self, tell: impl Fn(&dyn Timed)) {
         for slot in 0..SLOTS {
             let entries: Vec<_> = self.lock(slot).clone();
             for batch in entries.chunks(BATCH) {
                 for entry in batch {
-                    entry.drain();
+                    tell(&**entry);
                 }
                 yield_now().await;
             }

@@ -33,6 +33,8 @@ impl Connections {
 
     pub(crate) fn waiting(&self, _messages: usize) {}
 
+    pub(crate) fn moved(&self) {}
+
     pub(crate) fn closed(&self, _reason: &Reason) {}
 }
 

@@ -1,8 +1,18 @@
 //! Assembly: an application put together from its parts, and run.
 
 mod describe;
+#[cfg(unix)]
+mod orders;
+#[cfg(unix)]
+mod process;
+#[cfg(not(unix))]
+#[path = "process_elsewhere.rs"]
+mod process;
 mod supervised;
+#[cfg(unix)]
+mod upgrade;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -15,6 +25,7 @@ use axum::routing::Route;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
+use self::process::Process;
 use crate::config::Config;
 use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
@@ -22,18 +33,17 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fallback::{Fallback, Invalid};
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::metrics;
 use crate::pubsub::PubSub;
 use crate::registry::{Registry, Replying, RequestContext, builtin};
 use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, Remaining, ServerOptions, Tls};
+use crate::server::{self, Arrivals, Moved, Remaining, ServerOptions, Tls};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
-use crate::websocket::{Settings, WebSocketOptions};
+use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
@@ -104,6 +114,9 @@ impl<S, F: FnOnce(&Environment) -> Routes<S> + Send + 'static> RouteTable<S, (En
 /// An application put together: what a server serves.
 pub(crate) struct Assembled {
     pub(crate) service: AppService,
+    pub(crate) settings: Arc<Settings>,
+    /// By which connections that come from another process go on.
+    pub(crate) resumers: Vec<Resumer>,
     pub(crate) options: ServerOptions,
     pub(crate) tls: Option<Tls>,
     pub(crate) pubsub: PubSub,
@@ -200,6 +213,10 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     /// accepting, finishes what runs, closes WebSockets with 1001, and returns within `server.shutdown_timeout`
     /// (30 s). A second signal ends the process at once.
     ///
+    /// At SIGUSR2 it starts the program as it is now on disk, with the same arguments, and hands it the listening socket and
+    /// the open WebSockets, as far as their handlers [travel](crate::Handoff); then it ends as above. Where that fails, it
+    /// goes on as if nothing had been.
+    ///
     /// # Errors
     /// When the application can't start: a setting, a route or a template is wrong, or the address is taken.
     ///
@@ -217,15 +234,21 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let result = runtime.block_on(async {
             let options: ServerOptions = config.section("server")?;
             let app = self.config(config).assemble()?;
-            let listener = listen(&options).await?;
+            let mut process = Process::begin().await?;
+            let listener = match process.listener()? {
+                Some(listener) => listener,
+                None => listen(&options).await?,
+            };
             supervised::end_with_signals(app.lifecycle.clone())?;
-            supervised::end_with_supervisor(app.lifecycle.clone(), app.feed.clone());
+            let moved = process.take_over(&app).await?;
+            process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
             let pubsub = app.pubsub.clone();
-            let remaining = app.serve(listener).await;
-            supervised::notify("STOPPING=1");
+            let remaining = app.serve_with(listener, moved).await;
+            process.stopping();
             end(remaining, &pubsub).await;
+            process.end().await;
             Ok(())
         });
         // What blocking work is left is not waited for: its deadline has passed.
@@ -303,7 +326,7 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         }
         let mut routes = (self.routes)(&environment);
         let described = dev.as_ref().map(|_| describe::values(&routes));
-        let wheel = Wheel::new();
+        let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
         let scope = Scope(Arc::new(Values {
@@ -322,10 +345,10 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let settings = Settings {
             options: websocket,
             pubsub: pubsub.clone(),
-            connections: metrics::Connections::default(),
             wheel: wheel.clone(),
+            lifecycle: lifecycle.clone(),
+            state: Arc::new(self.state.clone()),
             console: environment.is_dev().then_some(dev::console),
-            watch: dev.as_ref().map(Dev::watch),
         };
         let assembly = Assembly {
             dispatcher: Arc::new(dispatcher),
@@ -335,6 +358,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             body_limit: options.body_limit,
             layers: self.layers,
             tells_routes: dev.is_some(),
+            watch: dev.as_ref().map(Dev::watch),
+            resumers: RefCell::default(),
         };
         let feed = dev.as_ref().map(Dev::feed);
         let mut service = router::build(&routes, &assembly)?;
@@ -344,12 +369,13 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
                 views,
                 pubsub: pubsub.clone(),
                 lifecycle: lifecycle.clone(),
-                wheel: wheel.clone(),
             };
             service = dev.around(service, application);
         }
         Ok(Assembled {
             service,
+            settings: assembly.settings,
+            resumers: assembly.resumers.into_inner(),
             options,
             tls,
             pubsub,
@@ -363,9 +389,14 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 
 impl Assembled {
     pub(crate) async fn serve(self, listener: TcpListener) -> Remaining {
+        self.serve_with(listener, Vec::new()).await
+    }
+
+    /// Serves, first of all those that have moved here.
+    async fn serve_with(self, listener: TcpListener, moved: Vec<Moved>) -> Remaining {
         self.pubsub.start();
         server::serve(
-            listener,
+            Arrivals { listener, moved },
             self.service,
             self.tls,
             &self.options,
@@ -383,11 +414,8 @@ async fn end(remaining: Remaining, pubsub: &PubSub) {
     pubsub.close().await;
 }
 
-/// The socket that the process was started with, or one of its own.
+/// A socket of the process's own.
 async fn listen(options: &ServerOptions) -> Result<TcpListener> {
-    if let Some(listener) = supervised::inherited_listener()? {
-        return Ok(listener);
-    }
     let address = (options.host.as_str(), options.port);
     TcpListener::bind(address)
         .await

@@ -1,10 +1,9 @@
 //! What passes between the application and whoever started it: see `docs/protocol.md`.
 
-use std::io::{BufRead as _, Read as _};
+use std::io::Read as _;
 
 use tokio::net::TcpListener;
 
-use crate::dev::Feed;
 use crate::error::{Error, Result};
 use crate::lifecycle::Lifecycle;
 
@@ -73,49 +72,18 @@ pub(super) fn end_with_signals(lifecycle: Lifecycle) -> Result<()> {
     Ok(())
 }
 
-/// The longest line of a supervisor's, in bytes.
-const MAX_LINE: u64 = 1024 * 1024;
-
-/// Begins the end when the supervisor is gone, and passes its lines on until then. A thread, since reading standard input
-/// can't be waited for otherwise; it ends with the process.
-pub(super) fn end_with_supervisor(lifecycle: Lifecycle, feed: Option<Feed>) {
+/// Begins the end when the supervisor is gone. A thread, since reading standard input can't be waited for otherwise; it
+/// ends with the process.
+pub(super) fn end_with_supervisor(lifecycle: Lifecycle) {
     if !is_supervised() {
         return;
     }
-    if let Some(feed) = &feed {
-        report(feed);
-    }
     std::thread::spawn(move || {
-        let mut input = std::io::stdin().lock();
-        let mut line = Vec::new();
-        while matches!(input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line), Ok(read) if read > 0) {
-            if let (Some(feed), Ok(line)) = (&feed, std::str::from_utf8(&line)) {
-                feed.tell(line.trim());
-            }
-            line.clear();
-        }
+        let mut scratch = [0; 256];
+        while matches!(std::io::stdin().read(&mut scratch), Ok(read) if read > 0) {}
         lifecycle.drain();
     });
 }
-
-/// Has what is to be said to the supervisor written to where its lines come from, which is one end of a pair of sockets.
-#[cfg(unix)]
-fn report(feed: &Feed) {
-    use std::io::Write as _;
-    use std::os::fd::AsFd as _;
-    use std::os::unix::net::UnixStream;
-
-    let Ok(line) = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else {
-        return;
-    };
-    feed.report_to(move |text| {
-        // One that is not there any more is no reason not to serve.
-        let _ = (&line).write_all(format!("{text}\n").as_bytes());
-    });
-}
-
-#[cfg(not(unix))]
-fn report(_feed: &Feed) {}
 
 #[cfg(unix)]
 struct Signals {

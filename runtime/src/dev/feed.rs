@@ -20,7 +20,7 @@ pub(crate) struct Feed {
     report: Arc<OnceLock<Report>>,
 }
 
-type Report = Box<dyn Fn(String) + Send + Sync>;
+type Report = Box<dyn Fn(Value) + Send + Sync>;
 
 /// A line from the supervisor. What is not here is another's, or of another version.
 #[derive(Deserialize)]
@@ -117,7 +117,7 @@ impl Feed {
     }
 
     /// Names who takes lines for the supervisor. The first is the only one.
-    pub(crate) fn report_to(&self, report: impl Fn(String) + Send + Sync + 'static) {
+    pub(crate) fn report_to(&self, report: impl Fn(Value) + Send + Sync + 'static) {
         let _ = self.report.set(Box::new(report));
     }
 
@@ -144,7 +144,7 @@ impl Feed {
             let outcome = shared.views_read.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let is_good = outcome["error"].is_null();
             if let Some(report) = self.report.get() {
-                report(outcome.to_string());
+                report(outcome);
             }
             if !is_good {
                 return;

@@ -33,7 +33,6 @@ use crate::pubsub::PubSub;
 use crate::router::AppService;
 use crate::view::{ViewError, Views, Watcher};
 use crate::websocket::Watch;
-use crate::wheel::Wheel;
 
 pub(crate) use console::console;
 use editor::Editor;
@@ -73,7 +72,6 @@ pub(crate) struct Application {
     pub(crate) views: Views,
     pub(crate) pubsub: PubSub,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) wheel: Wheel,
 }
 
 impl Dev {

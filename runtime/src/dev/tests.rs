@@ -50,7 +50,7 @@ impl Served {
         let (feed, lifecycle) = (assembled.feed.clone().unwrap(), assembled.lifecycle.clone());
         let reports = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&reports);
-        feed.report_to(move |line| told.lock().unwrap().push(serde_json::from_str(&line).unwrap()));
+        feed.report_to(move |line| told.lock().unwrap().push(line));
         let serving = tokio::spawn(async move { assembled.serve(listener).await.end().await });
         Self {
             address,

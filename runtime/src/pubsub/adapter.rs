@@ -3,6 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Message, SubscriberId};
 use crate::wire::Text;
 
@@ -61,7 +63,7 @@ pub enum Unsent {
 }
 
 /// The news that messages of another node to a channel did not come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {
     /// The channel that they were sent to.

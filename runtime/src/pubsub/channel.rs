@@ -40,8 +40,24 @@ pub(super) struct State {
     pub(super) has_task: bool,
     /// Whether the task has messages for those that are told: then later ones go the same way, behind them.
     pub(super) task_tells: bool,
+    pub(super) flow: Flow,
+    /// How many messages had been sent when it was held: those after them wait.
+    held_since: u64,
     /// Nobody is in it any more, and it is in the table no more.
     gone: bool,
+}
+
+/// Where messages go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Flow {
+    /// To the members.
+    #[default]
+    Open,
+    /// Nowhere yet: the members are about to move to another process, or to come from one.
+    Held,
+    /// To the members, and to the process that others have moved to.
+    Both,
 }
 
 /// A member keeps its place while others come and go: who goes through them can stop and go on.
@@ -84,6 +100,8 @@ pub(super) struct Sent {
     pub(super) missed: usize,
     /// Whether a task is to be started for what is pending.
     pub(super) needs_task: bool,
+    /// The message, where it is for members in another process too.
+    pub(super) beyond: Option<Arc<Message>>,
 }
 
 impl Pending {
@@ -93,10 +111,14 @@ impl Pending {
 }
 
 impl Channel {
-    pub(super) fn new(name: Text) -> Self {
+    pub(super) fn new(name: Text, flow: Flow) -> Self {
+        let state = State {
+            flow,
+            ..State::default()
+        };
         Self {
             name,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
@@ -114,7 +136,11 @@ impl Channel {
         if state.gone {
             return None;
         }
-        let since = state.sent;
+        // What is held is for all who are here when it is let go.
+        let since = match state.flow {
+            Flow::Held => state.held_since,
+            Flow::Open | Flow::Both => state.sent,
+        };
         let member = Member { id, queue, since };
         Some(if forwarded {
             Seat::Forwarded(state.forwarded.insert(member))
@@ -151,7 +177,9 @@ impl Channel {
         let mut state = self.lock();
         state.sent += 1;
         let (mut to, mut missed) = (0, 0);
-        let tell_now = !state.task_tells && (state.told.len() <= AT_ONCE || !can_start());
+        let is_held = state.flow == Flow::Held;
+        let beyond = (state.flow == Flow::Both).then(|| Arc::clone(&message));
+        let tell_now = !state.task_tells && !is_held && (state.told.len() <= AT_ONCE || !can_start());
         if tell_now {
             for member in state.told.iter().filter(|member| Some(member.id) != except) {
                 let has_it = member.queue.deliver(&message);
@@ -159,12 +187,13 @@ impl Channel {
                 missed += usize::from(!has_it);
             }
         }
-        let tell = !tell_now && state.told.len() > 0;
+        let tell = is_held || !tell_now && state.told.len() > 0;
         if !tell && state.forwarded.len() == 0 {
             return Sent {
                 to,
                 missed,
                 needs_task: false,
+                beyond,
             };
         }
         let told = if tell { state.told.count(except) } else { 0 };
@@ -177,6 +206,7 @@ impl Channel {
                 to,
                 missed: missed + later,
                 needs_task: false,
+                beyond,
             };
         }
         let number = state.sent;
@@ -188,13 +218,39 @@ impl Channel {
         });
         state.pending_bytes += size;
         state.task_tells |= tell;
-        let needs_task = !state.has_task;
-        state.has_task = true;
+        let needs_task = !state.has_task && !is_held;
+        state.has_task |= needs_task;
         Sent {
             to: to + later,
             missed,
             needs_task,
+            beyond,
         }
+    }
+
+    /// From now on messages wait. What was sent before goes on to its members: says whether a task is about that.
+    pub(super) fn hold(&self) -> bool {
+        let mut state = self.lock();
+        state.flow = Flow::Held;
+        state.held_since = state.sent;
+        state.has_task
+    }
+
+    /// Lets messages go, those that have waited first, and where others have members too, tells `beyond` of these. Says
+    /// whether a task is to be started for them.
+    pub(super) fn release(&self, flow: Flow, mut beyond: impl FnMut(&Pending)) -> bool {
+        let mut state = self.lock();
+        let waiting = state.pending.iter().filter(|pending| pending.number > state.held_since);
+        // Under the lock, so that none overtakes them.
+        waiting.for_each(&mut beyond);
+        state.flow = flow;
+        let needs_task = !state.has_task && !state.pending.is_empty();
+        state.has_task |= needs_task;
+        needs_task
+    }
+
+    pub(super) fn has_task(&self) -> bool {
+        self.lock().has_task
     }
 }
 
@@ -227,11 +283,20 @@ impl State {
         self.told.len() + self.forwarded.len()
     }
 
-    /// The task for what is pending ends: nothing is.
+    /// The task for what is pending ends: nothing is, but what is held.
     pub(super) fn end_task(&mut self) {
-        self.pending = VecDeque::new();
         self.has_task = false;
-        self.task_tells = false;
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
+            self.task_tells = false;
+        }
+    }
+
+    /// What is to go next.
+    pub(super) fn next_pending(&self) -> Option<&Pending> {
+        let next = self.pending.front()?;
+        let is_held = self.flow == Flow::Held && next.number > self.held_since;
+        (!is_held).then_some(next)
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = Number> {

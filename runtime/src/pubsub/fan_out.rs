@@ -101,7 +101,7 @@ impl Running {
         let mut state = self.0.as_ref()?.lock();
         let mut size = 0;
         let mut pending = Vec::new();
-        while let Some(first) = state.pending.front() {
+        while let Some(first) = state.next_pending() {
             let bytes = first.message.payload.len();
             if size + bytes > BATCH_BYTES && !pending.is_empty() {
                 break;

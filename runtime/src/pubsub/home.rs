@@ -21,6 +21,8 @@ pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
         channels: Table::default(),
         metrics: Broadcasts::default(),
         taps: Taps::default(),
+        has_moved: false.into(),
+        beyond: std::sync::Mutex::default(),
         node,
         adapter: Some(Box::new(Nats::new(node, options, root, Home(Weak::clone(home))))),
     }))

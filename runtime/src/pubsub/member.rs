@@ -48,6 +48,24 @@ impl Membership {
         }
     }
 
+    /// One that has moved here, with the number that it had.
+    pub(crate) fn moved(pubsub: &PubSub, number: Number) -> Self {
+        Self {
+            pubsub: pubsub.clone(),
+            number,
+            channels: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// The channels that it is in, and whether their broadcasts go straight to the client.
+    pub(crate) fn channels(&self) -> Vec<(Text, bool)> {
+        let seats = self.lock();
+        let seats = seats.iter().flatten();
+        seats
+            .map(|(channel, seat)| (channel.name().clone(), matches!(seat, Seat::Forwarded(_))))
+            .collect()
+    }
+
     pub(crate) fn id(&self) -> SubscriberId {
         self.pubsub.name_of(self.number)
     }
@@ -59,13 +77,6 @@ impl Membership {
 
     pub(crate) fn pubsub(&self) -> &PubSub {
         &self.pubsub
-    }
-
-    /// The names of the channels that it is in.
-    pub(crate) fn channels(&self) -> Vec<Text> {
-        let channels = self.lock();
-        let seats = channels.iter().flatten();
-        seats.map(|(channel, _)| channel.name().clone()).collect()
     }
 
     /// Says whether it was not a member before. After the end it is `false`.

@@ -1,13 +1,13 @@
 //! Messages, encoded once however many members receive them.
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::SubscriberId;
 use crate::wire::{Frame, Text};
 
 /// A message as a member receives it. A clone shares the bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
     /// The channel that it was sent to.
@@ -21,13 +21,14 @@ pub struct Message {
 }
 
 /// The content of a message: text, bytes, or JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Payload {
     /// Text.
     Text(Text),
     /// Bytes.
-    Binary(Bytes),
+    Binary(#[serde(with = "crate::wire::base64")] Bytes),
     /// A value that was serialised as JSON, once.
     Json(Text),
 }

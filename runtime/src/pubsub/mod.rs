@@ -39,9 +39,12 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 use self::adapter::Adapter;
 use self::table::Table;
@@ -56,6 +59,7 @@ mod fan_out;
 mod home;
 mod member;
 mod message;
+mod moving;
 #[cfg(feature = "nats")]
 mod nats;
 mod options;
@@ -66,6 +70,7 @@ mod tap;
 pub use adapter::{Cluster, Gap, Link, Members, Unsent};
 pub(crate) use member::{Deliver, Membership};
 pub use message::{Message, Payload};
+pub(crate) use moving::Beyond;
 pub use subscription::{Received, Subscription};
 pub(crate) use tap::Tap;
 use tap::Taps;
@@ -95,13 +100,16 @@ struct Inner {
     adapter: Option<Box<dyn Adapter>>,
     metrics: Broadcasts,
     taps: Taps,
+    /// Where the members have moved to, when they have.
+    has_moved: AtomicBool,
+    beyond: Mutex<Option<mpsc::Sender<Beyond>>>,
 }
 
 /// By which a subscriber is known on its node.
 pub(crate) type Number = NonZeroU64;
 
 /// Names a subscriber: a connection or a task. No two have the same, on whatever node they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SubscriberId {
     node: u64,
     number: Number,
@@ -263,6 +271,7 @@ impl PubSub {
     /// Sends what is on its way to other nodes, takes leave of them, and ends the link: for at most two seconds. Local
     /// delivery goes on. An application does it at its end.
     pub async fn close(&self) {
+        self.end_beyond();
         if let Some(adapter) = &self.0.adapter {
             adapter.close().await;
         }
@@ -310,6 +319,11 @@ impl PubSub {
             if sent.needs_task {
                 fan_out::start(channel);
             }
+            if let Some(message) = sent.beyond {
+                outcome.missed += usize::from(!self.send_beyond(message, except));
+            }
+        } else if self.0.has_moved.load(Ordering::SeqCst) {
+            outcome.missed += usize::from(!self.send_beyond(Arc::new(message), except));
         }
         self.0.metrics.sent(outcome.local, outcome.missed);
         outcome

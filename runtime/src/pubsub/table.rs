@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tokio::task::yield_now;
+
 use super::Number;
-use super::channel::{Channel, Seat};
+use super::channel::{Channel, Flow, Pending, Seat};
 use super::member::Deliver;
 use crate::wire::Text;
 
@@ -17,6 +20,8 @@ const PARTS: usize = 64;
 pub(super) struct Table {
     parts: [RwLock<HashMap<Text, Arc<Channel>>>; PARTS],
     hasher: RandomState,
+    /// That of every channel which is made. Read and written where a part is locked.
+    flow: AtomicU8,
 }
 
 type Part = HashMap<Text, Arc<Channel>>;
@@ -26,6 +31,7 @@ impl Default for Table {
         Self {
             parts: std::array::from_fn(|_| RwLock::default()),
             hasher: RandomState::new(),
+            flow: AtomicU8::new(OPEN),
         }
     }
 }
@@ -56,8 +62,41 @@ impl Table {
         let mut part = self.write(name);
         let channel = part
             .entry(name.clone())
-            .or_insert_with(|| Arc::new(Channel::new(name.clone())));
+            .or_insert_with(|| Arc::new(Channel::new(name.clone(), self.flow())));
         Arc::clone(channel)
+    }
+
+    fn flow(&self) -> Flow {
+        match self.flow.load(Ordering::SeqCst) {
+            OPEN => Flow::Open,
+            HELD => Flow::Held,
+            _ => Flow::Both,
+        }
+    }
+
+    /// Holds every channel, those that come later too. Gives those that are about to take to their members what was sent
+    /// before.
+    pub(super) async fn hold(&self) -> Vec<Arc<Channel>> {
+        self.flow.store(HELD, Ordering::SeqCst);
+        let mut busy = Vec::new();
+        for part in &self.parts {
+            // One that is made now is held already.
+            busy.extend(channels(part).into_iter().filter(|channel| channel.hold()));
+            yield_now().await;
+        }
+        busy
+    }
+
+    /// Lets every channel go, and those that come later. Gives those for which a task is to be started.
+    pub(super) async fn release(&self, flow: Flow, mut beyond: impl FnMut(&Pending)) -> Vec<Arc<Channel>> {
+        self.flow.store(flow as u8, Ordering::SeqCst);
+        let mut busy = Vec::new();
+        for part in &self.parts {
+            let released = channels(part).into_iter();
+            busy.extend(released.filter(|channel| channel.release(flow, &mut beyond)));
+            yield_now().await;
+        }
+        busy
     }
 
     /// Removes a member, and the channel with its last.
@@ -115,6 +154,14 @@ impl Table {
     fn write(&self, name: &str) -> RwLockWriteGuard<'_, Part> {
         self.part(name).write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const OPEN: u8 = Flow::Open as u8;
+const HELD: u8 = Flow::Held as u8;
+
+fn channels(part: &RwLock<Part>) -> Vec<Arc<Channel>> {
+    let part = part.read().unwrap_or_else(PoisonError::into_inner);
+    part.values().cloned().collect()
 }
 
 #[cfg(test)]

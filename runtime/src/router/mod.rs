@@ -6,6 +6,7 @@ mod hosts;
 mod limit;
 mod outermost;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ use crate::metrics;
 use crate::reply::Reply;
 use crate::routes::{Endpoint, Group, Route, Routes};
 use crate::scope::Scope;
-use crate::websocket::Settings;
+use crate::websocket::{self, Resumer, Settings, Watch};
 
 /// An application as tower sees it.
 pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
@@ -51,6 +52,10 @@ pub(crate) struct Assembly<S> {
     pub(crate) layers: Vec<AppLayer>,
     /// Whether responses say which route they come from: in `dev` only.
     pub(crate) tells_routes: bool,
+    /// Who watches the WebSockets: in `dev` only.
+    pub(crate) watch: Option<Watch>,
+    /// Filled as the routes are built.
+    pub(crate) resumers: RefCell<Vec<Resumer>>,
 }
 
 /// The status pages of a table, for its dispatcher.
@@ -197,7 +202,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group<S>, route: &'a Route<S>) -> Result<Resolved<'a, S>, RouteError> {
-        let (path, router) = self.endpoint(group.path_of(route), route)?;
+        let (path, router) = self.endpoint(group.path_of(route), group, route)?;
         let router = router.layer(self.around(&path, route.name, group));
         Ok(Resolved {
             path,
@@ -216,15 +221,22 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
     }
 
     /// What axum calls for a route, and at which path.
-    fn endpoint(&self, path: String, route: &Route<S>) -> Result<(String, MethodRouter<S>), RouteError> {
+    fn endpoint(
+        &self,
+        path: String,
+        group: &Group<S>,
+        route: &Route<S>,
+    ) -> Result<(String, MethodRouter<S>), RouteError> {
         match &route.endpoint {
             Endpoint::Http { router, .. } => Ok((path, MethodRouter::clone(router))),
-            Endpoint::WebSocket(answer) => {
-                let answer = Arc::clone(answer);
-                let settings = Arc::new(Settings {
-                    connections: metrics::Connections::new(&path),
-                    watch: self.settings.watch.as_ref().map(|watch| watch.of_route(&path)),
-                    ..Settings::clone(&self.settings)
+            Endpoint::WebSocket(endpoint) => {
+                let answer = Arc::clone(&endpoint.answer);
+                let settings = Arc::clone(&self.settings);
+                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path, self.watch.as_ref()));
+                self.resumers.borrow_mut().push(Resumer {
+                    route: Arc::clone(&route),
+                    handler: endpoint.handler,
+                    resume: endpoint.resume,
                 });
                 // Over HTTP/2 a WebSocket begins with CONNECT.
                 let methods = match cfg!(feature = "http2") {
@@ -233,7 +245,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
                 };
                 let endpoint = on(methods, async move |State(state): State<S>, request: Request| {
                     let (parts, _) = request.into_parts();
-                    answer(parts, state, Arc::clone(&settings)).await
+                    answer(parts, state, Arc::clone(&settings), Arc::clone(&route)).await
                 });
                 Ok((path, endpoint))
             }

@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use crate::parts_handler::PartsHandler;
 use crate::security::{Access, Decision};
-use crate::websocket::Answer;
+use crate::websocket;
 
 /// One route of a group.
 pub(crate) struct Route<S> {
@@ -27,7 +27,7 @@ pub(crate) enum Endpoint<S> {
         methods: Vec<Method>,
         router: Box<MethodRouter<S>>,
     },
-    WebSocket(Answer<S>),
+    WebSocket(websocket::Endpoint<S>),
     /// A directory or a file, below the project's root.
     Assets(PathBuf),
 }

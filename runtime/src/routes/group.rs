@@ -18,7 +18,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
 use crate::security::Access;
-use crate::websocket::{IntoAccept, WebSocketHandler, upgrade};
+use crate::websocket::{self, IntoAccept, WebSocketHandler};
 
 /// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
 ///
@@ -117,10 +117,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self.routes.push(Route {
             path: path.to_owned(),
             name: name::of::<F>(),
-            endpoint: Endpoint::WebSocket(Arc::new(move |parts, state, settings| {
-                let init = init.clone();
-                Box::pin(async move { upgrade(&init, parts, &state, &settings).await })
-            })),
+            endpoint: Endpoint::WebSocket(websocket::endpoint(init)),
             place: Location::caller(),
         });
         self

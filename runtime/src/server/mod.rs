@@ -112,9 +112,19 @@ pub(crate) struct Remaining {
     deadline: Duration,
 }
 
-/// Accepts and serves until the drain begins.
+/// Where connections come from.
+pub(crate) struct Arrivals {
+    pub(crate) listener: TcpListener,
+    /// Those that were opened in another process, with what goes on with each.
+    pub(crate) moved: Vec<Moved>,
+}
+
+/// A connection that has moved here.
+pub(crate) type Moved = (TcpStream, Successor);
+
+/// Accepts and serves until the drain begins, first of all those that have moved here.
 pub(crate) async fn serve<T: Application>(
-    listener: TcpListener,
+    arrivals: Arrivals,
     service: T,
     tls: Option<Tls>,
     options: &ServerOptions,
@@ -122,6 +132,7 @@ pub(crate) async fn serve<T: Application>(
     wheel: Wheel,
     ended: Ended,
 ) -> Remaining {
+    let Arrivals { listener, moved } = arrivals;
     let mut beside = JoinSet::new();
     let turning = wheel.clone();
     beside.spawn(async move { turning.turn().await });
@@ -136,6 +147,12 @@ pub(crate) async fn serve<T: Application>(
         header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
         lifecycle: lifecycle.clone(),
     };
+    for (stream, successor) in moved {
+        // They had their places in the other process: none is refused one here.
+        let place = Arc::clone(&places).try_acquire_owned().ok();
+        let transport = Transport::new(Stream::Tcp(stream), place, lifecycle.alive());
+        connections.spawn(Task::Successor(successor(transport, bytes::Bytes::new())));
+    }
     loop {
         let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => match accepted {
@@ -147,7 +164,10 @@ pub(crate) async fn serve<T: Application>(
                 }
             },
             Some(_) = connections.join_next() => continue,
-            () = lifecycle.draining() => break,
+            () = lifecycle.holding() => match lifecycle.may_begin().await {
+                true => continue,
+                false => break,
+            },
         };
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -17,9 +18,10 @@ use super::ending::{Ending, Last};
 use super::mailbox::Signals;
 use super::output::{Called, Output};
 use super::queue::Mail;
+use super::route::Route;
 use super::write::{LAST_WRITE, write_close};
 use super::{Commands, Info, Reason, Socket, WebSocketHandler};
-use crate::metrics::Connections;
+use crate::moving::Verdict;
 use crate::transport::Transport;
 use crate::unwind::caught;
 use crate::wire::{self, Codec, Decoder, Frame};
@@ -31,7 +33,7 @@ const BYTES_LIKE_A_CALLBACK: usize = 2048;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What a connection may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Limits {
     pub(crate) write_timeout: Duration,
     pub(crate) wire: wire::Limits,
@@ -63,26 +65,22 @@ impl<M: Send + 'static> Drop for Ended<M> {
 enum Event {
     /// The beginning, with what came behind the handshake.
     Begin(Bytes),
+    /// The beginning in this process.
+    Resume(Box<Resumption>),
     /// So many bytes were read, into a buffer of the worker's; none is the end.
     Read(buffer::Input, usize),
     Mail(Signals),
 }
 
 impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
-    pub(crate) fn new(
-        handler: H,
-        socket: Ended<M>,
-        limits: Limits,
-        codec: Option<Codec>,
-        metrics: Connections,
-    ) -> Self {
+    pub(crate) fn new(handler: H, socket: Ended<M>, limits: Limits, codec: Option<Codec>, route: Arc<Route>) -> Self {
         let mailbox = Arc::clone(socket.0.mailbox());
         Self {
             handler,
             socket,
             limits: limits.wire,
             decoder: Decoder::default(),
-            output: Output::new(mailbox, codec, limits.write_timeout, metrics),
+            output: Output::new(mailbox, codec, limits.write_timeout, route),
             mail_first: false,
         }
     }
@@ -90,29 +88,47 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Runs the connection to its end, whatever that is.
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
-    pub(crate) async fn run(mut self, mut transport: Transport, read_ahead: Bytes) {
-        self.output.metrics.opened();
-        let mut event = Event::Begin(read_ahead);
+    pub(crate) async fn run(self, transport: Transport, read_ahead: Bytes) {
+        self.go_on(transport, Event::Begin(read_ahead)).await;
+    }
+
+    async fn go_on(mut self, mut transport: Transport, mut event: Event) {
+        self.output.route.connections.opened();
         let ending = loop {
             let mut turn = Box::pin(self.turn(&mut transport, event));
-            match caught(turn.as_mut()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(ending)) => break ending,
-                Err(panic) => break Ending::crash(panic.to_string()),
-            }
+            let turned = match caught(turn.as_mut()).await {
+                Ok(turned) => turned,
+                Err(panic) => Err(Ending::crash(panic.to_string())),
+            };
             drop(turn);
-            event = match poll_fn(|context| self.wait(&mut transport, context)).await {
+            let next = match turned {
+                Ok(()) => poll_fn(|context| self.wait(&mut transport, context)).await,
+                Err(ending) => Err(ending),
+            };
+            event = match next {
                 Ok(event) => event,
-                Err(ending) => break ending,
+                Err(mut ending) => {
+                    let Some(unread) = ending.0.moves.take() else {
+                        break ending;
+                    };
+                    match Box::pin(self.move_out(&mut transport, &unread)).await {
+                        Verdict::Kept => Event::Begin(unread.into()),
+                        Verdict::LeftBehind => break ending,
+                        Verdict::Moved => {
+                            self.output.route.connections.moved();
+                            return;
+                        }
+                    }
+                }
             };
         };
         Box::pin(self.end(transport, ending)).await;
     }
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {
-        let Last { close, reason } = *ending.0;
+        let Last { close, reason, .. } = *ending.0;
         self.output.take_back();
-        self.output.metrics.closed(&reason);
+        self.output.route.connections.closed(&reason);
         // From here on nothing is delivered: its channels see it gone before `terminate` is told.
         self.socket.0.end();
         let linger = match close {
@@ -146,6 +162,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         let lends = matches!(&event, Event::Mail(signals) if signals.forwards);
         match event {
             Event::Begin(read_ahead) => Box::pin(self.begin(transport, read_ahead)).await?,
+            Event::Resume(resumption) => Box::pin(self.resume(transport, *resumption)).await?,
             Event::Read(buffer, length) => self.read(transport, buffer, length).await?,
             Event::Mail(signals) => self.mail(transport, signals).await?,
         }
@@ -158,7 +175,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
 
     /// What `init` sent to itself comes before any frame, even one that came with the handshake.
     async fn begin(&mut self, transport: &mut Transport, read_ahead: Bytes) -> Result<(), Ending> {
-        self.messages(transport).await?;
+        if let Err(ending) = self.messages(transport).await {
+            return Err(ending.with_unread(&read_ahead));
+        }
         self.rest(transport, read_ahead.into()).await
     }
 
@@ -248,7 +267,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
                 }
             }
         };
-        self.output.settle(called)?;
+        if let Err(ending) = self.output.settle(called) {
+            return Err(ending.with_unread(&rest));
+        }
         Box::pin(self.rest(transport, rest)).await
     }
 
@@ -256,8 +277,13 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     async fn rest(&mut self, transport: &mut Transport, mut rest: Vec<u8>) -> Result<(), Ending> {
         let mut input = &mut rest[..];
         loop {
-            if self.output.is_turn_over() {
-                self.give_way(transport).await?;
+            if self.output.mailbox.is_moving() {
+                return Err(Ending::moving().with_unread(input));
+            }
+            if self.output.is_turn_over()
+                && let Err(ending) = self.give_way(transport).await
+            {
+                return Err(ending.with_unread(input));
             }
             let decoded = self.decoder.decode(&mut input, &self.limits, &mut self.output.codec);
             let Some(frame) = decoded.map_err(Ending::violation)? else {
@@ -266,7 +292,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             self.output.answer(&frame)?;
             let write = self.output.flush(transport);
             let called = call(self.handler.handle(frame, &self.socket.0), write).await;
-            self.output.settle(called)?;
+            if let Err(ending) = self.output.settle(called) {
+                return Err(ending.with_unread(input));
+            }
         }
     }
 
@@ -277,6 +305,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         }
         if signals.draining {
             return Err(Ending::new(1001, Reason::Shutdown));
+        }
+        if signals.moving {
+            return Err(Ending::moving());
         }
         if signals.idle && self.output.mailbox.is_idle() {
             return Err(Ending::new(1000, Reason::Timeout));
@@ -308,7 +339,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Handles the messages that wait now: their frames are written together.
     async fn messages(&mut self, transport: &mut Transport) -> Result<(), Ending> {
         let waiting = self.output.mailbox.len();
-        self.output.metrics.waiting(waiting);
+        self.output.route.connections.waiting(waiting);
         for _ in 0..waiting {
             match self.output.mailbox.try_next() {
                 Some(Mail::Broadcast(message)) => {
@@ -378,6 +409,9 @@ async fn read_away(transport: &mut Transport) -> io::Result<()> {
         yield_now().await;
     }
 }
+
+mod moving;
+pub(crate) use moving::{Resumption, resume};
 
 #[cfg(test)]
 mod tests;

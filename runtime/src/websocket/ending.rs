@@ -12,6 +12,8 @@ pub(super) struct Last {
     /// The close frame to send, where there is one to send and somebody to send it to.
     pub(super) close: Option<Close>,
     pub(super) reason: Reason,
+    /// Set where the connection is to move to another process, if it can: what is read and not decoded.
+    pub(super) moves: Option<Vec<u8>>,
 }
 
 impl Ending {
@@ -21,11 +23,38 @@ impl Ending {
 
     pub(super) fn with(close: Close, reason: Reason) -> Self {
         let close = Some(close);
-        Self(Box::new(Last { close, reason }))
+        Self(Box::new(Last {
+            close,
+            reason,
+            moves: None,
+        }))
     }
 
     pub(super) fn without_close(reason: Reason) -> Self {
-        Self(Box::new(Last { close: None, reason }))
+        Self(Box::new(Last {
+            close: None,
+            reason,
+            moves: None,
+        }))
+    }
+
+    /// The end of it here: it is to move, or else the server restarts without it.
+    pub(super) fn moving() -> Self {
+        let mut ending = Self::new(1012, Reason::Shutdown);
+        ending.0.moves = Some(Vec::new());
+        ending
+    }
+
+    pub(super) fn is_move(&self) -> bool {
+        self.0.moves.is_some()
+    }
+
+    /// The same, where this was read and not decoded.
+    pub(super) fn with_unread(mut self, rest: &[u8]) -> Self {
+        if let Some(unread) = &mut self.0.moves {
+            unread.extend_from_slice(rest);
+        }
+        self
     }
 
     pub(super) fn remote(close: Close) -> Self {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Commands, Socket};
+use super::{Commands, Handoff, Resumed, Socket};
 use crate::pubsub::{Gap, Message};
 use crate::wire::{Close, Frame};
 
@@ -84,6 +84,9 @@ pub trait WebSocketHandler<M = NoMessage>: Send + Sized + 'static
 where
     M: Send + 'static,
 {
+    /// How open connections go on in a process that replaces this one. By default they don't: they are closed with 1012.
+    const HANDOFF: Handoff<Self, M> = Handoff::never();
+
     /// A frame from the client: text, binary, ping or pong.
     fn handle(&mut self, frame: Frame, socket: &Socket<M>) -> impl Future<Output = Commands> + Send;
 
@@ -94,7 +97,14 @@ where
         async { Commands::none() }
     }
 
-    /// The end, exactly once for every accepted connection, whatever ended it. By default it does nothing.
+    /// The connection has moved to this process, and goes on here: before any frame and any message. It is the place to
+    /// make anew what did not travel. By default it does nothing.
+    fn resumed(&mut self, resumed: Resumed<'_>, socket: &Socket<M>) -> impl Future<Output = Commands> + Send {
+        let _ = (resumed, socket);
+        async { Commands::none() }
+    }
+
+    /// The end, exactly once for every accepted connection, whatever ended it, in the process that it has moved to. By default it does nothing.
     fn terminate(self, reason: Reason, socket: &Socket<M>) -> impl Future<Output = ()> + Send {
         let _ = (reason, socket);
         async {}

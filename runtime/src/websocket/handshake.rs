@@ -1,10 +1,14 @@
 //! The opening handshake (RFC 6455 §4.2, and RFC 8441 §5 over HTTP/2): from a request to a connection, or to a response
 //! that refuses.
 
+use std::any::Any;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,18 +16,20 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use serde::{Deserialize, Deserializer, de};
 
-use super::connection::{Connection, Ended, Limits};
+use super::connection::{Connection, Ended, Limits, resume};
+use super::handoff::type_name;
 use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
-use super::watch::Watch;
+use super::route::Route;
+use super::snapshot::Snapshot;
 use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
-use crate::metrics;
+use crate::lifecycle::Lifecycle;
 use crate::negotiate::{Form, form};
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::{Refusal, Reply};
-use crate::transport;
+use crate::transport::{self, Successor};
 use crate::wheel::Wheel;
 use crate::wire;
 
@@ -74,17 +80,16 @@ impl Default for WebSocketOptions {
     }
 }
 
-/// What every WebSocket route of an application shares, but for what counts its connections.
-#[derive(Clone)]
+/// What every WebSocket route of an application shares.
 pub(crate) struct Settings {
     pub(crate) options: WebSocketOptions,
     pub(crate) pubsub: PubSub,
     pub(crate) wheel: Wheel,
-    pub(crate) connections: metrics::Connections,
+    pub(crate) lifecycle: Lifecycle,
+    /// The application's own, for connections that come from another process.
+    pub(crate) state: Arc<dyn Any + Send + Sync>,
     /// The page for a person who opens the route's URL: in `dev` only.
     pub(crate) console: Option<fn(&Uri) -> String>,
-    /// Who watches the connections: in `dev` only.
-    pub(crate) watch: Option<Watch>,
 }
 
 /// How a client may ask for a WebSocket.
@@ -97,7 +102,13 @@ enum Opening {
 }
 
 /// Answers a request on a WebSocket route. Where it accepts, the connection goes on as the handler's.
-pub(crate) async fn upgrade<F, T, S, H, M, How>(init: &F, mut parts: Parts, state: &S, settings: &Settings) -> Response
+pub(crate) async fn upgrade<F, T, S, H, M, How>(
+    init: &F,
+    mut parts: Parts,
+    state: &S,
+    settings: &Settings,
+    route: Arc<Route>,
+) -> Response
 where
     F: PartsHandler<T, S>,
     F::Output: IntoAccept<H, M, How>,
@@ -111,7 +122,12 @@ where
     let Some(connection) = parts.extensions.get::<transport::Connection>().cloned() else {
         return Error::new("a WebSocket needs a connection, and this request came without one").into_response();
     };
-    let watched = settings.watch.as_ref().map(|watch| watch.begin(&parts));
+    if !settings.lifecycle.stays().await {
+        // Its place is in the process that the others have moved to, which the next connection reaches.
+        let reply = Reply::status(StatusCode::SERVICE_UNAVAILABLE).with_header("retry-after", "0");
+        return reply.into_response();
+    }
+    let watched = route.watch.as_ref().map(|watch| watch.begin(peer(&parts)));
     let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel, watched);
     parts.extensions.insert(socket.clone());
     let socket = Ended(socket);
@@ -133,18 +149,22 @@ where
     let limits = limits(&accepted.terms, &settings.options);
     let mailbox = Arc::clone(socket.0.mailbox());
     mailbox.keep_to(bounds(&accepted.terms, &settings.options));
-    let websocket = Connection::new(accepted.handler, socket, limits, codec, settings.connections.clone());
+    let websocket = Connection::new(accepted.handler, socket, limits, codec, route);
     let buffers = [settings.options.send_buffer, settings.options.receive_buffer];
     connection.hand_over_to(Box::new(move |transport, read_ahead| {
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
         let _ = transport.bound_buffers(buffers.map(NonZeroUsize::new));
         mailbox.begin();
         if let Some(watched) = mailbox.watched() {
-            watched.open();
+            watched.open(transport.peer());
         }
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response
+}
+
+fn peer(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
 }
 
 /// Checks the request, and says how it asks.
@@ -365,9 +385,39 @@ fn if_built_in<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Ok(compress)
 }
 
-/// A WebSocket route's answer with its `init` forgotten.
-pub(crate) type Answer<S> =
-    Arc<dyn Fn(Parts, S, Arc<Settings>) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+/// A WebSocket route, with the types of its `init` and its handler forgotten.
+pub(crate) struct Endpoint<S> {
+    pub(crate) answer: Arc<Answer<S>>,
+    /// The type of its handler, by which a connection that comes from another process finds it.
+    pub(crate) handler: &'static str,
+    pub(crate) resume: Resume,
+}
+
+type Answer<S> =
+    dyn Fn(Parts, S, Arc<Settings>, Arc<Route>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync;
+
+pub(crate) type Resume = fn(Snapshot, &Settings, Arc<Route>) -> Result<Successor, String>;
+
+/// The endpoint of a route with this `init`.
+pub(crate) fn endpoint<F, T, S, H, M, How>(init: F) -> Endpoint<S>
+where
+    F: PartsHandler<T, S>,
+    F::Output: IntoAccept<H, M, How> + Send,
+    H: WebSocketHandler<M>,
+    M: Send + 'static,
+    S: Send + Sync + 'static,
+    T: 'static,
+    How: 'static,
+{
+    Endpoint {
+        answer: Arc::new(move |parts, state, settings, route| {
+            let init = init.clone();
+            Box::pin(async move { upgrade(&init, parts, &state, &settings, route).await })
+        }),
+        handler: type_name::<H>(),
+        resume: resume::<H, M>,
+    }
+}
 
 #[cfg(feature = "http2")]
 mod connect;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
 
 use super::{Compression, WebSocketHandler};
 use crate::error::Error;
@@ -59,7 +60,7 @@ pub(crate) enum Compress {
 ///
 /// It is full when the client does not read, or when the handler does not keep up. Messages of the handler's own are never
 /// dropped: their sender gets them back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Overflow {
     /// The connection is closed with 1013, and its handler is told [`Reason::Slow`](crate::Reason::Slow).
     #[default]

@@ -8,19 +8,22 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
+pub(crate) use self::moving::Load;
 use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use super::watch::Watched;
+use crate::moving::Mover;
 use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, TICK, Timed, Wheel};
 
 /// What a connection's mailbox keeps to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Bounds {
     /// For how long nothing may be received.
     pub(crate) idle_timeout: Duration,
@@ -84,10 +87,14 @@ pub(crate) struct Signals {
     pub(crate) idle: bool,
     /// The server is at its end.
     pub(crate) draining: bool,
+    /// The connection is to move to another process.
+    pub(crate) moving: bool,
     /// A timer or a ping is due.
     pub(crate) timers: bool,
     /// The stream is to be given, for broadcasts that go straight to the client.
     pub(crate) forwards: bool,
+    /// What waits was taken, to be moved: no message of the handler's own is taken meanwhile.
+    leaving: bool,
     /// The connection has ended: nothing is taken any more.
     ended: bool,
 }
@@ -200,6 +207,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         let mut state = self.lock();
         state.signals.ended = true;
+        let was_asked = std::mem::take(&mut state.signals.moving);
         let mail = (
             state.queue.take(),
             state.timers.take(),
@@ -209,6 +217,9 @@ impl<M: Send + 'static> Mailbox<M> {
         drop(state);
         // Dropped here, where no lock is held: a message's destructor is the application's code.
         drop(mail);
+        if was_asked && let Some(mover) = self.wheel.mover() {
+            mover.answered();
+        }
     }
 
     /// Something was received.
@@ -249,7 +260,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) async fn urgent(&self) -> Signals {
         poll_fn(|context| {
             let mut state = self.lock();
-            if state.signals.overflowed || state.signals.draining {
+            if state.signals.overflowed || state.signals.draining || state.signals.moving {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
@@ -259,10 +270,19 @@ impl<M: Send + 'static> Mailbox<M> {
         .await
     }
 
+    /// Whether the connection is to move to another process.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.lock().signals.moving
+    }
+
     /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
     /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
         let mut state = self.lock();
+        if state.signals.moving {
+            // What waits moves with the connection.
+            return None;
+        }
         let mail = state.queue.pop()?;
         if matches!(mail, Mail::Forwarded(_) | Mail::Rest(_)) {
             state.is_lent = false;
@@ -282,7 +302,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn send(&self, message: M) -> Result<(), NotSent<M>> {
         let mut state = self.lock();
-        if state.signals.ended {
+        if state.signals.ended || state.signals.leaving {
             return Err(NotSent(message));
         }
         state.queue.push(message).map_err(NotSent)?;
@@ -337,6 +357,10 @@ impl<M: Send + 'static> Mailbox<M> {
     /// When the `Clone` of a repeating timer's message panics.
     pub(crate) fn take_due(&self, now: Duration) -> Result<Option<Info<M>>, Panic> {
         let mut state = self.lock();
+        if state.signals.moving {
+            // It moves with the connection.
+            return Ok(None);
+        }
         state.signals.timers = false;
         let Some(Entry { id, due, what }) = state.timers.as_mut().and_then(|timers| timers.take_due(now)) else {
             return Ok(None);
@@ -385,7 +409,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.draining || self.forwards || self.is_visited()
+        self.overflowed || self.draining || self.moving || self.forwards || self.is_visited()
     }
 
     /// Whether the wheel has come, and the connection has not heard of it yet.
@@ -441,6 +465,16 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
     fn drain(&self) {
         let mut state = self.lock();
         state.signals.draining = true;
+        wake(state);
+    }
+
+    fn move_out(&self, mover: &Mover) {
+        let mut state = self.lock();
+        if state.signals.moving || state.signals.leaving || state.signals.ended {
+            return;
+        }
+        mover.ask();
+        state.signals.moving = true;
         wake(state);
     }
 }
@@ -528,5 +562,6 @@ impl<M> fmt::Display for NotSent<M> {
 
 impl<M> std::error::Error for NotSent<M> {}
 
+mod moving;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::commands::{End, Frames};
 use super::ending::Ending;
 use super::mailbox::Mailbox;
+use super::route::Route;
 use super::write::write_slowly;
 use super::{Commands, Reason, buffer};
-use crate::metrics::Connections;
 use crate::transport::Transport;
 use crate::unwind::Panic;
 use crate::wire::{self, Codec, Frame};
@@ -35,14 +35,14 @@ pub(super) struct Output<M> {
     lends: bool,
     /// How many callbacks have been called in this turn of the worker.
     called: u32,
-    pub(super) metrics: Connections,
+    pub(super) route: Arc<Route>,
 }
 
 /// What became of a callback, and of what was written meanwhile.
 pub(super) type Called = (Result<Commands, Panic>, Result<(), Ending>);
 
 impl<M: Send + 'static> Output<M> {
-    pub(super) fn new(mailbox: Arc<Mailbox<M>>, codec: Option<Codec>, timeout: Duration, metrics: Connections) -> Self {
+    pub(super) fn new(mailbox: Arc<Mailbox<M>>, codec: Option<Codec>, timeout: Duration, route: Arc<Route>) -> Self {
         Self {
             mailbox,
             codec,
@@ -51,14 +51,14 @@ impl<M: Send + 'static> Output<M> {
             receives: true,
             lends: false,
             called: 0,
-            metrics,
+            route,
         }
     }
 
     /// Answers what is to be answered before the handler sees it. Should the handler take its time, then the answer is
     /// written meanwhile.
     pub(super) fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
-        self.metrics.received();
+        self.route.connections.received();
         if let Some(watched) = self.mailbox.watched() {
             watched.received(frame);
         }
@@ -79,6 +79,8 @@ impl<M: Send + 'static> Output<M> {
         match (written, obeyed) {
             (Ok(()), obeyed) => obeyed,
             (Err(ending), Ok(())) => Err(ending),
+            // What the callback has decided ends it here.
+            (Err(cut), Err(ending)) if cut.is_move() => Err(ending),
             (Err(cut), Err(mut ending)) => {
                 ending.0.close = ending.0.close.filter(|_| cut.0.close.is_some());
                 Err(ending)
@@ -115,7 +117,7 @@ impl<M: Send + 'static> Output<M> {
     }
 
     pub(super) fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
-        self.metrics.sent();
+        self.route.connections.sent();
         if let Some(watched) = self.mailbox.watched() {
             watched.sent(1, frame.len());
         }
@@ -138,6 +140,11 @@ impl<M: Send + 'static> Output<M> {
     pub(super) fn begin_with(&mut self, rest: &[u8]) {
         self.fill();
         self.bytes.splice(..0, rest.iter().copied());
+    }
+
+    /// Begins with what is still to be written.
+    pub(super) fn begin_with_all(&mut self, unwritten: Vec<u8>) {
+        self.bytes = unwritten;
     }
 
     /// Counts work like that of so many callbacks.
@@ -165,8 +172,15 @@ impl<M: Send + 'static> Output<M> {
         if self.write_now(transport).await? {
             return Ok(());
         }
-        let left = std::mem::take(&mut self.bytes);
-        write_slowly(&self.mailbox, transport, &left, self.timeout).await?;
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut left = &bytes[..];
+        let written = write_slowly(&self.mailbox, transport, &mut left, self.timeout).await;
+        if let Err(ending) = written {
+            if ending.is_move() {
+                self.begin_with(left);
+            }
+            return Err(ending);
+        }
         if self.lends {
             self.mailbox.lend();
         }
@@ -218,6 +232,13 @@ impl<M: Send + 'static> Output<M> {
         };
         self.lends = stream.is_some();
         self.mailbox.lend_first(stream);
+    }
+
+    /// Lets others write again, where they could: the connection has not moved.
+    pub(super) fn lend_again(&mut self) {
+        if self.lends && self.bytes.is_empty() {
+            self.mailbox.lend();
+        }
     }
 
     /// Takes the stream back from those who write to it: what they have begun comes first, also before a close frame.

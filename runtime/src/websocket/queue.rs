@@ -63,6 +63,23 @@ impl<M> Queue<M> {
         self.takes_gaps
     }
 
+    /// Takes what waits, to be put back.
+    pub(super) fn take_all(&mut self) -> VecDeque<Mail<M>> {
+        self.bytes = 0;
+        std::mem::take(&mut self.mail)
+    }
+
+    /// Puts what was taken before what has come since, whatever the bounds.
+    pub(super) fn put_back(&mut self, mut mail: VecDeque<Mail<M>>) {
+        self.bytes += mail.iter().map(Mail::size).sum::<usize>();
+        mail.append(&mut self.mail);
+        self.mail = mail;
+    }
+
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Changes the bounds for what comes from now on.
     pub(super) fn bound(&mut self, max_bytes: usize, overflow: Overflow) {
         self.max_bytes = max_bytes;

@@ -12,7 +12,7 @@ use super::mailbox::{Mailbox, NotSent};
 use super::timers::Timer;
 use super::watch::{Look, Watched};
 use crate::error::Error;
-use crate::pubsub::{Deliver, Membership, Message, Outcome, Payload, PubSub, SubscriberId};
+use crate::pubsub::{Deliver, Membership, Message, Number, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
 use crate::wire::Text;
 
@@ -30,14 +30,28 @@ struct Inner<M> {
 
 impl<M: Send + 'static> Socket<M> {
     pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel, watched: Option<Arc<Watched>>) -> Self {
-        let socket = Self(Arc::new(Inner {
-            membership: Membership::new(pubsub),
+        Self::of(Membership::new(pubsub), wheel, watched)
+    }
+
+    /// That of a connection that has moved here, with the number that it had.
+    pub(crate) fn moved(pubsub: &PubSub, wheel: &Wheel, number: Number, watched: Option<Arc<Watched>>) -> Self {
+        Self::of(Membership::moved(pubsub, number), wheel, watched)
+    }
+
+    fn of(membership: Membership, wheel: &Wheel, watched: Option<Arc<Watched>>) -> Self {
+        let inner = Arc::new(Inner {
+            membership,
             mailbox: Arc::new(Mailbox::new(wheel).watched_by(watched)),
-        }));
-        if let Some(watched) = socket.0.mailbox.watched() {
-            watched.look_at(Arc::downgrade(&(Arc::clone(&socket.0) as Arc<dyn Look>)));
+        });
+        if let Some(watched) = inner.mailbox.watched() {
+            let look: Arc<dyn Look> = Arc::<Inner<M>>::clone(&inner);
+            watched.look_at(Arc::downgrade(&look));
         }
-        socket
+        Self(inner)
+    }
+
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.0.membership
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
@@ -217,7 +231,7 @@ impl<M: Send + 'static> Look for Inner<M> {
     }
 
     fn channels(&self) -> Vec<Text> {
-        self.membership.channels()
+        self.membership.channels().into_iter().map(|(name, _)| name).collect()
     }
 }
 

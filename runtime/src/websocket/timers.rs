@@ -91,6 +91,26 @@ impl<M> Timers<M> {
         None
     }
 
+    /// Takes all that is set, to be put back.
+    pub(super) fn take_all(&mut self) -> Vec<Entry<M>> {
+        std::mem::take(&mut self.set)
+    }
+
+    pub(super) fn put_all_back(&mut self, entries: Vec<Entry<M>>) {
+        for mut entry in entries {
+            if entry.id == 0 {
+                // From another process, where it had another number.
+                self.last_id += 1;
+                entry.id = self.last_id;
+            }
+            self.set.push(entry);
+        }
+    }
+
+    pub(super) fn ping_interval(&self) -> Option<Duration> {
+        self.ping.map(|ping| ping.interval)
+    }
+
     /// Has a ping sent after every interval in which nothing was received.
     pub(super) fn ping_every(&mut self, interval: Duration) {
         let sent = Duration::ZERO;

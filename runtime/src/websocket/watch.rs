@@ -7,9 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::SystemTime;
 
-use axum::extract::ConnectInfo;
-use http::request::Parts;
-
 use crate::pubsub::SubscriberId;
 use crate::wire::{Frame, Text};
 
@@ -42,7 +39,7 @@ pub(crate) struct Passed {
 pub(crate) struct Watched {
     number: u64,
     pub(crate) route: Arc<str>,
-    pub(crate) peer: Option<SocketAddr>,
+    peer: OnceLock<SocketAddr>,
     pub(crate) since: SystemTime,
     pub(crate) passed: Passed,
     total: Arc<Passed>,
@@ -80,12 +77,11 @@ impl Watch {
     }
 
     /// A connection that is not open yet.
-    pub(crate) fn begin(&self, parts: &Parts) -> Arc<Watched> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    pub(crate) fn begin(&self, peer: Option<SocketAddr>) -> Arc<Watched> {
         Arc::new_cyclic(|this| Watched {
             number: self.connections.last.fetch_add(1, Ordering::Relaxed) + 1,
             route: Arc::clone(&self.route),
-            peer: peer.map(|peer| peer.0),
+            peer: peer.map_or_else(OnceLock::new, OnceLock::from),
             since: SystemTime::now(),
             passed: Passed::default(),
             total: Arc::clone(&self.connections.total),
@@ -123,8 +119,16 @@ impl Watched {
         let _ = self.socket.set(socket);
     }
 
-    /// It has been accepted.
-    pub(super) fn open(&self) {
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer.get().copied()
+    }
+
+    /// It has been accepted, or has come from another process, which knew who is at the other end.
+    pub(super) fn open(&self, peer: Option<SocketAddr>) {
+        if let Some(peer) = peer {
+            self.peer.get_or_init(|| peer);
+        }
         self.total.connections.fetch_add(1, Ordering::Relaxed);
         if let (Some(connections), Some(this)) = (self.connections.upgrade(), self.this.upgrade()) {
             connections.lock().insert(self.number, this);

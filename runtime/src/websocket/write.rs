@@ -19,28 +19,31 @@ use crate::wire::{self, Close};
 pub(super) const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// Writes to a peer that does not take everything at once. Meanwhile only what ends the connection is heard: then the
-/// peer has a last second to take what is begun, so that a close frame can follow it.
+/// peer has a last second to take what is begun, so that a close frame can follow it. Where the connection is to move, what is
+/// left moves with it.
 ///
 /// Boxed: a deadline is something that a connection which writes freely has no room for.
 pub(super) async fn write_slowly<M: Send + 'static>(
     mailbox: &Mailbox<M>,
     transport: &mut Transport,
-    output: &[u8],
+    left: &mut &[u8],
     deadline: Duration,
 ) -> Result<(), Ending> {
     Box::pin(async {
-        let mut left = output;
         let signals = tokio::select! {
             // In this order, so that a test's seed says who comes first: what is urgent is heard next in any case.
             biased;
-            written = write(transport, &mut left, deadline) => return written.map_err(Ending::error),
+            written = write(transport, left, deadline) => return written.map_err(Ending::error),
             signals = mailbox.urgent() => signals,
         };
+        if signals.moving && !signals.overflowed && !signals.draining {
+            return Err(Ending::moving());
+        }
         let mut ending = match signals.overflowed {
             true => Ending::new(1013, Reason::Slow),
             false => Ending::new(1001, Reason::Shutdown),
         };
-        let written = timeout(LAST_WRITE, write(transport, &mut left, LAST_WRITE)).await;
+        let written = timeout(LAST_WRITE, write(transport, left, LAST_WRITE)).await;
         if !matches!(written, Ok(Ok(()))) {
             ending.0.close = None;
         }

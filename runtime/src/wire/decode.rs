@@ -1,6 +1,7 @@
 //! Bytes to frames, however the bytes are cut (RFC 6455 §5.2 to §5.6).
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::Text;
 use super::deflate::Codec;
@@ -12,10 +13,10 @@ const TRUSTED: usize = 64 * 1024;
 
 /// What is unfinished between two reads. The bytes that were read are the caller's: it takes all it is given, and between
 /// messages it holds nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Decoder(Option<Box<Unfinished>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Unfinished {
     /// The header that has only begun to come.
     header: [u8; MAX_HEADER],
@@ -25,16 +26,18 @@ struct Unfinished {
     /// How much of that payload has come.
     received: usize,
     /// The payload of a control frame that is still coming.
+    #[serde(with = "super::base64")]
     control: Vec<u8>,
     /// The message whose fragments are still coming.
     message: Option<Message>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Message {
     is_text: bool,
     is_compressed: bool,
     /// As it came.
+    #[serde(with = "super::base64")]
     data: Vec<u8>,
     /// How many bytes of a text are known to be valid.
     valid: usize,

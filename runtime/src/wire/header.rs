@@ -1,12 +1,14 @@
 //! What comes before a payload, and what is judged by it alone (RFC 6455 §5.2).
 
+use serde::{Deserialize, Serialize};
+
 use super::encode::MAX_CONTROL_PAYLOAD;
 
 /// The longest header: two bytes, eight of length, four of mask (RFC 6455 §5.2).
 pub(super) const MAX_HEADER: usize = 14;
 
 /// What a client may send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Limits {
     /// The size of a message in bytes, inclusive: of one frame and of all its fragments together.
     pub(crate) message_size: usize,
@@ -26,7 +28,7 @@ pub(crate) enum Violation {
 }
 
 /// A frame's header, judged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Header {
     pub(super) opcode: Opcode,
     pub(super) fin: bool,
@@ -37,7 +39,7 @@ pub(super) struct Header {
 }
 
 /// What a frame is (RFC 6455 §11.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Opcode {
     Continuation,
     Text,

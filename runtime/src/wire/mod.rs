@@ -1,5 +1,6 @@
 //! WebSocket frames and their bytes (RFC 6455 §5), without input or output.
 
+pub(crate) mod base64;
 mod decode;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -12,9 +13,9 @@ mod header;
 mod text;
 
 pub(crate) use decode::Decoder;
-pub(crate) use deflate::Codec;
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::Terms;
+pub(crate) use deflate::{Codec, SavedCodec};
 pub(crate) use encode::{encode, encode_close};
 pub use frame::{Close, Frame};
 pub(crate) use header::{Limits, Violation};

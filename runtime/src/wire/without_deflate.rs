@@ -1,6 +1,7 @@
 //! Compressed messages in a program that is built without them: there are none.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::header::Violation;
@@ -9,7 +10,18 @@ use super::header::Violation;
 #[derive(Debug)]
 pub(crate) enum Codec {}
 
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum SavedCodec {}
+
 impl Codec {
+    pub(crate) fn save(&self) -> SavedCodec {
+        match *self {}
+    }
+
+    pub(crate) fn resume(saved: SavedCodec) -> Self {
+        match saved {}
+    }
+
     pub(crate) fn inflate(&mut self, _payload: &[u8], _limit: usize) -> Result<Bytes, Violation> {
         match *self {}
     }

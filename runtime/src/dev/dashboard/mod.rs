@@ -14,12 +14,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::Shared;
-use crate::metrics;
+use crate::lifecycle::Lifecycle;
 use crate::pubsub::{PubSub, Tap};
 use crate::reply::Undispatched;
-use crate::websocket::{Commands, Info, Settings, Socket, WebSocketHandler, WebSocketOptions, upgrade};
+use crate::websocket::{Commands, Info, Route, Settings, Socket, WebSocketHandler, WebSocketOptions, upgrade};
+use crate::wheel::Wheel;
 use crate::wire::Frame;
 
 /// How often a page is told.
@@ -38,6 +40,8 @@ struct Dashboard {
     /// The last request that it was told of.
     request: u64,
     tap: Option<Tap>,
+    /// Turns its wheel. It ends with its owner.
+    _clock: JoinSet<()>,
 }
 
 /// What a page looks at.
@@ -71,29 +75,44 @@ pub(super) async fn connect(shared: Arc<Shared>, request: Request) -> Response {
     let settings = Settings {
         options: WebSocketOptions::default(),
         pubsub: PubSub::new(),
-        connections: metrics::Connections::default(),
-        wheel: application.wheel.clone(),
+        wheel: Wheel::new(),
+        lifecycle: application.lifecycle.clone(),
+        state: Arc::new(()),
         console: None,
-        watch: None,
     };
     let (parts, _) = request.into_parts();
-    let mut response = upgrade(&Dashboard::init, parts, &shared, &settings).await;
+    let state = (Arc::clone(&shared), settings.wheel.clone());
+    let route = Arc::new(Route::default());
+    let mut response = upgrade(&Dashboard::init, parts, &state, &settings, route).await;
     if Undispatched::take_from(&mut response).is_some() {
         return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")]).into_response();
     }
     response
 }
 
+/// Turns the wheel of one dashboard. It is none of the application's, which asks all in it to move where that moves.
+async fn turn(wheel: Wheel, lifecycle: Lifecycle) {
+    tokio::select! {
+        () = wheel.turn() => {}
+        () = lifecycle.draining() => wheel.drain().await,
+    }
+}
+
 impl Dashboard {
     #[expect(clippy::unused_async, reason = "as every `init` is")]
-    async fn init(socket: Socket<Tick>, State(shared): State<Arc<Shared>>) -> Self {
+    async fn init(socket: Socket<Tick>, State((shared, wheel)): State<(Arc<Shared>, Wheel)>) -> Self {
         socket.send_info_every(PERIOD, Tick);
+        let mut clock = JoinSet::new();
+        if let Some(application) = shared.application.get() {
+            clock.spawn(turn(wheel, application.lifecycle.clone()));
+        }
         Self {
             shared,
             wants: Wants::default(),
             told: BTreeMap::new(),
             request: 0,
             tap: None,
+            _clock: clock,
         }
     }
 

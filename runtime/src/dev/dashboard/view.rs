@@ -114,7 +114,7 @@ impl Shared {
 }
 
 fn has(watched: &Watched, filter: &str) -> bool {
-    let peer = watched.peer.map(|peer| peer.to_string()).unwrap_or_default();
+    let peer = watched.peer().map(|peer| peer.to_string()).unwrap_or_default();
     if watched.route.to_lowercase().contains(filter) || peer.contains(filter) {
         return true;
     }
@@ -137,7 +137,7 @@ fn connection(watched: &Watched) -> Option<Value> {
     Some(json!({
         "id": socket.id().to_string(),
         "route": &*watched.route,
-        "peer": watched.peer.map(|peer| peer.to_string()),
+        "peer": watched.peer().map(|peer| peer.to_string()),
         "since": millis(watched.since),
         "channels": channels.len(),
         "named": named,

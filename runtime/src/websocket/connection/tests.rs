@@ -56,7 +56,7 @@ fn whatever_the_stream_is_it_is_forwarded_to_and_closed_at_the_end() {
         let socket = Socket::<NoMessage>::new(&pubsub, &wheel, None);
         assert!(socket.forward("a"));
         socket.mailbox().begin();
-        let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None, Connections::new("/"));
+        let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None, Arc::default());
         let transport = Transport::new(kind(stream), None, lifecycle.alive());
         let running = runtime.spawn(connection.run(transport, Bytes::new()));
         let mut expected = Vec::new();

@@ -54,9 +54,9 @@ fn settings() -> Settings {
         options: WebSocketOptions::default(),
         pubsub: PubSub::new(),
         wheel: Wheel::new(),
-        connections: crate::metrics::Connections::default(),
+        lifecycle: crate::lifecycle::Lifecycle::new().0,
+        state: Arc::new(()),
         console: None,
-        watch: None,
     }
 }
 

@@ -22,8 +22,8 @@ thread_local! {
 
 /// The compressing half of a connection.
 pub(super) struct Deflater {
-    level: u8,
-    min_size: usize,
+    pub(super) level: u8,
+    pub(super) min_size: usize,
     context: Context,
 }
 
@@ -53,6 +53,10 @@ impl Deflater {
                 false => Context::Shared,
             },
         }
+    }
+
+    pub(super) fn takes_over(&self) -> bool {
+        matches!(self.context, Context::Own(_))
     }
 
     /// Appends a message to `out`, if it is one to be compressed. One that is not leaves the context as it was: the

@@ -31,9 +31,9 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Inflater {
     /// How far back a message may refer; 0 where nothing is taken over.
-    window: usize,
+    pub(super) window: usize,
     /// What was last said: the window, and up to half as much before it, so that it is not moved for every message.
-    said: Vec<u8>,
+    pub(super) said: Vec<u8>,
 }
 
 impl Inflater {

@@ -4,6 +4,7 @@ mod deflater;
 mod inflater;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::encode::encode;
 use super::frame::Frame;
@@ -36,6 +37,18 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Codec(Box<Contexts>);
 
+/// What is left of a [`Codec`] in another process. What the client may refer back to is all there; what is sent refers to
+/// nothing before, as it always may.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedCodec {
+    level: u8,
+    min_size: usize,
+    server_takeover: bool,
+    window: usize,
+    #[serde(with = "super::base64")]
+    said: Vec<u8>,
+}
+
 #[derive(Debug)]
 struct Contexts {
     inflater: Inflater,
@@ -51,6 +64,27 @@ impl Codec {
         Self(Box::new(Contexts {
             inflater: Inflater::new(window),
             deflater: Deflater::new(terms.level, terms.min_size, terms.server_takeover),
+        }))
+    }
+
+    pub(crate) fn save(&self) -> SavedCodec {
+        let Contexts { inflater, deflater } = &*self.0;
+        SavedCodec {
+            level: deflater.level,
+            min_size: deflater.min_size,
+            server_takeover: deflater.takes_over(),
+            window: inflater.window,
+            said: inflater.said.clone(),
+        }
+    }
+
+    pub(crate) fn resume(saved: SavedCodec) -> Self {
+        Self(Box::new(Contexts {
+            inflater: Inflater {
+                window: saved.window,
+                said: saved.said,
+            },
+            deflater: Deflater::new(saved.level, saved.min_size, saved.server_takeover),
         }))
     }
 

@@ -1,0 +1,210 @@
+//! The line to whoever started the process: orders that come on it, reports that go back. See `docs/protocol.md`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener as StdTcpListener;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::dev::Feed;
+use crate::handoff::{self, Giver, Outcome};
+use crate::line::{self, Receiver, Sender};
+
+/// The longest line that is read.
+const LONGEST: usize = 1024 * 1024;
+/// How many reports wait for a supervisor that does not read.
+const REPORTS: usize = 16;
+/// How long the first orders may take to come.
+const FIRST_ORDERS: Duration = Duration::from_secs(2);
+/// How long what was broadcast at the end may take to the process that has taken over.
+const LAST_BROADCASTS: Duration = Duration::from_secs(2);
+
+/// The line, where there is one.
+pub(super) struct Line {
+    sender: Arc<Sender>,
+    receiver: Receiver,
+}
+
+/// What the process is started with besides its environment.
+#[derive(Debug, Default)]
+pub(super) struct FirstOrders {
+    /// The socket to the process that gives its connections.
+    pub(super) take: Option<UnixStream>,
+    /// The listening socket, where that is not inherited.
+    pub(super) listener: Option<StdTcpListener>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Order {
+    Give,
+    Take,
+    Listen,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Report {
+    Moved {
+        moved: usize,
+        closed: Vec<Closed>,
+        milliseconds: u128,
+    },
+    Kept {
+        reason: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Closed {
+    reason: String,
+    count: usize,
+}
+
+/// What goes on giving after it has given: what is broadcast at the end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Giving(Arc<Mutex<Option<JoinHandle<()>>>>);
+
+/// The line on standard input, if that is a socket.
+pub(super) fn line() -> io::Result<Option<Line>> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    if rustix::net::sockopt::socket_type(&input) != Ok(rustix::net::SocketType::STREAM) {
+        return Ok(None);
+    }
+    let (sender, receiver) = line::over(UnixStream::from(input), LONGEST)?;
+    Ok(Some(Line {
+        sender: Arc::new(sender),
+        receiver,
+    }))
+}
+
+impl Line {
+    /// The orders that come at the beginning, up to that to take over. None is no reason not to serve.
+    pub(super) async fn first_orders(&mut self) -> FirstOrders {
+        let mut orders = FirstOrders::default();
+        let taking = timeout(FIRST_ORDERS, async {
+            while orders.take.is_none() {
+                match self.receiver.next().await? {
+                    Some(Order::Take) => orders.take = Some(self.receiver.descriptor()?.into()),
+                    Some(Order::Listen) => orders.listener = Some(self.receiver.descriptor()?.into()),
+                    Some(Order::Give | Order::Other) => {}
+                    None => break,
+                }
+            }
+            Ok::<_, io::Error>(())
+        });
+        if let Err(error) = taking.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            tracing::warn!("nothing is taken over: {error}");
+        }
+        orders
+    }
+
+    /// From now on sends what `feed` has for the supervisor, one line after another.
+    pub(super) fn report_from(&self, feed: &Feed) {
+        let sender = Arc::clone(&self.sender);
+        let (report, mut reports) = mpsc::channel(REPORTS);
+        tokio::spawn(async move {
+            while let Some(line) = reports.recv().await {
+                self::report(&sender, &line).await;
+            }
+        });
+        // One that does not fit is one that nobody hears.
+        feed.report_to(move |line| drop(report.try_send(line)));
+    }
+
+    /// Does what is ordered, until the line ends: then whoever held it is gone. Other lines are for `tell`.
+    pub(super) async fn attend(mut self, giver: Giver, giving: Giving, tell: impl Fn(&[u8])) {
+        let sender = self.sender;
+        loop {
+            match self.receiver.line().await {
+                Ok(Some(line)) => match serde_json::from_slice(&line) {
+                    Ok(Order::Give) => match self.receiver.descriptor() {
+                        Ok(socket) => giving.start(give(socket, giver.clone(), Arc::clone(&sender))),
+                        Err(error) => tracing::warn!("nothing is handed over: {error}"),
+                    },
+                    _ => tell(&line),
+                },
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!("the supervisor can't be heard any more: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Giving {
+    pub(super) fn start(&self, giving: impl Future<Output = ()> + Send + 'static) {
+        let before = self.lock().replace(tokio::spawn(giving));
+        // One that was never taken up: its other process was replaced by a newer one.
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+
+    /// Waits until what was broadcast at the end has gone to the other process.
+    pub(super) async fn end(&self) {
+        let giving = self.lock().take();
+        if let Some(giving) = giving {
+            // Whether it is in time or not, this is the end.
+            let _ = timeout(LAST_BROADCASTS, giving).await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
+    match handoff::give(socket.into(), &giver).await {
+        Ok(outcome) => {
+            let Outcome {
+                moved,
+                closed,
+                took,
+                beyond,
+            } = outcome;
+            log(moved, &closed, took);
+            let closed = closed.into_iter().map(|(reason, count)| Closed { reason, count });
+            report(
+                &line,
+                &Report::Moved {
+                    moved,
+                    closed: closed.collect(),
+                    milliseconds: took.as_millis(),
+                },
+            )
+            .await;
+            handoff::forward(beyond).await;
+        }
+        Err(error) => {
+            tracing::warn!("the WebSockets stay here: {error}");
+            let reason = error.to_string();
+            report(&line, &Report::Kept { reason }).await;
+        }
+    }
+}
+
+pub(super) fn log(moved: usize, closed: &BTreeMap<String, usize>, took: Duration) {
+    tracing::info!("{moved} WebSockets have moved in {took:.1?}");
+    for (reason, count) in closed {
+        tracing::warn!("{count} WebSockets are closed with 1012: {reason}");
+    }
+}
+
+async fn report(line: &Sender, report: &impl Serialize) {
+    if let Err(error) = line.send(report, None).await {
+        tracing::debug!("the supervisor can't be told: {error}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The process around an application: with what it begins, and who may replace it.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Assembled;
+use super::orders::{self, FirstOrders, Giving, Line};
+use super::supervised;
+use super::upgrade::Upgrade;
+use crate::error::{Error, Result};
+use crate::handoff::{self, Giver, Taken, Taker};
+use crate::server::Moved;
+
+pub(super) struct Process {
+    line: Option<Line>,
+    orders: FirstOrders,
+    giving: Giving,
+    upgrade: Option<Arc<Upgrade>>,
+}
+
+impl Process {
+    /// Hears the first orders, where there are any.
+    pub(super) async fn begin() -> Result<Self> {
+        let takes_over = std::env::var("NOVA_TAKEOVER").is_ok_and(|how| how == "line");
+        let mut line = match supervised::is_supervised() || takes_over {
+            true => orders::line()?,
+            false => None,
+        };
+        let orders = match &mut line {
+            Some(line) if takes_over => line.first_orders().await,
+            _ => FirstOrders::default(),
+        };
+        Ok(Self {
+            line,
+            orders,
+            giving: Giving::default(),
+            upgrade: None,
+        })
+    }
+
+    /// The listening socket that the process was started with.
+    pub(super) fn listener(&mut self) -> Result<Option<TcpListener>> {
+        match self.orders.listener.take() {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Some(TcpListener::from_std(listener)?))
+            }
+            None => supervised::inherited_listener(),
+        }
+    }
+
+    /// Takes over from the process before this one, where there is one.
+    pub(super) async fn take_over(&mut self, app: &Assembled) -> Result<Vec<Moved>> {
+        let Some(socket) = self.orders.take.take() else {
+            return Ok(Vec::new());
+        };
+        let taker = Taker {
+            settings: Arc::clone(&app.settings),
+            resumers: app.resumers.clone(),
+        };
+        let taken = handoff::take(socket, &taker).await;
+        let taken = taken.map_err(|error| Error::new(format!("the open WebSockets can't be taken over: {error}")))?;
+        let (connections, giver) = taken.into_parts();
+        if !connections.is_empty() {
+            tracing::info!("{} WebSockets have moved here", connections.len());
+        }
+        tokio::spawn(Taken::listen(giver, app.pubsub.clone()));
+        Ok(connections)
+    }
+
+    /// From now on does what is ordered on the line, and upgrades at `SIGUSR2`.
+    pub(super) fn attend(&mut self, app: &Assembled, listener: &TcpListener) -> Result<()> {
+        let giver = Giver {
+            lifecycle: app.lifecycle.clone(),
+            wheel: app.wheel.clone(),
+            pubsub: app.pubsub.clone(),
+        };
+        let lifecycle = app.lifecycle.clone();
+        if supervised::is_supervised() {
+            match self.line.take() {
+                Some(line) => {
+                    let (giver, giving) = (giver, self.giving.clone());
+                    let feed = app.feed.clone();
+                    if let Some(feed) = &feed {
+                        line.report_from(feed);
+                    }
+                    tokio::spawn(async move {
+                        let tell = |line: &[u8]| {
+                            if let Some(feed) = &feed {
+                                feed.tell(&String::from_utf8_lossy(line));
+                            }
+                        };
+                        line.attend(giver, giving, tell).await;
+                        lifecycle.drain();
+                    });
+                }
+                None => supervised::end_with_supervisor(lifecycle),
+            }
+            return Ok(());
+        }
+        let upgrade = Arc::new(Upgrade::prepare(listener)?);
+        self.upgrade = Some(Arc::clone(&upgrade));
+        let mut signals = signal(SignalKind::user_defined2())?;
+        let giving = self.giving.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                giving.start(Arc::clone(&upgrade).run(giver.clone()));
+            }
+        });
+        Ok(())
+    }
+
+    /// The application accepts no more.
+    pub(super) fn stopping(&self) {
+        let upgraded = self.upgrade.as_ref().is_some_and(|upgrade| upgrade.stop());
+        // A service goes on where another process has taken over.
+        if !upgraded {
+            supervised::notify("STOPPING=1");
+        }
+    }
+
+    /// The application has ended.
+    pub(super) async fn end(self) {
+        self.giving.end().await;
+    }
+}

@@ -1,0 +1,116 @@
+//! `SIGUSR2`: the program as it is now on disk takes over from this process.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use super::orders;
+use super::supervised;
+use crate::handoff::{self, Giver, Outcome};
+use crate::line::{self, Sender};
+
+/// What is needed to start the program once more.
+#[derive(Debug)]
+pub(super) struct Upgrade {
+    /// As it was at the start: a program that was replaced has another name by the time of an upgrade.
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    /// Until this process accepts no more: then nobody is to be left waiting at it.
+    listener: Mutex<Option<OwnedFd>>,
+    /// Whether another process has taken over.
+    done: AtomicBool,
+}
+
+impl Upgrade {
+    pub(super) fn prepare(listener: &tokio::net::TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe()?,
+            arguments: std::env::args_os().skip(1).collect(),
+            listener: Mutex::new(Some(listener.as_fd().try_clone_to_owned()?)),
+            done: AtomicBool::new(false),
+        })
+    }
+
+    /// Starts the program, and hands everything over to it; what fails leaves this process as it was. Ends when there is
+    /// nothing more to hand over.
+    pub(super) async fn run(self: Arc<Self>, giver: Giver) {
+        let (child, socket) = match self.start().await {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::error!(
+                    "the upgrade has failed: {} can't be started: {error}",
+                    self.program.display()
+                );
+                return;
+            }
+        };
+        let number = child.id();
+        tracing::info!("upgrading: {} has started as process {number}", self.program.display());
+        match handoff::give(socket, &giver).await {
+            Ok(Outcome {
+                moved,
+                closed,
+                took,
+                beyond,
+            }) => {
+                self.done.store(true, Ordering::SeqCst);
+                // A service manager watches the new process from now on.
+                supervised::notify(&format!("MAINPID={number}\nREADY=1"));
+                orders::log(moved, &closed, took);
+                handoff::forward(beyond).await;
+            }
+            Err(error) => {
+                let status = tokio::task::spawn_blocking(move || end(child)).await;
+                let status = status.map_or_else(|_| String::new(), |status| format!(" (it has ended with {status})"));
+                tracing::error!("the upgrade has failed, and this process goes on: {error}{status}");
+            }
+        }
+    }
+
+    /// This process accepts no more. Says whether another has taken over.
+    pub(super) fn stop(&self) -> bool {
+        *self.listener() = None;
+        self.done.load(Ordering::SeqCst)
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn start(&self) -> io::Result<(Child, UnixStream)> {
+        let listener = self.listener().as_ref().map(OwnedFd::try_clone).transpose()?;
+        let listener = listener.ok_or_else(|| io::Error::other("this process is ending"))?;
+        let (mine, its) = UnixStream::pair()?;
+        let (giving, taking) = UnixStream::pair()?;
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env("NOVA_TAKEOVER", "line")
+            .env_remove("NOVA_SUPERVISED")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_FDS_FIRST_FD")
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDNAMES")
+            .stdin(Stdio::from(OwnedFd::from(its)))
+            .spawn()?;
+        let line: Sender = line::over(mine, 0)?.0;
+        line.send(&json!({ "event": "listen" }), Some(listener.as_fd())).await?;
+        line.send(&json!({ "event": "take" }), Some(taking.as_fd())).await?;
+        Ok((child, giving))
+    }
+}
+
+/// Ends a process that has not taken over.
+fn end(mut child: Child) -> String {
+    // It may have ended by itself.
+    let _ = child.kill();
+    child
+        .wait()
+        .map_or_else(|error| error.to_string(), |status| status.to_string())
+}

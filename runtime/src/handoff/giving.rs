@@ -1,0 +1,244 @@
+//! Gives the connections to another process.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use super::{FromGiver, FromTaker, LONGEST, MOVE_WITHIN, STOP_WITHIN, VERSION};
+use crate::lifecycle::Lifecycle;
+use crate::line::{self, BATCH, Receiver, Sender};
+use crate::moving::{Content, Mover, Parcel, Verdict};
+use crate::pubsub::{Beyond, PubSub};
+use crate::wheel::Wheel;
+
+/// So many bytes are sent together, unless one connection is more.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Who gives connections: an application that serves.
+#[derive(Clone)]
+pub(crate) struct Giver {
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) wheel: Wheel,
+    pub(crate) pubsub: PubSub,
+}
+
+/// What has become of the connections.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) moved: usize,
+    /// How many are closed, for which reason.
+    pub(crate) closed: BTreeMap<String, usize>,
+    /// From the moment at which they were asked to stop.
+    pub(crate) took: Duration,
+    /// What is broadcast here from now on, and who is to be told of it.
+    pub(crate) beyond: (mpsc::Receiver<Beyond>, Sender),
+}
+
+/// A connection on its way.
+struct Sent {
+    verdict: oneshot::Sender<Verdict>,
+    refused: Option<String>,
+}
+
+/// What was gathered of the connections.
+#[derive(Default)]
+struct Gathered {
+    sent: Vec<Sent>,
+    /// Those that can't move, and why.
+    stay: Vec<(oneshot::Sender<Verdict>, String)>,
+    batch: Vec<u8>,
+    streams: Vec<Arc<TcpStream>>,
+}
+
+/// Gives all connections to the process at the other end of the socket, when that says that it could take them; until then
+/// nothing is disturbed.
+///
+/// # Errors
+/// When it comes to nothing, for whatever reason: then all goes on here.
+pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcome> {
+    let (sender, mut receiver) = line::over(socket, LONGEST)?;
+    match receiver.next().await? {
+        Some(FromTaker::Hello { version: VERSION }) => {}
+        Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
+        None => return Err(io::Error::other("the new process has ended before it could take over")),
+    }
+    if !giver.lifecycle.hold() {
+        return Err(io::Error::other("this process is ending"));
+    }
+    let began = Instant::now();
+    let deadline = began + MOVE_WITHIN;
+    let (mover, mut parcels) = Mover::new(BATCH);
+    let mut gathered = Gathered::default();
+    let exchanged = timeout_at(
+        deadline,
+        giver.exchange(&sender, &mut receiver, &mover, &mut parcels, &mut gathered),
+    );
+    let exchanged = exchanged.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    giver.wheel.stay();
+    drop(parcels);
+    match exchanged {
+        Ok(waiting) => {
+            giver.lifecycle.let_go(true);
+            mover.decide(Verdict::LeftBehind);
+            let (moved, closed) = gathered.decide(mover.unanswered());
+            Ok(Outcome {
+                moved,
+                closed,
+                took: began.elapsed(),
+                beyond: (waiting, sender),
+            })
+        }
+        Err(error) => {
+            // The order in which it was held, backwards. Who has sent its connection goes on when its verdict is dropped.
+            drop(gathered);
+            mover.decide(Verdict::Kept);
+            giver.pubsub.release().await;
+            giver.lifecycle.let_go(false);
+            Err(error)
+        }
+    }
+}
+
+/// Tells the other process what is broadcast here, until nobody can broadcast any more, or it is gone.
+pub(crate) async fn forward((mut broadcasts, sender): (mpsc::Receiver<Beyond>, Sender)) {
+    while let Some(broadcast) = broadcasts.recv().await {
+        if sender.send(&said(broadcast), None).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn said(Beyond { message, except }: Beyond) -> FromGiver {
+    FromGiver::Broadcast {
+        message: Arc::unwrap_or_clone(message),
+        except,
+    }
+}
+
+impl Giver {
+    /// All that must succeed for the connections to be the other's: then this one has said so.
+    async fn exchange(
+        &self,
+        sender: &Sender,
+        receiver: &mut Receiver,
+        mover: &Mover,
+        parcels: &mut mpsc::Receiver<Parcel>,
+        gathered: &mut Gathered,
+    ) -> io::Result<mpsc::Receiver<Beyond>> {
+        let begin = FromGiver::Begin {
+            numbers_after: self.pubsub.next_numbers(),
+        };
+        sender.send(&begin, None).await?;
+        let stopped = Instant::now() + STOP_WITHIN;
+        if !self.pubsub.hold(stopped).await {
+            return Err(io::Error::other("broadcasts are on their way for too long"));
+        }
+        let asking = async {
+            self.wheel.move_out(mover).await;
+            mover.answered();
+            mover.all_answered().await;
+        };
+        let asking = timeout_at(stopped, asking);
+        tokio::pin!(asking);
+        loop {
+            tokio::select! {
+                biased;
+                Some(parcel) = parcels.recv() => gathered.take(parcel, sender).await?,
+                _ = &mut asking => break,
+            }
+        }
+        // Those that come from now on are too late.
+        parcels.close();
+        while let Some(parcel) = parcels.recv().await {
+            gathered.take(parcel, sender).await?;
+        }
+        gathered.send(sender).await?;
+        let connections = u32::try_from(gathered.sent.len()).map_err(io::Error::other)?;
+        sender.send(&FromGiver::End { connections }, None).await?;
+        loop {
+            match receiver.next().await? {
+                Some(FromTaker::Refused { id, reason }) => gathered.refuse(id, reason)?,
+                Some(FromTaker::Prepared) => break,
+                Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
+                None => return Err(io::Error::other("the new process has ended while it took over")),
+            }
+        }
+        // From here on there is no way back.
+        let mut waiting = self.pubsub.release_beyond().await;
+        while let Ok(broadcast) = waiting.try_recv() {
+            sender.send(&said(broadcast), None).await?;
+        }
+        sender.send(&FromGiver::Commit, None).await?;
+        Ok(waiting)
+    }
+}
+
+impl Gathered {
+    async fn take(&mut self, Parcel { content, verdict }: Parcel, sender: &Sender) -> io::Result<()> {
+        match content {
+            Content::Stays(reason) => self.stay.push((verdict, reason)),
+            Content::Snapshot(snapshot, _) if snapshot.len() > LONGEST / 2 => {
+                self.stay.push((verdict, "there is too much of it".to_owned()));
+            }
+            Content::Snapshot(snapshot, stream) => {
+                let id = u32::try_from(self.sent.len()).map_err(io::Error::other)?;
+                self.batch
+                    .extend(line::to_line(&FromGiver::Connection { id, snapshot })?);
+                self.streams.push(stream);
+                self.sent.push(Sent { verdict, refused: None });
+                if self.streams.len() >= BATCH || self.batch.len() >= BATCH_BYTES {
+                    self.send(sender).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, sender: &Sender) -> io::Result<()> {
+        let streams: Vec<_> = self.streams.iter().map(|stream| stream.as_fd()).collect();
+        sender.write(&self.batch, &streams).await?;
+        self.batch.clear();
+        self.streams.clear();
+        Ok(())
+    }
+
+    fn refuse(&mut self, id: u32, reason: String) -> io::Result<()> {
+        let sent = self.sent.get_mut(id as usize);
+        let sent = sent.ok_or_else(|| io::Error::other("the new process refuses what it was not given"))?;
+        sent.refused = Some(reason);
+        Ok(())
+    }
+
+    /// Tells every connection what becomes of it. Gives how many have moved, and why others are closed.
+    fn decide(self, late: usize) -> (usize, BTreeMap<String, usize>) {
+        let mut moved = 0;
+        let mut closed = BTreeMap::new();
+        let mut close = |verdict: oneshot::Sender<Verdict>, reason| {
+            *closed.entry(reason).or_default() += 1;
+            // One that has ended meanwhile does not hear it.
+            let _ = verdict.send(Verdict::LeftBehind);
+        };
+        for Sent { verdict, refused } in self.sent {
+            if let Some(reason) = refused {
+                close(verdict, reason);
+            } else {
+                moved += 1;
+                let _ = verdict.send(Verdict::Moved);
+            }
+        }
+        self.stay
+            .into_iter()
+            .for_each(|(verdict, reason)| close(verdict, reason));
+        if late > 0 {
+            closed.insert("its handler was busy".to_owned(), late);
+        }
+        (moved, closed)
+    }
+}

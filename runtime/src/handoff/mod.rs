@@ -1,0 +1,58 @@
+//! Live WebSockets handed from one process to another, which goes on with them in new code.
+//!
+//! The old process, the *giver*, holds everything for a moment: it accepts nothing, broadcasts wait, and each connection
+//! stops between two callbacks. What there is of a connection goes over a Unix socket as one JSON object, with its TCP stream
+//! as a descriptor beside it. The new process, the *taker*, makes each of them ready, and says so. Only then the giver lets
+//! go, by one word; until it has said that, it has everything still, and whatever happens to the taker, it goes on. See
+//! `docs/protocol.md`.
+
+mod giving;
+mod taking;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use giving::{Giver, Outcome, forward, give};
+pub(crate) use taking::{Taken, Taker, take};
+
+use crate::pubsub::{Message, Number};
+
+/// The version of what is said. Two processes that don't speak the same move nothing.
+const VERSION: u32 = 1;
+/// How long the giver may take to begin.
+const BEGIN_WITHIN: Duration = Duration::from_secs(2);
+/// How long a connection may be busy with a callback. Those that are for longer are left behind.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// How long all of it may take, from the moment at which connections are asked to stop.
+const MOVE_WITHIN: Duration = Duration::from_secs(5);
+/// The longest line: a connection of which there is more can't move.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// What the giver says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum FromGiver {
+    /// All that follows is meant. Subscribers are numbered from here on.
+    Begin { numbers_after: u64 },
+    /// A connection, with its stream beside it.
+    Connection { id: u32, snapshot: String },
+    /// What was broadcast in the giver since the connections stopped, and what is when they have moved.
+    Broadcast { message: Message, except: Option<Number> },
+    /// That were all, so many connections.
+    End { connections: u32 },
+    /// They are the taker's.
+    Commit,
+}
+
+/// What the taker says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum FromTaker {
+    /// It could begin.
+    Hello { version: u32 },
+    /// It can't go on with a connection, for this reason.
+    Refused { id: u32, reason: String },
+    /// It can go on with all the others.
+    Prepared,
+}

@@ -1,0 +1,210 @@
+//! An application whose connections move to another process: what `nova serve` and a service manager would run, with
+//! handlers that do what they are told.
+//!
+//! `NOVA_TEST_CODE` is a file that names the code which runs, as another build would be other code.
+
+#![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nova::prelude::*;
+use nova::{Accept, Compression, Handoff, Overflow, Resumed};
+use serde::{Deserialize, Serialize};
+
+/// It stands for the program on disk, which may have been replaced since the process began.
+fn code() -> String {
+    static CODE: OnceLock<String> = OnceLock::new();
+    let read = || std::fs::read_to_string(std::env::var("NOVA_TEST_CODE").unwrap()).unwrap();
+    CODE.get_or_init(read).clone()
+}
+
+/// What the application shares, which does not travel.
+#[derive(Clone)]
+struct Shared {
+    code: String,
+}
+
+/// What an actor sends to itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Note(String);
+
+/// Does what its client says: a word and what belongs to it. Anything else it sends back with its code and a count.
+#[derive(Serialize, Deserialize)]
+struct Actor {
+    seen: u64,
+    #[serde(skip)]
+    code: String,
+}
+
+impl Actor {
+    async fn init(State(shared): State<Shared>) -> Self {
+        Self {
+            seen: 0,
+            code: shared.code,
+        }
+    }
+
+    async fn compressed(shared: State<Shared>) -> Accept<Self> {
+        let compression = Compression {
+            min_size: 0,
+            server_context_takeover: true,
+            client_context_takeover: true,
+            ..Compression::default()
+        };
+        Accept::new(Self::init(shared).await).compress(compression)
+    }
+
+    async fn lossy(shared: State<Shared>) -> Accept<Self> {
+        Accept::new(Self::init(shared).await)
+            .overflow(Overflow::DropNewest)
+            .protocol("lossy")
+            .idle_timeout(Duration::from_secs(2))
+    }
+}
+
+impl WebSocketHandler<Note> for Actor {
+    const HANDOFF: Handoff<Self, Note> = Handoff::serde().with_messages();
+
+    async fn handle(&mut self, frame: Frame, socket: &Socket<Note>) -> Commands {
+        let Frame::Text(text) = frame else {
+            return match frame {
+                Frame::Binary(bytes) => Commands::send(Frame::Binary(bytes)),
+                _ => Commands::none(),
+            };
+        };
+        self.seen += 1;
+        let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+        let number = || first.parse().unwrap();
+        match word {
+            "join" => _ = socket.join(rest),
+            "forward" => _ = socket.forward(rest),
+            "leave" => _ = socket.leave(rest),
+            "say" => _ = socket.broadcast(first, "said", second),
+            "say_to_others" => _ = socket.broadcast_from(first, "said", second),
+            "after" => _ = socket.send_info_after(Duration::from_millis(number()), Note(second.to_owned())),
+            "every" => _ = socket.send_info_every(Duration::from_millis(number()), Note(second.to_owned())),
+            "slow" => tokio::time::sleep(Duration::from_millis(number())).await,
+            "flood" => {
+                let frames = (0..number()).map(|number| Frame::text(format!("{number} {}", "x".repeat(10_000))));
+                return Commands::send_all(frames);
+            }
+            "pause" => return Commands::pause(),
+            "id" => return Commands::send(socket.id().to_string()),
+            _ => return Commands::send(format!("{} {} {text}", self.code, self.seen)),
+        }
+        Commands::send("done")
+    }
+
+    async fn info(&mut self, info: Info<Note>, _socket: &Socket<Note>) -> Commands {
+        match info {
+            Info::Broadcast(message) => Commands::send(message.payload),
+            Info::Message(Note(text)) => Commands::send(format!("{} noted {text}", self.code)),
+            _ => Commands::none(),
+        }
+    }
+
+    async fn resumed(&mut self, resumed: Resumed<'_>, _socket: &Socket<Note>) -> Commands {
+        self.code.clone_from(&resumed.state::<Shared>().unwrap().code);
+        Commands::none()
+    }
+}
+
+/// Has no way to travel.
+struct Settled;
+
+impl WebSocketHandler for Settled {
+    async fn handle(&mut self, frame: Frame, _socket: &Socket) -> Commands {
+        Commands::send(frame)
+    }
+}
+
+/// Is not what it was in the old code.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Changing {
+    Old { name: String },
+    New { first: String, last: String },
+}
+
+fn split(old: serde_json::Value) -> nova::Result<Split> {
+    let name = old["name"].as_str().ok_or_else(|| nova::Error::new("it has no name"))?;
+    let (first, last) = name
+        .split_once(' ')
+        .ok_or_else(|| nova::Error::new("it has one name only"))?;
+    Ok(Split {
+        state: Changing::New {
+            first: first.to_owned(),
+            last: last.to_owned(),
+        },
+    })
+}
+
+/// A handler whose state the new code converts.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Split {
+    state: Changing,
+}
+
+impl<'de> Deserialize<'de> for Split {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let state = Changing::deserialize(deserializer)?;
+        match state {
+            Changing::Old { .. } if code() == "new" => Err(serde::de::Error::custom("that is old")),
+            state => Ok(Self { state }),
+        }
+    }
+}
+
+impl WebSocketHandler for Split {
+    const HANDOFF: Handoff<Self> = Handoff::serde().or_convert(split);
+
+    async fn handle(&mut self, _frame: Frame, _socket: &Socket) -> Commands {
+        Commands::send(match &self.state {
+            Changing::Old { name } => format!("old {name}"),
+            Changing::New { first, last } => format!("new {first}, {last}"),
+        })
+    }
+}
+
+fn routes() -> Routes<Shared> {
+    let routes = Group::new("/")
+        .get("/code", async |State(shared): State<Shared>| shared.code)
+        .post(
+            "/say/{channel}",
+            async |pubsub: PubSub, Path(channel): Path<String>, text: String| {
+                pubsub.broadcast(channel, "said", text).local.to_string()
+            },
+        )
+        .get("/slow/{ms}", async |Path(ms): Path<u64>| {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            "slept"
+        })
+        .get(
+            "/members/{channel}",
+            async |pubsub: PubSub, Path(channel): Path<String>| pubsub.local_members(&channel).len().to_string(),
+        )
+        .ws("/actor", Actor::init)
+        .ws("/compressed", Actor::compressed)
+        .ws("/lossy", Actor::lossy)
+        .ws("/settled", async || Settled)
+        .ws("/split/{name}", async |Path(name): Path<String>| Split {
+            state: Changing::Old { name },
+        });
+    let routes = match code().as_str() {
+        "old" => routes.ws("/gone", Actor::init),
+        _ => routes,
+    };
+    Routes::new().group(routes)
+}
+
+fn main() -> nova::Result<()> {
+    match code().as_str() {
+        "panics" => panic!("it can't start"),
+        "hangs" => std::thread::sleep(Duration::from_secs(60)),
+        _ => {}
+    }
+    nova::App::new(routes).state(Shared { code: code() }).run()
+}
