@@ -166,6 +166,7 @@ pub use error::{Error, Result};
 mod lifecycle;
 #[cfg(unix)]
 mod line;
+mod lot;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(not(feature = "metrics"))]

@@ -60,6 +60,21 @@ impl Received {
         Self::Text(text.to_owned())
     }
 
+    /// The same without the time after which a client is asked to come back, which must be there.
+    pub fn without_hint(self) -> Self {
+        let Self::Close(Some(code @ (1001 | 1012)), reason) = &self else {
+            return self;
+        };
+        let hint = reason
+            .strip_prefix("retry in ")
+            .and_then(|rest| rest.strip_suffix(" ms"));
+        assert!(
+            hint.is_some_and(|time| time.parse::<u64>().is_ok_and(|time| time < 5000)),
+            "{reason:?}"
+        );
+        Self::close(*code)
+    }
+
     /// A close frame without a reason.
     pub fn close(code: u16) -> Self {
         Self::Close(Some(code), String::new())

@@ -19,7 +19,7 @@ use crate::line::{self, Sender};
 /// What is needed to start the program once more.
 #[derive(Debug)]
 pub(super) struct Upgrade {
-    /// As it was at the start: a program that was replaced has another name by the time of an upgrade.
+    /// As it was called at the start: where that is a symbolic link, it may lead elsewhere by the time of an upgrade.
     program: PathBuf,
     arguments: Vec<OsString>,
     /// Until this process accepts no more: then nobody is to be left waiting at it.
@@ -31,7 +31,7 @@ pub(super) struct Upgrade {
 impl Upgrade {
     pub(super) fn prepare(listener: &tokio::net::TcpListener) -> io::Result<Self> {
         Ok(Self {
-            program: std::env::current_exe()?,
+            program: program()?,
             arguments: std::env::args_os().skip(1).collect(),
             listener: Mutex::new(Some(listener.as_fd().try_clone_to_owned()?)),
             done: AtomicBool::new(false),
@@ -103,6 +103,16 @@ impl Upgrade {
         line.send(&json!({ "event": "listen" }), Some(listener.as_fd())).await?;
         line.send(&json!({ "event": "take" }), Some(taking.as_fd())).await?;
         Ok((child, giving))
+    }
+}
+
+/// The program, whatever directory is the current one later.
+fn program() -> io::Result<PathBuf> {
+    match std::env::args_os().next().map(PathBuf::from) {
+        Some(called) if called.components().count() > 1 => std::path::absolute(called),
+        // It was found in `PATH`, and is again.
+        Some(called) if !called.as_os_str().is_empty() => Ok(called),
+        _ => std::env::current_exe(),
     }
 }
 

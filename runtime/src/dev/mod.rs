@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Setting};
 use crate::lifecycle::Lifecycle;
+use crate::lot;
 use crate::pubsub::PubSub;
 use crate::router::AppService;
 use crate::view::{ViewError, Views, Watcher};
@@ -123,10 +124,6 @@ fn build() -> String {
         Ok(build) => format!("{build}-{:x}", std::os::unix::process::parent_id()),
         #[cfg(not(unix))]
         Ok(build) => build,
-        Err(_) => {
-            use std::hash::{BuildHasher as _, RandomState};
-            // The keys of a thread's first hasher come from the system.
-            format!("{:016x}", RandomState::new().hash_one(std::process::id()))
-        }
+        Err(_) => format!("{:016x}", lot::draw()),
     }
 }

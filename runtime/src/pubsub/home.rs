@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::nats::Nats;
 use super::options::PubSubOptions;
 use super::{Broadcasts, Gap, Inner, Message, Number, PubSub, SubscriberId, Table, Taps};
+use crate::lot;
 use crate::wire::Text;
 
 /// The pub/sub on this node, which a link does not keep alive.
@@ -30,15 +31,12 @@ pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
 
 /// A number by lot. Not zero.
 pub(super) fn draw() -> u64 {
-    use std::hash::{BuildHasher as _, RandomState};
-    // The keys of a thread's first hasher come from the system, and no two have the same.
-    RandomState::new().hash_one(std::process::id()).max(1)
+    lot::draw().max(1)
 }
 
 /// A time by lot, from half of `time` up to all of it.
 pub(super) fn spread(time: Duration) -> Duration {
-    let part = u32::try_from(draw() % 1000).unwrap_or(0);
-    time / 2 + time / 2 * part / 1000
+    time / 2 + lot::within(time / 2)
 }
 
 impl Home {

@@ -58,6 +58,8 @@ pub(crate) struct ServerOptions {
     header_timeout: u64,
     /// How long the end may take, in seconds.
     shutdown_timeout: u64,
+    /// How many WebSockets are closed in a second at the end: all clients come back, and not all at once.
+    close_rate: NonZeroU32,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
     pub(crate) tls: Option<TlsOptions>,
@@ -71,6 +73,7 @@ impl Default for ServerOptions {
             max_connections: const { NonZeroU32::new(100_000).unwrap() },
             header_timeout: 10,
             shutdown_timeout: 30,
+            close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
             tls: None,
         }
@@ -174,7 +177,8 @@ pub(crate) async fn serve<T: Application>(
         let transport = Transport::new(Stream::Tcp(stream), Some(place), lifecycle.alive());
         connections.spawn(Task::Http(Box::pin(serve_connection(transport, peer, served.clone()))));
     }
-    wheel.drain().await;
+    let (rate, within) = (options.close_rate, options.shutdown_timeout() / 2);
+    beside.spawn(async move { wheel.drain(rate, within).await });
     Remaining::new(connections, beside, ended, options.shutdown_timeout())
 }
 

@@ -1,6 +1,7 @@
 //! The whole application, called in process.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -196,7 +197,7 @@ impl TestApp {
             Remaining::new(connections, clock, ended, self.running.shutdown_timeout)
         };
         self.running.lifecycle.drain();
-        self.running.wheel.drain().await;
+        self.running.wheel.drain(NonZeroU32::MAX, Duration::ZERO).await;
         remaining.end().await;
     }
 

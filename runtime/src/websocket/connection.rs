@@ -304,7 +304,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             return Err(Ending::new(1013, Reason::Slow));
         }
         if signals.draining {
-            return Err(Ending::new(1001, Reason::Shutdown));
+            return Err(Ending::shutdown());
         }
         if signals.moving {
             return Err(Ending::moving());

@@ -1,8 +1,10 @@
 //! How a connection's loop ends: with which close frame, and for which reason.
 
 use std::io;
+use std::time::Duration;
 
 use super::Reason;
+use crate::lot;
 use crate::wire::{Close, Violation};
 
 /// The end of the loop. Boxed: it comes once, and what succeeds is not to make room for it each time.
@@ -14,6 +16,15 @@ pub(super) struct Last {
     pub(super) reason: Reason,
     /// Set where the connection is to move to another process, if it can: what is read and not decoded.
     pub(super) moves: Option<Vec<u8>>,
+}
+
+/// The longest that a client is asked to wait before it comes back: to a server that ends, and to one that has restarted.
+const RETRY_WITHIN: Duration = Duration::from_secs(5);
+const RETRY_SOON: Duration = Duration::from_millis(500);
+
+/// What a close frame says of it.
+fn retry_within(longest: Duration) -> String {
+    format!("retry in {} ms", lot::within(longest).as_millis())
 }
 
 impl Ending {
@@ -38,9 +49,14 @@ impl Ending {
         }))
     }
 
-    /// The end of it here: it is to move, or else the server restarts without it.
+    /// The server is at its end. The client is told when to come back: not when all others do.
+    pub(super) fn shutdown() -> Self {
+        Self::with(Close::new(1001, retry_within(RETRY_WITHIN)), Reason::Shutdown)
+    }
+
+    /// The end of it here: it is to move, or else the server restarts without it, and is there already.
     pub(super) fn moving() -> Self {
-        let mut ending = Self::new(1012, Reason::Shutdown);
+        let mut ending = Self::with(Close::new(1012, retry_within(RETRY_SOON)), Reason::Shutdown);
         ending.0.moves = Some(Vec::new());
         ending
     }

@@ -41,7 +41,7 @@ pub(super) async fn write_slowly<M: Send + 'static>(
         }
         let mut ending = match signals.overflowed {
             true => Ending::new(1013, Reason::Slow),
-            false => Ending::new(1001, Reason::Shutdown),
+            false => Ending::shutdown(),
         };
         let written = timeout(LAST_WRITE, write(transport, left, LAST_WRITE)).await;
         if !matches!(written, Ok(Ok(()))) {

@@ -6,6 +6,7 @@
 mod view;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ pub(super) async fn connect(shared: Arc<Shared>, request: Request) -> Response {
 async fn turn(wheel: Wheel, lifecycle: Lifecycle) {
     tokio::select! {
         () = wheel.turn() => {}
-        () = lifecycle.draining() => wheel.drain().await,
+        () = lifecycle.draining() => wheel.drain(NonZeroU32::MAX, Duration::ZERO).await,
     }
 }
 

@@ -168,7 +168,10 @@ async fn converse(mut rng: Rng, ending: Ending) -> Transcript {
     Transcript {
         ending,
         sent,
-        received,
+        received: match ending {
+            Ending::Shutdown => super::closing::without_hint(received),
+            _ => received,
+        },
         noted: stage.noted(),
         took: begun.elapsed(),
     }
