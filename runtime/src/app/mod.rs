@@ -232,9 +232,9 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
+            let mut process = Process::begin().await?;
             let options: ServerOptions = config.section("server")?;
             let app = self.config(config).assemble()?;
-            let mut process = Process::begin().await?;
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&options).await?,

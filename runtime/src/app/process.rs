@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Assembled;
 use super::orders::{self, FirstOrders, Giving, Line};
@@ -18,11 +18,14 @@ pub(super) struct Process {
     orders: FirstOrders,
     giving: Giving,
     upgrade: Option<Arc<Upgrade>>,
+    /// Listened to from the beginning: who does not is ended by it.
+    upgrades: Option<Signal>,
 }
 
 impl Process {
     /// Hears the first orders, where there are any.
     pub(super) async fn begin() -> Result<Self> {
+        let upgrades = signal(SignalKind::user_defined2())?;
         let takes_over = std::env::var("NOVA_TAKEOVER").is_ok_and(|how| how == "line");
         let mut line = match supervised::is_supervised() || takes_over {
             true => orders::line()?,
@@ -37,6 +40,7 @@ impl Process {
             orders,
             giving: Giving::default(),
             upgrade: None,
+            upgrades: Some(upgrades),
         })
     }
 
@@ -102,10 +106,12 @@ impl Process {
         }
         let upgrade = Arc::new(Upgrade::prepare(listener)?);
         self.upgrade = Some(Arc::clone(&upgrade));
-        let mut signals = signal(SignalKind::user_defined2())?;
         let giving = self.giving.clone();
+        let mut signals = self.upgrades.take();
         tokio::spawn(async move {
-            while signals.recv().await.is_some() {
+            while let Some(signals) = &mut signals
+                && signals.recv().await.is_some()
+            {
                 giving.start(Arc::clone(&upgrade).run(giver.clone()));
             }
         });

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{FromGiver, FromTaker, LONGEST, MOVE_WITHIN, STOP_WITHIN, VERSION};
+use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, SETTLE_WITHIN, STOP_WITHIN, VERSION};
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
 use crate::moving::{Content, Mover, Parcel, Verdict};
@@ -69,6 +69,15 @@ pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcom
         Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
         None => return Err(io::Error::other("the new process has ended before it could take over")),
     }
+    let begin = FromGiver::Begin {
+        numbers_after: giver.pubsub.next_numbers(),
+        channels: giver.pubsub.channels_heard(),
+    };
+    sender.send(&begin, None).await?;
+    let ready = timeout(SETTLE_WITHIN + BEGIN_WITHIN, receiver.next()).await;
+    if !matches!(ready, Ok(Ok(Some(FromTaker::Ready)))) {
+        return Err(io::Error::other("the new process can't take over"));
+    }
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
@@ -99,7 +108,7 @@ pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcom
             // The order in which it was held, backwards. Who has sent its connection goes on when its verdict is dropped.
             drop(gathered);
             mover.decide(Verdict::Kept);
-            giver.pubsub.release().await;
+            giver.pubsub.release(None).await;
             giver.lifecycle.let_go(false);
             Err(error)
         }
@@ -132,10 +141,6 @@ impl Giver {
         parcels: &mut mpsc::Receiver<Parcel>,
         gathered: &mut Gathered,
     ) -> io::Result<mpsc::Receiver<Beyond>> {
-        let begin = FromGiver::Begin {
-            numbers_after: self.pubsub.next_numbers(),
-        };
-        sender.send(&begin, None).await?;
         let stopped = Instant::now() + STOP_WITHIN;
         if !self.pubsub.hold(stopped).await {
             return Err(io::Error::other("broadcasts are on their way for too long"));
@@ -161,7 +166,8 @@ impl Giver {
         }
         gathered.send(sender).await?;
         let connections = u32::try_from(gathered.sent.len()).map_err(io::Error::other)?;
-        sender.send(&FromGiver::End { connections }, None).await?;
+        let heard = self.pubsub.heard();
+        sender.send(&FromGiver::End { connections, heard }, None).await?;
         loop {
             match receiver.next().await? {
                 Some(FromTaker::Refused { id, reason }) => gathered.refuse(id, reason)?,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, VERSION};
+use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, SETTLE_WITHIN, VERSION};
 use crate::line::{self, Receiver, Sender};
 use crate::pubsub::{Beyond, PubSub};
 use crate::server::Moved;
@@ -40,30 +40,43 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
         connections: Vec::new(),
         giver: None,
     };
+    // The link to other nodes takes a while to come up: it does so before anything is disturbed.
+    taker.settings.pubsub.hold_link();
+    taker.settings.pubsub.start();
     // One that is gone can't begin.
     let _ = sender.send(&FromTaker::Hello { version: VERSION }, None).await;
-    let Ok(Ok(Some(FromGiver::Begin { numbers_after }))) = timeout(BEGIN_WITHIN, receiver.next()).await else {
+    let Ok(Ok(Some(FromGiver::Begin {
+        numbers_after,
+        channels,
+    }))) = timeout(BEGIN_WITHIN, receiver.next()).await
+    else {
         tracing::info!("the process before this one hands nothing over");
+        taker.settings.pubsub.release(None).await;
         return Ok(taken);
     };
+    let pubsub = &taker.settings.pubsub;
+    pubsub.expect(channels);
+    pubsub.settle(Instant::now() + SETTLE_WITHIN).await;
+    sender.send(&FromTaker::Ready, None).await?;
     // Longer than the giver has: what that has let go must not be given up here.
     let deadline = Instant::now() + 2 * MOVE_WITHIN;
-    let pubsub = &taker.settings.pubsub;
     pubsub.number_after(numbers_after);
     // Until all are here, what is broadcast waits.
     pubsub.hold(deadline).await;
     let connections = timeout_at(deadline, taker.take_all(&sender, &mut receiver)).await;
-    taken.connections = connections.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    pubsub.release().await;
+    let (connections, heard) = connections.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    taken.connections = connections;
+    pubsub.release(heard.as_deref()).await;
     taken.giver = Some(receiver);
     Ok(taken)
 }
 
 impl Taker {
-    async fn take_all(&self, sender: &Sender, receiver: &mut Receiver) -> io::Result<Vec<Moved>> {
+    async fn take_all(&self, sender: &Sender, receiver: &mut Receiver) -> io::Result<(Vec<Moved>, Option<String>)> {
         let resumers: HashMap<_, _> = self.resumers.iter().map(|resumer| (key(resumer), resumer)).collect();
         let mut connections = Vec::new();
         let mut came = 0;
+        let mut last_heard = None;
         loop {
             match next(receiver).await? {
                 FromGiver::Connection { id, snapshot } => {
@@ -75,10 +88,11 @@ impl Taker {
                     }
                 }
                 FromGiver::Broadcast { message, except } => deliver(&self.settings.pubsub, message, except),
-                FromGiver::End { connections } if connections == came => {
+                FromGiver::End { connections, heard } if connections == came => {
+                    last_heard = heard;
                     sender.send(&FromTaker::Prepared, None).await?;
                 }
-                FromGiver::Commit => return Ok(connections),
+                FromGiver::Commit => return Ok((connections, last_heard)),
                 said @ (FromGiver::Begin { .. } | FromGiver::End { .. }) => {
                     return Err(io::Error::other(format!(
                         "{said:?} was not expected after {came} connections"

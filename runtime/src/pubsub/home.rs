@@ -43,7 +43,7 @@ impl Home {
     /// Delivers to the members on this node.
     pub(super) fn deliver(&self, message: Message) {
         if let Some(inner) = self.0.upgrade() {
-            PubSub(inner).deliver(message, None);
+            PubSub(inner).deliver_here(message, None, false);
         }
     }
 

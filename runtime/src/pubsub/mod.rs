@@ -307,6 +307,11 @@ impl PubSub {
 
     /// Delivers to all members on this node but `except`.
     pub(crate) fn deliver(&self, message: Message, except: Option<Number>) -> Outcome {
+        self.deliver_here(message, except, true)
+    }
+
+    /// The same; also to those that have moved to another process, where that does not hear of it otherwise.
+    fn deliver_here(&self, message: Message, except: Option<Number>, goes_beyond: bool) -> Outcome {
         let mut outcome = Outcome {
             local: 0,
             missed: 0,
@@ -319,10 +324,10 @@ impl PubSub {
             if sent.needs_task {
                 fan_out::start(channel);
             }
-            if let Some(message) = sent.beyond {
+            if let Some(message) = sent.beyond.filter(|_| goes_beyond) {
                 outcome.missed += usize::from(!self.send_beyond(message, except));
             }
-        } else if self.0.has_moved.load(Ordering::SeqCst) {
+        } else if goes_beyond && self.0.has_moved.load(Ordering::SeqCst) {
             outcome.missed += usize::from(!self.send_beyond(Arc::new(message), except));
         }
         self.0.metrics.sent(outcome.local, outcome.missed);
