@@ -15,7 +15,8 @@ fn an_edited_handler_is_served() {
 
     // Generated into the running application.
     project.nova("gen controller posts").succeeded();
-    serve.has_reloaded();
+    // Its view needs no build, and is served before.
+    serve.says_after_a_build("Reloaded src/controllers/mod.rs");
     assert_eq!(serve.get("/posts").status, 200);
 
     let mut socket = serve.websocket("/chat/lobby");
