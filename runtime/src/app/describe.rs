@@ -20,6 +20,13 @@ struct Description<'a> {
     line: u32,
 }
 
+/// A table as JSON values.
+pub(super) fn values(routes: &Routes) -> Vec<serde_json::Value> {
+    lines(routes)
+        .filter_map(|line| serde_json::to_value(line).ok())
+        .collect()
+}
+
 /// Prints a table on standard output.
 pub(super) fn print(routes: &Routes) -> Result<()> {
     let mut output = std::io::stdout().lock();

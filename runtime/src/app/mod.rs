@@ -28,7 +28,7 @@ use tower::{Layer, Service};
 
 use self::process::Process;
 use crate::config::Config;
-use crate::dev;
+use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -139,6 +139,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the supervisor's lines for open pages go: in `dev` only.
+    pub(crate) feed: Option<dev::Feed>,
 }
 
 impl<S: Clone + Send + Sync + 'static> App<S> {
@@ -344,13 +346,16 @@ impl Ready {
         let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
-        let views = Views::load(config.root().join(views.dir()), environment.is_dev())?;
+        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let watcher = dev.as_ref().map(Dev::views_watcher);
+        let views = Views::load(config.root().join(views.dir()), watcher)?;
 
         let mut registry = builtin::registry(&views, config.root());
         for change in self.parts.reply_handlers {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
+        let described = dev.as_ref().map(|_| describe::values(&routes));
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -381,9 +386,21 @@ impl Ready {
             settings: Arc::new(settings),
             body_limit: options.body_limit,
             layers: self.parts.layers,
+            tells_routes: dev.is_some(),
+            watch: dev.as_ref().map(Dev::watch),
             resumers: RefCell::default(),
         };
-        let service = router::build(&routes, &assembly)?;
+        let feed = dev.as_ref().map(Dev::feed);
+        let mut service = router::build(&routes, &assembly)?;
+        if let Some(dev) = dev {
+            let application = dev::Application {
+                routes: described.unwrap_or_default(),
+                views,
+                pubsub: pubsub.clone(),
+                lifecycle: lifecycle.clone(),
+            };
+            service = dev.around(service, application);
+        }
         Ok(Assembled {
             service,
             settings: assembly.settings,
@@ -394,12 +411,13 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            feed,
         })
     }
 }
 
 impl Assembled {
-    fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+    pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
         self.serve_with(listener, Vec::new())
     }
 

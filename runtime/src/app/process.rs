@@ -86,8 +86,17 @@ impl Process {
             match self.line.take() {
                 Some(line) => {
                     let (giver, giving) = (giver, self.giving.clone());
+                    let feed = app.feed.clone();
+                    if let Some(feed) = &feed {
+                        line.report_from(feed);
+                    }
                     tokio::spawn(async move {
-                        line.attend(giver, giving, |_| {}).await;
+                        let tell = |line: &[u8]| {
+                            if let Some(feed) = &feed {
+                                feed.tell(&String::from_utf8_lossy(line));
+                            }
+                        };
+                        line.attend(giver, giving, tell).await;
                         lifecycle.drain();
                     });
                 }

@@ -32,6 +32,15 @@ pub(super) struct Innermost {
     pub(super) fallback: Option<Fallback>,
     pub(super) guards: Vec<Guard>,
     pub(super) requests: Requests,
+    /// What the response is to say of where it comes from: in `dev` only.
+    pub(super) answered: Option<Answered>,
+}
+
+/// On a response: the path of the route that answered, and its controller.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) route: Arc<str>,
+    pub(crate) controller: Option<&'static str>,
 }
 
 /// A controller with nothing around it.
@@ -98,6 +107,9 @@ impl Service<Request> for Around {
             Refusal::enforce(&mut response);
             let (status, time) = (response.status().as_u16(), start.elapsed());
             inner.requests.answered(status, time);
+            if let Some(answered) = &inner.answered {
+                response.extensions_mut().insert(answered.clone());
+            }
             tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
             Ok(response)
         })

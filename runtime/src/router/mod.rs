@@ -19,6 +19,7 @@ use axum::routing::{MethodFilter, MethodRouter, any_service, on_service};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
 
+pub(crate) use around::Answered;
 use around::{Around, Called, Innermost};
 pub use check::RouteError;
 use check::{Claims, Level, check_route};
@@ -32,7 +33,7 @@ use crate::metrics;
 use crate::reply::Reply;
 use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
 use crate::scope::Scope;
-use crate::websocket::{self, Resumer, Settings};
+use crate::websocket::{self, Resumer, Settings, Watch};
 
 /// An application as tower sees it.
 pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
@@ -47,6 +48,10 @@ pub(crate) struct Assembly {
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
     pub(crate) layers: Vec<AppLayer>,
+    /// Whether responses say which route they come from: in `dev` only.
+    pub(crate) tells_routes: bool,
+    /// Who watches the WebSockets: in `dev` only.
+    pub(crate) watch: Option<Watch>,
     /// Filled as the routes are built.
     pub(crate) resumers: RefCell<Vec<Resumer>>,
 }
@@ -158,6 +163,7 @@ impl Assembly {
             fallback: None,
             guards: Vec::new(),
             requests: metrics::Requests::new("unmatched"),
+            answered: None,
         })
     }
 
@@ -177,6 +183,10 @@ impl Assembly {
             fallback: group.fallback.clone(),
             guards: group.guards.clone(),
             requests: metrics::Requests::new(&path),
+            answered: self.tells_routes.then(|| Answered {
+                route: path.as_str().into(),
+                controller: route.name,
+            }),
         });
         Ok(Resolved {
             path,
@@ -201,7 +211,7 @@ impl Assembly {
             Endpoint::WebSocket(endpoint) => {
                 let answer = Arc::clone(&endpoint.answer);
                 let settings = Arc::clone(&self.settings);
-                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path));
+                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path, self.watch.as_ref()));
                 self.resumers.borrow_mut().push(Resumer {
                     route: Arc::clone(&route),
                     handler: endpoint.handler,
