@@ -85,6 +85,11 @@ impl Receiver {
         }
     }
 
+    /// Receives nothing more than what has come: the other side can't send any more.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Read)?)
+    }
+
     /// The descriptor that came with the line that was taken last. Each that names one takes one, in order.
     pub(crate) fn descriptor(&mut self) -> io::Result<OwnedFd> {
         let descriptor = self.descriptors.pop_front();

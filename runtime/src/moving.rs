@@ -1,6 +1,7 @@
 //! What passes between a connection and who moves it to another process.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::num::NonZeroU8;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpStream;
@@ -33,12 +34,16 @@ pub(crate) enum Verdict {
     LeftBehind,
 }
 
+/// Which attempt it is. One that follows another has another number: who was asked by the one does not answer the other.
+pub(crate) type Attempt = NonZeroU8;
+
 /// One attempt to move all connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Mover(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    attempt: Attempt,
     parcels: mpsc::Sender<Parcel>,
     /// How many were asked to move and have not answered.
     unanswered: AtomicUsize,
@@ -54,8 +59,10 @@ pub(crate) struct UnderWay(Mutex<Option<Mover>>);
 impl Mover {
     /// An attempt, with the parcels that it gathers: so many wait to be taken at most, then connections wait to give them.
     pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<Parcel>) {
+        static ATTEMPTS: AtomicU8 = AtomicU8::new(0);
         let (parcels, receiver) = mpsc::channel(capacity);
         let mover = Inner {
+            attempt: Attempt::new(ATTEMPTS.fetch_add(1, Ordering::Relaxed)).unwrap_or(Attempt::MAX),
             parcels,
             // The asking itself, so that nobody is the last before all are asked.
             unanswered: AtomicUsize::new(1),
@@ -63,6 +70,10 @@ impl Mover {
             verdict: watch::Sender::new(None),
         };
         (Self(Arc::new(mover)), receiver)
+    }
+
+    pub(crate) fn attempt(&self) -> Attempt {
+        self.0.attempt
     }
 
     /// One is asked. It answers once: with a parcel, or by its end.
@@ -84,17 +95,18 @@ impl Mover {
         }
     }
 
-    /// How many have not answered.
+    /// How many have not answered, or too late.
     pub(crate) fn unanswered(&self) -> usize {
         self.0.unanswered.load(Ordering::SeqCst)
     }
 
     /// Gives what a connection leaves, and waits for what becomes of it. Not cancel safe.
     pub(crate) async fn give(&self, content: Content) -> Verdict {
-        let (verdict, given) = oneshot::channel();
-        let taken = self.0.parcels.send(Parcel { content, verdict }).await;
-        self.answered();
-        if taken.is_ok() {
+        if let Ok(place) = self.0.parcels.reserve().await {
+            let (verdict, given) = oneshot::channel();
+            // Before it is taken, so that nobody counts it as one that did not answer; who takes parcels waits for it.
+            self.answered();
+            place.send(Parcel { content, verdict });
             return given.await.unwrap_or(Verdict::Kept);
         }
         // Too late: what becomes of the others decides.

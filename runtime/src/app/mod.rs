@@ -39,7 +39,7 @@ use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, Arrivals, Moved, Remaining, ServerOptions, Tls};
+use crate::server::{self, Arrivals, MovedHere, Remaining, ServerOptions, Tls};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
@@ -371,11 +371,11 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 
 impl Assembled {
     async fn serve(self, listener: TcpListener) -> Remaining {
-        self.serve_with(listener, Vec::new()).await
+        self.serve_with(listener, MovedHere::default()).await
     }
 
     /// Serves, first of all those that have moved here.
-    async fn serve_with(self, listener: TcpListener, moved: Vec<Moved>) -> Remaining {
+    async fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Remaining {
         self.pubsub.start();
         server::serve(
             Arrivals { listener, moved },

@@ -27,11 +27,8 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     pub(super) async fn move_out(&mut self, transport: &mut Transport, unread: &[u8]) -> Verdict {
         let mailbox = Arc::clone(&self.output.mailbox);
         self.output.take_back();
-        let mover = mailbox.mover();
-        let load = mailbox.unload();
-        let Some(mover) = mover else {
+        let Some((mover, load)) = mailbox.unload() else {
             // It was given up meanwhile.
-            mailbox.reload(load);
             self.output.lend_again();
             return Verdict::Kept;
         };

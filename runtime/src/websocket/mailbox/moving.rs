@@ -17,21 +17,20 @@ pub(crate) struct Load<M> {
 }
 
 impl<M: Send + 'static> Mailbox<M> {
-    /// Who moves connections now.
-    pub(crate) fn mover(&self) -> Option<Mover> {
-        self.wheel.mover()
-    }
-
-    /// Takes what waits. Until it is put back no message of the handler's own is taken: its sender keeps it.
-    pub(crate) fn unload(&self) -> Load<M> {
+    /// Takes what waits, for who moves the connection now; nothing where it was asked by an attempt that is over. Until it is
+    /// put back no message of the handler's own is taken: its sender keeps it.
+    pub(crate) fn unload(&self) -> Option<(Mover, Load<M>)> {
         let mut state = self.lock();
-        state.signals.moving = false;
+        // Under the lock, or a new attempt could ask meanwhile, and not be answered.
+        let asked = state.signals.moving.take();
+        let mover = self.wheel.mover().filter(|mover| Some(mover.attempt()) == asked)?;
         state.signals.leaving = true;
         let timers = state.timers.as_mut().map(|timers| timers.take_all());
-        Load {
+        let load = Load {
             mail: state.queue.take_all(),
             timers: timers.unwrap_or_default(),
-        }
+        };
+        Some((mover, load))
     }
 
     /// Puts back what was taken, before what has come since.
