@@ -76,7 +76,7 @@ struct Current {
     /// Ends after those that were started before it.
     task: JoinHandle<()>,
     /// Dropped when there is a newer one.
-    _is_newest: oneshot::Sender<()>,
+    is_newest: oneshot::Sender<()>,
 }
 
 /// Ends when there is a newer order to give, or the process is at its end.
@@ -154,14 +154,16 @@ impl Giving {
         });
         *current = Some(Current {
             task,
-            _is_newest: is_newest,
+            is_newest: is_newest,
         });
     }
 
     /// Waits until what was broadcast at the end has gone to the other process.
     pub(super) async fn end(&self) {
         let current = self.lock().take();
-        if let Some(Current { task, .. }) = current {
+        if let Some(Current { task, is_newest }) = current {
+            // What has not begun never will.
+            drop(is_newest);
             // Whether it is in time or not, this is the end.
             let _ = timeout(LAST_BROADCASTS, task).await;
         }

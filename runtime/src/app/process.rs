@@ -101,7 +101,7 @@ impl Process {
             }
             return Ok(());
         }
-        let upgrade = Arc::new(Upgrade::prepare(listener)?);
+        let upgrade = Arc::new(Upgrade::prepare(listener, lifecycle)?);
         self.upgrade = Some(Arc::clone(&upgrade));
         let mut signals = signal(SignalKind::user_defined2())?;
         let giving = self.giving.clone();

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
@@ -15,6 +14,7 @@ use tokio::task::spawn_blocking;
 use super::orders::{self, Newer};
 use super::supervised;
 use crate::handoff::{self, Giver, Outcome};
+use crate::lifecycle::Lifecycle;
 use crate::line::{self, Sender};
 
 /// What is needed to start the program once more.
@@ -25,17 +25,16 @@ pub(super) struct Upgrade {
     arguments: Vec<OsString>,
     /// Until this process accepts no more: then nobody is to be left waiting at it.
     listener: Mutex<Option<OwnedFd>>,
-    /// Whether another process has taken over.
-    done: AtomicBool,
+    lifecycle: Lifecycle,
 }
 
 impl Upgrade {
-    pub(super) fn prepare(listener: &tokio::net::TcpListener) -> io::Result<Self> {
+    pub(super) fn prepare(listener: &tokio::net::TcpListener, lifecycle: Lifecycle) -> io::Result<Self> {
         Ok(Self {
             program: program()?,
             arguments: std::env::args_os().skip(1).collect(),
             listener: Mutex::new(Some(listener.as_fd().try_clone_to_owned()?)),
-            done: AtomicBool::new(false),
+            lifecycle,
         })
     }
 
@@ -62,7 +61,6 @@ impl Upgrade {
                 took,
                 beyond,
             })) => {
-                self.done.store(true, Ordering::SeqCst);
                 // A service manager watches the new process from now on.
                 supervised::notify(&format!("MAINPID={number}\nREADY=1"));
                 orders::log(moved, &closed, took);
@@ -74,7 +72,9 @@ impl Upgrade {
             }
             Err(error) => {
                 let status = end(child).await;
-                tracing::error!("the upgrade has failed, and this process goes on: {error} (it has ended with {status})");
+                tracing::error!(
+                    "the upgrade has failed, and this process goes on: {error} (it has ended with {status})"
+                );
             }
         }
     }
@@ -82,7 +82,7 @@ impl Upgrade {
     /// This process accepts no more. Says whether another has taken over.
     pub(super) fn stop(&self) -> bool {
         *self.listener() = None;
-        self.done.load(Ordering::SeqCst)
+        self.lifecycle.has_moved()
     }
 
     fn listener(&self) -> MutexGuard<'_, Option<OwnedFd>> {

@@ -11,7 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, START_WITHIN, STOP_WITHIN, VERSION};
+use super::{
+    FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, START_WITHIN, STOP_WITHIN, VERSION,
+};
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
 use crate::moving::{Content, Mover, Parcel, Verdict};
@@ -20,6 +22,8 @@ use crate::wheel::Wheel;
 
 /// So many bytes are sent together, unless one connection is more.
 const BATCH_BYTES: usize = 256 * 1024;
+/// So many connections are in memory as what is sent, before they are in the socket.
+const WAITING: usize = 8;
 
 /// Who gives connections: an application that serves.
 #[derive(Clone)]
@@ -83,9 +87,10 @@ pub(crate) async fn give(
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
+    tracing::info!("handing over to the new process");
     let began = Instant::now();
     let deadline = began + MOVE_WITHIN;
-    let (mover, mut parcels) = Mover::new(BATCH);
+    let (mover, mut parcels) = Mover::new(WAITING);
     let mut gathered = Gathered::default();
     let exchanged = timeout_at(
         deadline,
@@ -97,12 +102,14 @@ pub(crate) async fn give(
         Err(error) => Err(error),
     };
     giver.wheel.stay(agreed.is_ok());
-    drop(parcels);
+    // One that has its place gives what it has, also when nobody wants it any more: then it hears so.
+    parcels.close();
+    while parcels.recv().await.is_some() {}
     match agreed {
         Ok(waiting) => {
             giver.lifecycle.let_go(true);
             mover.decide(Verdict::LeftBehind);
-            let (moved, closed) = gathered.decide(mover.unanswered());
+            let (moved, closed) = gathered.decide(mover.late());
             Ok(Some(Outcome {
                 moved,
                 closed,
@@ -158,22 +165,22 @@ impl Giver {
             numbers_after: self.pubsub.next_numbers(),
         };
         sender.send(&begin, None).await?;
-        let stopped = Instant::now() + STOP_WITHIN;
-        if !self.pubsub.hold(stopped).await {
+        if !self.pubsub.hold(Instant::now() + STOP_WITHIN).await {
             return Err(io::Error::other("broadcasts are on their way for too long"));
         }
         let asking = async {
             self.wheel.move_out(mover).await;
             mover.answered();
-            mover.all_answered().await;
+            // Who is busy for longer is left behind, and not who has stopped and waits for its turn.
+            let _ = timeout(STOP_WITHIN, mover.all_stopped()).await;
+            mover.all_placed().await;
         };
-        let asking = timeout_at(stopped, asking);
         tokio::pin!(asking);
         loop {
             tokio::select! {
                 biased;
                 Some(parcel) = parcels.recv() => gathered.take(parcel, sender).await?,
-                _ = &mut asking => break,
+                () = &mut asking => break,
             }
         }
         // Those that come from now on are too late.

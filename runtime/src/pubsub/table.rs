@@ -99,10 +99,7 @@ impl Table {
         for part in &self.parts {
             let held = channels(part);
             turn.pass(held.len()).await;
-            busy.extend(
-                held.into_iter()
-                    .filter(|channel| channel.release(flow, &mut beyond)),
-            );
+            busy.extend(held.into_iter().filter(|channel| channel.release(flow, &mut beyond)));
         }
         busy
     }

@@ -32,14 +32,19 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             self.output.lend_again();
             return Verdict::Kept;
         };
-        let content = match self.snapshot(&load, unread) {
-            Err(reason) => Content::Stays(reason),
-            Ok(snapshot) => match transport.share() {
-                Some(stream) => Content::Snapshot(snapshot, stream),
-                None => Content::Stays("it is not plain TCP".to_owned()),
-            },
+        let verdict = match mover.place().await {
+            None => mover.too_late().await,
+            Some(place) => {
+                let content = match self.snapshot(&load, unread) {
+                    Err(reason) => Content::Stays(reason),
+                    Ok(snapshot) => match transport.share() {
+                        Some(stream) => Content::Snapshot(snapshot, stream),
+                        None => Content::Stays("it is not plain TCP".to_owned()),
+                    },
+                };
+                place.give(content).await.unwrap_or(Verdict::Kept)
+            }
         };
-        let verdict = mover.give(content).await;
         if verdict != Verdict::Moved {
             mailbox.reload(load);
             self.output.lend_again();
