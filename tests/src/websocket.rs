@@ -61,6 +61,7 @@ impl Received {
     }
 
     /// The same without the time after which a client is asked to come back, which must be there.
+    #[must_use]
     pub fn without_hint(self) -> Self {
         let Self::Close(Some(code @ (1001 | 1012)), reason) = &self else {
             return self;

@@ -152,10 +152,7 @@ impl Giving {
                 let _ = before.await;
             }
         });
-        *current = Some(Current {
-            task,
-            is_newest: is_newest,
-        });
+        *current = Some(Current { task, is_newest });
     }
 
     /// Waits until what was broadcast at the end has gone to the other process.

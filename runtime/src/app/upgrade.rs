@@ -45,7 +45,7 @@ impl Upgrade {
             Ok(started) => started,
             Err(error) => {
                 tracing::error!(
-                    "the upgrade has failed: {} can't be started: {error}",
+                    "the upgrade has failed, and this process goes on: {} can't be started: {error}",
                     self.program.display()
                 );
                 return;

@@ -215,13 +215,12 @@ impl Giver {
             sender.send(&FromGiver::Commit, None).await
         };
         timeout_at(deadline, telling).await??;
-        let heard = match timeout_at(Instant::now() + HEAR_WITHIN, receiver.next()).await {
-            Ok(heard) => heard?,
-            Err(_) => {
-                // Either it has said so before this, or it can't any more, and knows that.
-                receiver.close()?;
-                receiver.next().await?
-            }
+        let heard = if let Ok(heard) = timeout(HEAR_WITHIN, receiver.next()).await {
+            heard?
+        } else {
+            // Either it has said so before this, or it can't any more, and knows that.
+            receiver.close()?;
+            receiver.next().await?
         };
         match heard {
             Some(FromTaker::Taken) => Ok(waiting),

@@ -21,7 +21,7 @@ use crate::pubsub::{Message, Number};
 /// The version of what is said. Two processes that don't speak the same move nothing.
 const VERSION: u32 = 1;
 /// How long the taker may take to begin: a program starts, and may have much to prepare.
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 /// How long the giver may take to begin.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 /// How long a connection may be busy with a callback. Those that are for longer are left behind.

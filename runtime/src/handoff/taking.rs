@@ -56,12 +56,23 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
     let _ = sender.send(&FromTaker::Hello { version: VERSION }, None).await;
     // One that must may have to wait for the end of another attempt.
     let patience = if taker.must { 2 * MOVE_WITHIN } else { BEGIN_WITHIN };
-    let Ok(Ok(Some(FromGiver::Begin { numbers_after }))) = timeout(patience, receiver.next()).await else {
-        if taker.must {
+    let begin = timeout(patience, receiver.next()).await;
+    let numbers_after = match begin {
+        Ok(Ok(Some(FromGiver::Begin { numbers_after }))) => numbers_after,
+        // It has begun, with what can't be received.
+        Ok(Err(error)) => return Err(error),
+        Ok(Ok(Some(_))) => {
+            return Err(io::Error::other(
+                "the process before this one does not begin with the beginning",
+            ));
+        }
+        Ok(Ok(None)) | Err(_) if taker.must => {
             return Err(io::Error::other("the process before this one hands nothing over"));
         }
-        tracing::info!("the process before this one hands nothing over");
-        return Ok(taken);
+        Ok(Ok(None)) | Err(_) => {
+            tracing::info!("the process before this one hands nothing over");
+            return Ok(taken);
+        }
     };
     // Longer than the giver has: what that has let go must not be given up here.
     let deadline = Instant::now() + 2 * MOVE_WITHIN;

@@ -132,3 +132,6 @@ impl SavedLoad {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

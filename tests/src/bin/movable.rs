@@ -38,6 +38,7 @@ struct Actor {
 }
 
 impl Actor {
+    #[expect(clippy::unused_async, reason = "it is async whether it waits or not")]
     async fn init(State(shared): State<Shared>) -> Self {
         called("init");
         Self {
@@ -173,6 +174,7 @@ enum Changing {
     New { first: String, last: String },
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a conversion is given what there was")]
 fn split(old: serde_json::Value) -> nova::Result<Split> {
     let name = old["name"].as_str().ok_or_else(|| nova::Error::new("it has no name"))?;
     let (first, last) = name
@@ -257,7 +259,7 @@ fn routes() -> Routes<Shared> {
 fn main() -> nova::Result<()> {
     match code().as_str() {
         "panics" => panic!("it can't start"),
-        "hangs" => std::thread::sleep(Duration::from_secs(60)),
+        "hangs" => std::thread::sleep(Duration::from_mins(1)),
         _ => {}
     }
     nova::App::new(routes).state(Shared { code: code() }).run()

@@ -17,8 +17,8 @@ fn a_taker_that_may_open_too_few_files_takes_nothing_and_nothing_is_lost() {
     let mut new = stage.taker("new");
     order(&mut old, &mut new);
     old.kept();
-    assert_eq!(new.process.end().code(), Some(1));
     new.process.lines().await_note("too many open files");
+    assert_eq!(new.process.end().code(), Some(1));
     for socket in &mut sockets {
         assert_eq!(ask(socket, "a"), "old 1 a");
     }
@@ -33,6 +33,10 @@ fn a_taker_that_may_open_too_few_files_takes_nothing_and_nothing_is_lost() {
 fn the_giver_has_few_connections_in_memory_twice() {
     const SOCKETS: usize = 100;
     const UNREAD: usize = 250_000;
+    // Where nothing is optimised, that many bytes take long.
+    if std::env::var_os("NOVA_TEST_ROUNDS").is_none() {
+        return;
+    }
     let stage = Stage::new();
     let mut old = stage.old();
     // Half a message each: 25 megabytes in all, which are there in any case.

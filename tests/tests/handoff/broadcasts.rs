@@ -152,7 +152,7 @@ impl Received {
 }
 
 /// A member that reads until it has all, which it learns of when all senders have ended.
-fn read(traffic: &Traffic, member: usize, socket: &mut WebSocket) {
+fn read(traffic: &Traffic<'_>, member: usize, socket: &mut WebSocket) {
     let mut received = Received::default();
     let channel = Traffic::channel(member);
     let senders = (0..traffic.sent.len()).filter(|sender| Traffic::channel(*sender) == channel);

@@ -190,7 +190,6 @@ fn broadcasts_that_the_kernel_did_not_take_move_with_their_connection() {
         send(sent);
         sent += 1;
     }
-    drop(send);
     old = stage.replace_all(&mut old);
     let _newest = stage.replace_all(&mut old);
     for number in 0..sent {

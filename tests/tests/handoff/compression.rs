@@ -94,18 +94,17 @@ fn a_compressed_message_goes_on_wherever_it_was_cut() {
         let mut rests = Vec::new();
         for (number, peer) in peers.iter_mut().enumerate() {
             let payload = peer.compress(text.as_bytes());
-            let bytes = match fragments {
-                1 => frame(TEXT | COMPRESSED, &payload),
-                _ => {
-                    let (first, rest) = payload.split_at(payload.len() / 3);
-                    let (second, third) = rest.split_at(rest.len() / 2);
-                    let parts = [
-                        begun(TEXT | COMPRESSED, first),
-                        begun(CONTINUATION, second),
-                        frame(CONTINUATION, third),
-                    ];
-                    parts.concat()
-                }
+            let bytes = if fragments == 1 {
+                frame(TEXT | COMPRESSED, &payload)
+            } else {
+                let (first, rest) = payload.split_at(payload.len() / 3);
+                let (second, third) = rest.split_at(rest.len() / 2);
+                let parts = [
+                    begun(TEXT | COMPRESSED, first),
+                    begun(CONTINUATION, second),
+                    frame(CONTINUATION, third),
+                ];
+                parts.concat()
             };
             let cut = bytes.len() * number / 24;
             peer.socket.send_bytes(&bytes[..cut]);

@@ -238,7 +238,7 @@ fn end_by(signal: &str) {
     let mut busy = scene.stage.open("/actor");
     busy.text("slow 600");
     order(&mut scene.old, &mut new);
-    scene.stage.await_hold(&scene.old);
+    scene.old.await_hold();
     new.process.signal(signal);
     assert_ne!(new.process.end().code(), Some(0));
     scene.old.kept();

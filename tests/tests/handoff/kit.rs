@@ -37,11 +37,11 @@ pub(crate) struct Application {
 }
 
 /// What an application says of a move.
+#[expect(clippy::struct_field_names, reason = "the protocol's names")]
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) moved: usize,
     pub(crate) closed: Vec<Closed>,
-    #[expect(dead_code, reason = "a duration is no promise")]
     milliseconds: u64,
 }
 
@@ -161,11 +161,6 @@ impl Stage {
         new
     }
 
-    /// Waits until an application holds everything: it accepts nothing.
-    pub(crate) fn await_hold(&self, old: &Application) {
-        old.process.lines().await_note("handing over");
-    }
-
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address())
     }
@@ -187,8 +182,8 @@ impl Stage {
 /// Orders one to give to the other.
 pub(crate) fn order(old: &mut Application, new: &mut Application) {
     let (giving, taking) = UnixStream::pair().unwrap();
-    new.take(taking);
-    old.give(giving);
+    new.take(&taking);
+    old.give(&giving);
 }
 
 /// Says something, and waits for the answer.
@@ -218,25 +213,30 @@ impl Application {
         String::from_utf8(notice[..length].to_vec()).unwrap()
     }
 
+    /// Waits until it holds everything: it accepts nothing.
+    pub(crate) fn await_hold(&self) {
+        self.process.lines().await_note("handing over");
+    }
+
     /// Says something on its line, with a descriptor.
-    pub(crate) fn say(&self, event: &str, descriptor: Option<UnixStream>) {
+    pub(crate) fn say(&self, event: &str, descriptor: &UnixStream) {
         let line = format!("{}\n", json!({ "event": event }));
-        send(self.line.as_ref().unwrap(), line.as_bytes(), descriptor.as_ref());
+        send(self.line.as_ref().unwrap(), line.as_bytes(), descriptor);
     }
 
-    pub(crate) fn give(&self, socket: UnixStream) {
-        self.say("give", Some(socket));
+    pub(crate) fn give(&self, socket: &UnixStream) {
+        self.say("give", socket);
     }
 
-    pub(crate) fn take(&self, socket: UnixStream) {
-        self.say("take", Some(socket));
+    pub(crate) fn take(&self, socket: &UnixStream) {
+        self.say("take", socket);
     }
 
     /// The other end of a socket that it is ordered to give over.
     pub(crate) fn giving(&self) -> UnixStream {
         let (mine, its) = UnixStream::pair().unwrap();
         mine.set_read_timeout(Some(PATIENCE)).unwrap();
-        self.give(its);
+        self.give(&its);
         mine
     }
 
@@ -244,7 +244,7 @@ impl Application {
     pub(crate) fn taking(&self) -> UnixStream {
         let (mine, its) = UnixStream::pair().unwrap();
         mine.set_read_timeout(Some(PATIENCE)).unwrap();
-        self.take(its);
+        self.take(&its);
         mine
     }
 
@@ -304,13 +304,11 @@ impl Application {
 }
 
 /// Sends bytes with a descriptor beside them.
-pub(crate) fn send(socket: impl AsFd, bytes: &[u8], descriptor: Option<&UnixStream>) {
+pub(crate) fn send(socket: impl AsFd, bytes: &[u8], descriptor: &UnixStream) {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<_> = descriptor.map(AsFd::as_fd).into_iter().collect();
-    if !descriptors.is_empty() {
-        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
-    }
+    let descriptors = [descriptor.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
     let sent = sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL).unwrap();
     assert_eq!(sent, bytes.len());
 }

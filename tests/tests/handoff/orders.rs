@@ -44,7 +44,7 @@ fn a_newer_order_after_one_that_succeeds_moves_nothing() {
     let mut new = stage.taker("new");
     socket.text("slow 500");
     order(&mut old, &mut new);
-    stage.await_hold(&old);
+    old.await_hold();
     let second = Fake::taker(old.giving());
     assert_eq!(old.moved().moved, 1);
     assert_eq!(old.kept(), "this process is ending");
@@ -62,7 +62,7 @@ fn one_that_is_told_to_end_while_it_gives_has_given_or_closes_everything() {
     let mut new = stage.taker("new");
     socket.text("slow 500");
     order(&mut old, &mut new);
-    stage.await_hold(&old);
+    old.await_hold();
     old.process.signal("TERM");
     assert_eq!(old.moved().moved, 1);
     new.await_ready();
@@ -88,7 +88,7 @@ fn one_whose_supervisor_goes_away_while_it_gives_has_given_or_closes_everything(
     let mut new = stage.taker("new");
     socket.text("slow 500");
     order(&mut old, &mut new);
-    stage.await_hold(&old);
+    old.await_hold();
     old.close_line();
     new.await_ready();
     assert_eq!(socket.receive_text(), "done");

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::timers::Entry;
-use super::{Bounds, Mail, Mailbox, millis};
+use super::{Bounds, Mail, Mailbox, State, millis};
 use crate::moving::Mover;
 use crate::wheel::Timed;
 
@@ -14,6 +14,14 @@ use crate::wheel::Timed;
 pub(crate) struct Load<M> {
     pub(in crate::websocket) mail: VecDeque<Mail<M>>,
     pub(in crate::websocket) timers: Vec<Entry<M>>,
+}
+
+fn take_everything<M>(state: &mut State<M>) -> Load<M> {
+    let timers = state.timers.as_mut().map(|timers| timers.take_all());
+    Load {
+        mail: state.queue.take_all(),
+        timers: timers.unwrap_or_default(),
+    }
 }
 
 impl<M: Send + 'static> Mailbox<M> {
@@ -25,12 +33,13 @@ impl<M: Send + 'static> Mailbox<M> {
         let asked = state.signals.moving.take();
         let mover = self.wheel.mover().filter(|mover| Some(mover.attempt()) == asked)?;
         state.signals.leaving = true;
-        let timers = state.timers.as_mut().map(|timers| timers.take_all());
-        let load = Load {
-            mail: state.queue.take_all(),
-            timers: timers.unwrap_or_default(),
-        };
-        Some((mover, load))
+        Some((mover, take_everything(&mut state)))
+    }
+
+    /// Takes what waits.
+    #[cfg(test)]
+    pub(in crate::websocket) fn take_everything(&self) -> Load<M> {
+        take_everything(&mut self.lock())
     }
 
     /// Puts back what was taken, before what has come since.
