@@ -1,8 +1,10 @@
 //! What the benchmarks share: the servers that are measured, the load on them, and what became of it.
 
 pub mod abusers;
+pub mod applications;
 pub mod audience;
 pub mod broker;
+pub mod children;
 pub mod client;
 pub mod load;
 pub mod machine;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -203,7 +204,13 @@ pub(crate) struct Write {
 Examples:
   nova serve
   nova serve --port 3000
-  nova serve --release -- --verbose          what follows -- goes to the application")]
+  nova serve --poll 0.5                      in a directory that tells of no changes
+  nova serve --release -- --verbose          what follows -- goes to the application
+
+Keys, in a terminal: r builds again, o opens the browser, c clears, q quits, ? lists them.
+
+With --json each line on standard output is an object with a member `event`: started, changed, building,
+built, cancelled, served, unchanged, views, failed, died, stopping, ended. docs/protocol.md has their members.")]
 pub(crate) struct Serve {
     /// The port to listen on; 0 takes any free one [default: server.port in nova.toml, or 8080].
     #[arg(long)]
@@ -217,9 +224,26 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) release: bool,
 
+    /// Tell what happens as JSON on standard output, an object on a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Look for changes this often, besides waiting to be told of them [default: only on network mounts; 1].
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
+    pub(crate) poll: Option<Duration>,
+
     /// Arguments for the application.
     #[arg(last = true)]
     pub(crate) args: Vec<String>,
+}
+
+/// A time such as `0.5`, from a tenth of a second to an hour.
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.1..=3600.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "expected seconds, 0.1 to 3600".to_owned())
 }
 
 /// `nova routes`

@@ -45,20 +45,19 @@ fn interrupted(signal: Signal) -> ExitCode {
 /// Builds without a word, as long as there is nothing to fix.
 async fn build(project: &Project) -> Result<build::Executable> {
     let mut build = Build::start(build::Plan::of(project, false))?;
+    let mut built = Err(Error::failed(format!(
+        "{} was not built: cargo was killed",
+        project.name
+    )));
     loop {
         match build.next().await {
             build::Report::Text(text) => terminal::plain(text),
-            build::Report::Step(_) => {}
-            build::Report::Done(Outcome::Built(executable)) => return Ok(executable),
+            build::Report::Step(_) | build::Report::Done(Outcome::Cancelled) => {}
+            build::Report::Done(Outcome::Built(executable)) => built = Ok(executable),
             build::Report::Done(Outcome::Failed(failure)) => {
-                return Err(Error::failed(format!("{} was not built: {failure}", project.name)));
+                built = Err(Error::failed(format!("{} was not built: {failure}", project.name)));
             }
-            build::Report::Done(Outcome::Cancelled) => {
-                return Err(Error::failed(format!(
-                    "{} was not built: cargo was killed",
-                    project.name
-                )));
-            }
+            build::Report::Gone => return built,
         }
     }
 }

@@ -23,6 +23,8 @@ const PORT_EXPECTED: &str = "a port, 0 to 65535";
 pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// The application ends TLS.
+    pub(crate) tls: bool,
 }
 
 /// What one of the sources says; what it leaves open is the next one's.
@@ -30,6 +32,7 @@ pub(crate) struct Settings {
 pub(crate) struct Partial {
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
+    pub(crate) tls: bool,
 }
 
 impl Partial {
@@ -37,6 +40,7 @@ impl Partial {
         Self {
             host: self.host.or(next.host),
             port: self.port.or(next.port),
+            tls: self.tls || next.tls,
         }
     }
 }
@@ -51,6 +55,7 @@ impl Settings {
         Ok(Self {
             host: merged.host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
             port: merged.port.unwrap_or(DEFAULT_PORT),
+            tls: merged.tls,
         })
     }
 }
@@ -73,6 +78,7 @@ fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Partial
     Ok(Partial {
         host: variable("NOVA_SERVER_HOST"),
         port,
+        tls: variable("NOVA_SERVER_TLS_CERTIFICATE").is_some(),
     })
 }
 
@@ -84,7 +90,7 @@ fn from_file(root: &Path, environment: &str) -> Result<Partial> {
     }
 }
 
-/// Reads the two keys of `[env.<environment>.server]`, then of `[server]`. Everything else is the application's to judge.
+/// Reads the keys of `[env.<environment>.server]`, then of `[server]`. Everything else is the application's to judge.
 fn from_text(text: &str, environment: &str) -> Result<Partial> {
     let document = DeTable::parse(text).map_err(|error| {
         let place = error.span().map_or_else(|| FILE.to_owned(), |span| place(text, &span));
@@ -116,7 +122,9 @@ impl<'a> Reader<'a> {
             None => None,
             Some(value) => Some(self.port(path, value)?),
         };
-        Ok(Partial { host, port })
+        // Whether it is complete is the application's to judge.
+        let tls = table.get("tls").is_some_and(|value| value.get_ref().is_table());
+        Ok(Partial { host, port, tls })
     }
 
     fn table(&self, path: &[&str]) -> Result<Option<&'a DeTable<'a>>> {
@@ -172,7 +180,16 @@ mod tests {
         Partial {
             host: host.map(str::to_owned),
             port,
+            tls: false,
         }
+    }
+
+    #[test]
+    fn where_tls_is_ended_is_read_from_both_sections() {
+        let tls = |text: &str| from_text(text, "dev").unwrap().tls;
+        assert!(tls("[server.tls]\nkey = \"a\"\n"));
+        assert!(tls("[env.dev.server.tls]\nkey = \"a\"\n"));
+        assert!(!tls("[env.prod.server.tls]\nkey = \"a\"\n[server]\nport = 1\n"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::error::Error;
 const DONE: Style = AnsiColor::Green.on_default().bold();
 const BUSY: Style = AnsiColor::Cyan.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const FAILURE: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const FAILURE: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// The width of the column of verbs, as cargo has it.
@@ -42,6 +42,16 @@ pub(crate) fn failure(verb: &str, message: impl Display) {
 /// Text that came ready from elsewhere, such as a compiler's diagnostics, or advice below the verbs.
 pub(crate) fn plain(text: impl Display) {
     say(format_args!("{text}"));
+}
+
+/// Advice below the column of verbs, dimmed.
+pub(crate) fn hint(text: &str) {
+    say(format_args!("{:VERB_WIDTH$} {DIM}{text}{DIM:#}", ""));
+}
+
+/// Empties the screen and what has been scrolled away.
+pub(crate) fn clear() {
+    let _ = write!(anstream::stderr(), "\x1b[H\x1b[2J\x1b[3J");
 }
 
 /// A line of the answer, on stdout.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +78,15 @@ impl Transport {
         match &self.stream {
             Stream::Shared(stream) => Some(Arc::clone(stream)),
             _ => None,
+        }
+    }
+
+    /// Who is at the other end, where that is what the socket has.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.peer_addr().ok(),
+            Stream::Shared(stream) => stream.peer_addr().ok(),
+            Stream::Boxed(_) => None,
         }
     }
 

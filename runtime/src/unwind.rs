@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Once;
+use std::task::Poll;
 
 use crate::error::Error;
 
@@ -34,7 +35,13 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     // A future that panicked is dropped and never polled again, and the state it borrowed is only used to end its owner.
     poll_fn(|context| {
-        caught_now(|| future.as_mut().poll(context)).map_or_else(|panic| Err(panic).into(), |poll| poll.map(Ok))
+        let mut poll = Poll::Pending;
+        // Of one type for all futures: what catches is not compiled again for every callback of every application.
+        let step: &mut dyn FnMut() = &mut || poll = future.as_mut().poll(context);
+        match caught_now(step) {
+            Ok(()) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     })
     .await
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use handlebars::{Context, Handlebars};
@@ -37,6 +37,9 @@ impl Default for ViewOptions {
     }
 }
 
+/// Is told when changed templates have been read, or why the old ones are kept.
+pub(crate) type Watcher = Arc<dyn Fn(Option<&ViewError>) + Send + Sync>;
+
 /// The templates of one directory, by their paths without the ending: `views/posts/show.hbs` is `posts/show`.
 ///
 /// Each is also a partial of that name. `layout.hbs` at the top, where it exists, goes around every view.
@@ -45,8 +48,10 @@ pub(crate) struct Views(Arc<Inner>);
 
 struct Inner {
     directory: PathBuf,
-    /// Whether changed templates are read again.
-    watched: bool,
+    /// Whether changed templates are read again, and who is told of it.
+    watcher: Option<Watcher>,
+    /// Held while they are read again, on a thread that may wait.
+    reading: Mutex<()>,
     /// Held for the time of a rendering, which does not wait for anything.
     compiled: RwLock<Compiled>,
 }
@@ -54,7 +59,7 @@ struct Inner {
 #[derive(Default)]
 struct Compiled {
     templates: Handlebars<'static>,
-    /// The files that the templates were read from.
+    /// The files as they were when the templates were last read, or could not be.
     files: Files,
 }
 
@@ -85,30 +90,40 @@ pub enum ViewError {
 }
 
 impl Views {
-    /// Compiles the templates of `directory`. A missing directory has none.
-    pub(crate) fn load(directory: PathBuf, watched: bool) -> Result<Self, ViewError> {
-        let compiled = Compiled::read(&directory)?;
+    /// Compiles the templates of `directory`. A missing directory has none. With a watcher they are read again when they
+    /// have changed.
+    pub(crate) fn load(directory: PathBuf, watcher: Option<Watcher>) -> Result<Self, ViewError> {
+        let compiled = Compiled::read(&directory, list(&directory)?)?;
         Ok(Self(Arc::new(Inner {
             directory,
-            watched,
+            watcher,
+            reading: Mutex::new(()),
             compiled: RwLock::new(compiled),
         })))
     }
 
     /// Renders a view inside the layout. The variables are visible in both.
     pub(crate) async fn render(&self, name: &str, variables: Value) -> Result<String, ViewError> {
-        if self.0.watched {
-            let views = self.clone();
-            // It fails only when the runtime shuts down.
-            if let Ok(read) = tokio::task::spawn_blocking(move || views.reload()).await {
-                read?;
-            }
+        if self.0.watcher.is_some() {
+            self.refresh().await;
         }
         self.render_now(name, variables)
     }
 
+    /// Reads the templates again where one has changed, and tells the watcher.
+    pub(crate) async fn refresh(&self) {
+        let views = self.clone();
+        // It fails only when the runtime shuts down.
+        let _ = tokio::task::spawn_blocking(move || views.reload()).await;
+    }
+
+    /// The directory of the templates.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0.directory
+    }
+
     fn render_now(&self, name: &str, mut variables: Value) -> Result<String, ViewError> {
-        let compiled = self.0.compiled.read().unwrap_or_else(PoisonError::into_inner);
+        let compiled = self.compiled();
         let templates = &compiled.templates;
         if !templates.has_template(name) {
             return Err(ViewError::Missing {
@@ -133,22 +148,43 @@ impl Views {
         render(LAYOUT, &Context::from(variables))
     }
 
-    /// Reads the templates again when one has changed. What can't be compiled leaves the old ones.
-    fn reload(&self) -> Result<(), ViewError> {
-        let files = list(&self.0.directory)?;
-        let is_current = |compiled: &Compiled| compiled.files == files;
-        if is_current(&self.0.compiled.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(());
+    /// What can't be read or compiled leaves the old ones, and is not tried again before the next change.
+    pub(crate) fn reload(&self) {
+        // One at a time: a change is told once.
+        let _reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = list(&self.0.directory);
+        if files.as_ref().is_ok_and(|files| *files == self.compiled().files) {
+            return;
         }
-        let compiled = Compiled::read(&self.0.directory)?;
-        *self.0.compiled.write().unwrap_or_else(PoisonError::into_inner) = compiled;
-        Ok(())
+        let outcome = files.and_then(|files| match Compiled::read(&self.0.directory, files.clone()) {
+            Ok(compiled) => {
+                *self.compiled_mut() = compiled;
+                Ok(())
+            }
+            Err(error) => {
+                self.compiled_mut().files = files;
+                Err(error)
+            }
+        });
+        if let Err(error) = &outcome {
+            tracing::error!("the old views are kept: {error}");
+        }
+        if let Some(watcher) = &self.0.watcher {
+            watcher(outcome.as_ref().err());
+        }
+    }
+
+    fn compiled(&self) -> RwLockReadGuard<'_, Compiled> {
+        self.0.compiled.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compiled_mut(&self) -> RwLockWriteGuard<'_, Compiled> {
+        self.0.compiled.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Compiled {
-    fn read(directory: &Path) -> Result<Self, ViewError> {
-        let files = list(directory)?;
+    fn read(directory: &Path, files: Files) -> Result<Self, ViewError> {
         let mut templates = Handlebars::new();
         for path in files.keys() {
             let text = std::fs::read_to_string(path).map_err(|error| ViewError::Read(path.clone(), error))?;
@@ -199,6 +235,28 @@ pub(crate) fn default_name(controller: Option<&str>) -> Result<String, ViewError
     Ok(path.replace("::", "/"))
 }
 
+impl ViewError {
+    /// What is wrong, without the place.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Template(_, error) => error.reason().to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The file that it is about, with the line and column in it.
+    pub(crate) fn place(&self) -> Option<(&Path, usize, usize)> {
+        match self {
+            Self::Template(path, error) => {
+                let (line, column) = error.pos().unwrap_or((1, 1));
+                Some((path, line, column))
+            }
+            Self::Read(path, _) => Some((path, 1, 1)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Debug for Views {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Views").field(&self.0.directory).finish()
@@ -236,7 +294,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let views = Views::load(directory.path().to_path_buf(), true);
+        let views = Views::load(directory.path().to_path_buf(), None);
         (directory, views)
     }
 
@@ -261,14 +319,30 @@ mod tests {
 
     #[test]
     fn a_change_is_noticed_and_a_broken_one_keeps_the_old() {
-        let (directory, views) = views(&[("a.hbs", "one")]);
-        let views = views.unwrap();
-        std::fs::write(directory.path().join("a.hbs"), "second").unwrap();
-        views.reload().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let template = directory.path().join("a.hbs");
+        std::fs::write(&template, "one").unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let watcher: Watcher = Arc::new(move |error| {
+            let place = error.and_then(ViewError::place).map(|(_, line, _)| line);
+            tell.lock().unwrap().push(place);
+        });
+        let views = Views::load(directory.path().to_path_buf(), Some(watcher)).unwrap();
+        views.reload();
+        assert!(told.lock().unwrap().is_empty(), "nothing has changed");
+        std::fs::write(&template, "second").unwrap();
+        views.reload();
         assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
-        std::fs::write(directory.path().join("a.hbs"), "{{#if}").unwrap();
-        assert!(matches!(views.reload(), Err(ViewError::Template(..))));
-        assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+        std::fs::write(&template, "\n{{#if}").unwrap();
+        for _ in 0..2 {
+            views.reload();
+            assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+        }
+        std::fs::write(&template, "the third").unwrap();
+        views.reload();
+        assert_eq!(views.render_now("a", json!({})).unwrap(), "the third");
+        assert_eq!(*told.lock().unwrap(), [None, Some(2), None], "each change is told once");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub mod process;
 pub mod project;
 pub mod server;
 pub mod stream;
+#[cfg(unix)]
+pub mod supervised;
 pub mod tls;
 pub mod websocket;
 
@@ -32,6 +34,8 @@ pub use over::{Client, Over};
 pub use process::Process;
 pub use project::Project;
 pub use server::Server;
+#[cfg(unix)]
+pub use supervised::Supervised;
 pub use websocket::{Received, WebSocket};
 
 /// How long anything may take that is expected to happen. It is not reached where the expectation is met.

@@ -18,7 +18,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Binds what the settings say.
     pub(super) fn bind(settings: &Settings) -> Result<Self> {
-        let Settings { host, port } = settings;
+        let Settings { host, port, .. } = settings;
         let name = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
@@ -59,7 +59,7 @@ impl Loan {
 }
 
 fn refused(settings: &Settings, error: &io::Error) -> Error {
-    let Settings { host, port } = settings;
+    let Settings { host, port, .. } = settings;
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let busy = Error::failed(format!("port {port} is in use"));
@@ -88,6 +88,7 @@ mod tests {
         Settings {
             host: "127.0.0.1".to_owned(),
             port,
+            tls: false,
         }
     }
 
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn an_address_of_version_6_may_have_brackets() {
         let host = "[::1]".to_owned();
-        match Listener::bind(&Settings { host, port: 0 }) {
+        match Listener::bind(&Settings { host, ..settings(0) }) {
             Ok(listener) => assert!(listener.address().is_ipv6()),
             // A machine without it.
             Err(error) => assert!(

@@ -12,6 +12,8 @@ pub(crate) enum Signal {
     Terminate,
     /// The terminal was closed.
     Hangup,
+    /// Ctrl-\\: caught so that the terminal is left as it was found.
+    Quit,
 }
 
 impl Signal {
@@ -20,6 +22,7 @@ impl Signal {
         match self {
             Self::Hangup => 129,
             Self::Interrupt => 130,
+            Self::Quit => 131,
             Self::Terminate => 143,
         }
     }
@@ -31,6 +34,7 @@ pub(crate) struct Signals {
     interrupt: Stream,
     terminate: Stream,
     hangup: Stream,
+    quit: Stream,
 }
 
 impl Signals {
@@ -40,6 +44,7 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hangup: listen(SignalKind::hangup())?,
+            quit: listen(SignalKind::quit())?,
         })
     }
 
@@ -49,6 +54,7 @@ impl Signals {
             Some(()) = self.interrupt.recv() => Signal::Interrupt,
             Some(()) = self.terminate.recv() => Signal::Terminate,
             Some(()) = self.hangup.recv() => Signal::Hangup,
+            Some(()) = self.quit.recv() => Signal::Quit,
             else => std::future::pending().await,
         }
     }

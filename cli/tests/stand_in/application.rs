@@ -15,7 +15,7 @@ fn main() {
         return;
     }
     std::thread::spawn(|| {
-        let _ = std::io::stdin().read(&mut [0]);
+        while std::io::stdin().read(&mut [0; 64]).is_ok_and(|length| length > 0) {}
         std::process::exit(0);
     });
     let descriptor = std::env::var("LISTEN_FDS_FIRST_FD").unwrap().parse().unwrap();

@@ -20,8 +20,15 @@ struct Description<'a> {
     line: u32,
 }
 
+/// A table as JSON values.
+pub(super) fn values(routes: &Routes) -> Vec<serde_json::Value> {
+    lines(routes)
+        .filter_map(|line| serde_json::to_value(line).ok())
+        .collect()
+}
+
 /// Prints a table on standard output.
-pub(super) fn print<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> Result<()> {
+pub(super) fn print(routes: &Routes) -> Result<()> {
     let mut output = std::io::stdout().lock();
     for line in lines(routes) {
         serde_json::to_writer(&mut output, &line)?;
@@ -31,7 +38,7 @@ pub(super) fn print<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> Res
     Ok(())
 }
 
-fn lines<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> impl Iterator<Item = Description<'_>> {
+fn lines(routes: &Routes) -> impl Iterator<Item = Description<'_>> {
     let groups = routes.groups.iter().flat_map(|group| {
         group.routes.iter().map(move |route| {
             let (kind, handler) = match &route.endpoint {
@@ -64,7 +71,7 @@ fn lines<S: Clone + Send + Sync + 'static>(routes: &Routes<S>) -> impl Iterator<
     groups.chain(pages)
 }
 
-fn security<S>(guards: &[Guard<S>]) -> Option<String> {
+fn security(guards: &[Guard]) -> Option<String> {
     let names: Vec<_> = guards.iter().map(|guard| guard.name.unwrap_or("a closure")).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

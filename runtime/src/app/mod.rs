@@ -12,10 +12,11 @@ mod supervised;
 #[cfg(unix)]
 mod upgrade;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,7 +28,7 @@ use tower::{Layer, Service};
 
 use self::process::Process;
 use crate::config::Config;
-use crate::dev;
+use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -80,10 +81,25 @@ const SECTIONS: [&str; 6] = ["server", "log", "views", "websocket", "pubsub", "a
 pub struct App<S = (), Given = ()> {
     routes: GiveRoutes<S>,
     state: Given,
+    parts: Parts,
+}
+
+/// What an application has besides its routes and their state.
+#[derive(Default)]
+struct Parts {
     config: Option<Config>,
     fallback: Option<Fallback>,
     layers: Vec<AppLayer>,
     reply_handlers: Vec<RegisterHandlers>,
+}
+
+/// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
+/// compiled with this crate, and not with the application at every edit.
+struct Ready {
+    routes: GiveRoutes<()>,
+    /// The state itself, for connections that come from another process.
+    state: Arc<dyn Any + Send + Sync>,
+    parts: Parts,
 }
 
 type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S> + Send>;
@@ -123,6 +139,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the supervisor's lines for open pages go: in `dev` only.
+    pub(crate) feed: Option<dev::Feed>,
 }
 
 impl<S: Clone + Send + Sync + 'static> App<S> {
@@ -132,10 +150,7 @@ impl<S: Clone + Send + Sync + 'static> App<S> {
         Self {
             routes: Box::new(|environment| routes.table(environment)),
             state: (),
-            config: None,
-            fallback: None,
-            layers: Vec::new(),
-            reply_handlers: Vec::new(),
+            parts: Parts::default(),
         }
     }
 
@@ -144,10 +159,7 @@ impl<S: Clone + Send + Sync + 'static> App<S> {
         App {
             routes: self.routes,
             state,
-            config: self.config,
-            fallback: self.fallback,
-            layers: self.layers,
-            reply_handlers: self.reply_handlers,
+            parts: self.parts,
         }
     }
 }
@@ -155,7 +167,7 @@ impl<S: Clone + Send + Sync + 'static> App<S> {
 impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
     /// Uses these settings in place of those that [`Config::load`] finds.
     pub fn config(mut self, config: Config) -> Self {
-        self.config = Some(config);
+        self.parts.config = Some(config);
         self
     }
 
@@ -174,7 +186,7 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
     ///
     /// An error here is an error at start.
     pub fn reply_handlers(mut self, change: impl FnOnce(&mut Registry) -> Result<()> + Send + 'static) -> Self {
-        self.reply_handlers.push(Box::new(change));
+        self.parts.reply_handlers.push(Box::new(change));
         self
     }
 
@@ -184,7 +196,7 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
         F: Fn(RequestContext, Invalid) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoResponse> + Send + 'static,
     {
-        self.fallback = Some(Fallback::new(resolve));
+        self.parts.fallback = Some(Fallback::new(resolve));
         self
     }
 
@@ -197,7 +209,8 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.layers
+        self.parts
+            .layers
             .push(Box::new(move |router: Router| router.layer(layer.clone())));
         self
     }
@@ -220,7 +233,65 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     ///
     /// # Panics
     /// When it is called inside an async runtime: use [`serve`](Self::serve) there.
-    pub fn run(mut self) -> Result<()> {
+    pub fn run(self) -> Result<()> {
+        self.ready().run()
+    }
+
+    /// Serves the application on a listener, inside a runtime of the caller's, until the future is dropped.
+    ///
+    /// It takes no signals and starts no log.
+    ///
+    /// # Errors
+    /// When the application can't start: a setting, a route or a template is wrong.
+    pub async fn serve(self, listener: TcpListener) -> Result<()> {
+        unwind::install_hook();
+        let app = self.assemble()?;
+        let pubsub = app.pubsub.clone();
+        end(app.serve(listener).await, &pubsub).await;
+        Ok(())
+    }
+
+    pub(crate) fn has_config(&self) -> bool {
+        self.parts.config.is_some()
+    }
+
+    /// As [`serve`](Self::serve), until `shutdown` is done: then it ends as [`run`](Self::run) does at a signal.
+    ///
+    /// # Errors
+    /// When the application can't start: a setting, a route or a template is wrong.
+    pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+        unwind::install_hook();
+        let app = self.assemble()?;
+        let (lifecycle, pubsub) = (app.lifecycle.clone(), app.pubsub.clone());
+        let mut serving = app.serve(listener);
+        let remaining = tokio::select! {
+            remaining = &mut serving => remaining,
+            () = shutdown => {
+                lifecycle.drain();
+                serving.await
+            }
+        };
+        end(remaining, &pubsub).await;
+        Ok(())
+    }
+
+    pub(crate) fn assemble(self) -> Result<Assembled> {
+        self.ready().assemble()
+    }
+
+    /// Gives the routes their state.
+    fn ready(self) -> Ready {
+        let Self { routes, state, parts } = self;
+        Ready {
+            state: Arc::new(state.clone()),
+            routes: Box::new(move |environment| routes(environment).with_state(&state)),
+            parts,
+        }
+    }
+}
+
+impl Ready {
+    fn run(mut self) -> Result<()> {
         if supervised::describes_routes() {
             let environment = Environment::current();
             return describe::print(&(self.routes)(&environment));
@@ -230,9 +301,10 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
-            let options: ServerOptions = config.section("server")?;
-            let app = self.config(config).assemble()?;
             let mut process = Process::begin().await?;
+            let options: ServerOptions = config.section("server")?;
+            self.parts.config = Some(config);
+            let app = self.assemble()?;
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&options).await?,
@@ -254,55 +326,15 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         result
     }
 
-    /// Serves the application on a listener, inside a runtime of the caller's, until the future is dropped.
-    ///
-    /// It takes no signals and starts no log.
-    ///
-    /// # Errors
-    /// When the application can't start: a setting, a route or a template is wrong.
-    pub async fn serve(mut self, listener: TcpListener) -> Result<()> {
-        let config = self.take_config()?;
-        unwind::install_hook();
-        let app = self.config(config).assemble()?;
-        let pubsub = app.pubsub.clone();
-        end(app.serve(listener).await, &pubsub).await;
-        Ok(())
-    }
-
-    pub(crate) fn has_config(&self) -> bool {
-        self.config.is_some()
-    }
-
-    /// As [`serve`](Self::serve), until `shutdown` is done: then it ends as [`run`](Self::run) does at a signal.
-    ///
-    /// # Errors
-    /// When the application can't start: a setting, a route or a template is wrong.
-    pub async fn serve_until(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let config = self.take_config()?;
-        unwind::install_hook();
-        let app = self.config(config).assemble()?;
-        let (lifecycle, pubsub) = (app.lifecycle.clone(), app.pubsub.clone());
-        let mut serving = pin!(app.serve(listener));
-        let remaining = tokio::select! {
-            remaining = &mut serving => remaining,
-            () = shutdown => {
-                lifecycle.drain();
-                serving.await
-            }
-        };
-        end(remaining, &pubsub).await;
-        Ok(())
-    }
-
     fn take_config(&mut self) -> Result<Config> {
-        match self.config.take() {
+        match self.parts.config.take() {
             Some(config) => Ok(config),
             None => Ok(Config::load(Environment::current())?),
         }
     }
 
     /// Puts everything together, checking all that can be checked before the first request.
-    pub(crate) fn assemble(mut self) -> Result<Assembled> {
+    fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
         config.expect_sections(&SECTIONS)?;
         let environment = config.environment().clone();
@@ -314,13 +346,16 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
-        let views = Views::load(config.root().join(views.dir()), environment.is_dev())?;
+        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let watcher = dev.as_ref().map(Dev::views_watcher);
+        let views = Views::load(config.root().join(views.dir()), watcher)?;
 
         let mut registry = builtin::registry(&views, config.root());
-        for change in self.reply_handlers {
+        for change in self.parts.reply_handlers {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
+        let described = dev.as_ref().map(|_| describe::values(&routes));
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -331,8 +366,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         }));
         let dispatcher = Dispatcher {
             registry,
-            pages: router::pages(&mut routes, &self.state)?,
-            fallback: self.fallback,
+            pages: router::pages(&mut routes)?,
+            fallback: self.parts.fallback,
             error_page: environment.is_dev().then_some(dev::error_page),
             scope: scope.clone(),
         };
@@ -342,19 +377,30 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             pubsub: pubsub.clone(),
             wheel: wheel.clone(),
             lifecycle: lifecycle.clone(),
-            state: Arc::new(self.state.clone()),
+            state: self.state,
             console: environment.is_dev().then_some(dev::console),
         };
         let assembly = Assembly {
             dispatcher: Arc::new(dispatcher),
-            state: self.state,
             scope,
             settings: Arc::new(settings),
             body_limit: options.body_limit,
-            layers: self.layers,
+            layers: self.parts.layers,
+            tells_routes: dev.is_some(),
+            watch: dev.as_ref().map(Dev::watch),
             resumers: RefCell::default(),
         };
-        let service = router::build(&routes, &assembly)?;
+        let feed = dev.as_ref().map(Dev::feed);
+        let mut service = router::build(&routes, &assembly)?;
+        if let Some(dev) = dev {
+            let application = dev::Application {
+                routes: described.unwrap_or_default(),
+                views,
+                pubsub: pubsub.clone(),
+                lifecycle: lifecycle.clone(),
+            };
+            service = dev.around(service, application);
+        }
         Ok(Assembled {
             service,
             settings: assembly.settings,
@@ -365,28 +411,31 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             wheel,
             lifecycle,
             ended,
+            feed,
         })
     }
 }
 
 impl Assembled {
-    async fn serve(self, listener: TcpListener) -> Remaining {
-        self.serve_with(listener, MovedHere::default()).await
+    pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+        self.serve_with(listener, MovedHere::default())
     }
 
-    /// Serves, first of all those that have moved here.
-    async fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Remaining {
-        self.pubsub.start();
-        server::serve(
-            Arrivals { listener, moved },
-            self.service,
-            self.tls,
-            &self.options,
-            self.lifecycle,
-            self.wheel,
-            self.ended,
-        )
-        .await
+    /// Serves, first of all those that have moved here. In a box, so that the caller's crate does not compile it again.
+    fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+        Box::pin(async move {
+            self.pubsub.start();
+            server::serve(
+                Arrivals { listener, moved },
+                self.service,
+                self.tls,
+                &self.options,
+                self.lifecycle,
+                self.wheel,
+                self.ended,
+            )
+            .await
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 //! The line to whoever started the process: orders that come on it, reports that go back. See `docs/protocol.md`.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -9,15 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::dev::Feed;
 use crate::handoff::{self, Giver, Outcome};
 use crate::line::{self, Receiver, Sender};
 
 /// The longest line that is read.
 const LONGEST: usize = 1024 * 1024;
+/// How many reports wait for a supervisor that does not read.
+const REPORTS: usize = 16;
 /// How long the first orders may take to come.
 const FIRST_ORDERS: Duration = Duration::from_secs(2);
 /// How long what was broadcast at the end may take to the process that has taken over.
@@ -25,7 +27,7 @@ const LAST_BROADCASTS: Duration = Duration::from_secs(2);
 
 /// The line, where there is one.
 pub(super) struct Line {
-    sender: Sender,
+    sender: Arc<Sender>,
     receiver: Receiver,
 }
 
@@ -89,7 +91,10 @@ pub(super) fn line() -> io::Result<Option<Line>> {
         return Ok(None);
     }
     let (sender, receiver) = line::over(UnixStream::from(input), LONGEST)?;
-    Ok(Some(Line { sender, receiver }))
+    Ok(Some(Line {
+        sender: Arc::new(sender),
+        receiver,
+    }))
 }
 
 impl Line {
@@ -113,9 +118,22 @@ impl Line {
         orders
     }
 
+    /// From now on sends what `feed` has for the supervisor, one line after another.
+    pub(super) fn report_from(&self, feed: &Feed) {
+        let sender = Arc::clone(&self.sender);
+        let (report, mut reports) = mpsc::channel(REPORTS);
+        tokio::spawn(async move {
+            while let Some(line) = reports.recv().await {
+                self::report(&sender, &line).await;
+            }
+        });
+        // One that does not fit is one that nobody hears.
+        feed.report_to(move |line| drop(report.try_send(line)));
+    }
+
     /// Does what is ordered, until the line ends: then whoever held it is gone. Other lines are for `tell`.
     pub(super) async fn attend(mut self, giver: Giver, giving: Giving, tell: impl Fn(&[u8])) {
-        let sender = Arc::new(self.sender);
+        let sender = self.sender;
         loop {
             match self.receiver.line().await {
                 Ok(Some(line)) => match serde_json::from_slice(&line) {
@@ -182,7 +200,8 @@ async fn give(socket: OwnedFd, giver: Giver, newer: Newer, line: Arc<Sender>) {
                 took,
                 beyond,
             } = outcome;
-            log(moved, &closed, took);
+            // The supervisor says it.
+            tracing::debug!("{moved} WebSockets have moved");
             let closed = closed.into_iter().map(|(reason, count)| Closed { reason, count });
             report(
                 &line,
@@ -209,14 +228,7 @@ pub(super) async fn when(newer: Newer) {
     let _ = newer.await;
 }
 
-pub(super) fn log(moved: usize, closed: &BTreeMap<String, usize>, took: Duration) {
-    tracing::info!("{moved} WebSockets have moved in {took:.1?}");
-    for (reason, count) in closed {
-        tracing::warn!("{count} WebSockets are closed with 1012: {reason}");
-    }
-}
-
-async fn report(line: &Sender, report: &Report) {
+async fn report(line: &Sender, report: &impl Serialize) {
     if let Err(error) = line.send(report, None).await {
         tracing::debug!("the supervisor can't be told: {error}");
     }

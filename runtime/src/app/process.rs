@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot};
 
 use super::Assembled;
@@ -21,11 +21,14 @@ pub(super) struct Process {
     is_upgrade: bool,
     giving: Giving,
     upgrade: Option<Arc<Upgrade>>,
+    /// Listened to from the beginning: who does not is ended by it.
+    upgrades: Option<Signal>,
 }
 
 impl Process {
     /// Hears the first orders, where there are any.
     pub(super) async fn begin() -> Result<Self> {
+        let upgrades = signal(SignalKind::user_defined2())?;
         let takes_over = std::env::var("NOVA_TAKEOVER").is_ok_and(|how| how == "line");
         let mut line = match supervised::is_supervised() || takes_over {
             true => orders::line()?,
@@ -41,6 +44,7 @@ impl Process {
             orders,
             giving: Giving::default(),
             upgrade: None,
+            upgrades: Some(upgrades),
         })
     }
 
@@ -68,7 +72,7 @@ impl Process {
         let taken = handoff::take(socket, &taker).await;
         let taken = taken.map_err(|error| Error::new(format!("the open WebSockets can't be taken over: {error}")))?;
         let connections = taken.connections;
-        if !connections.is_empty() {
+        if !connections.is_empty() && !supervised::is_supervised() {
             tracing::info!("{} WebSockets have moved here", connections.len());
         }
         let begun = taken.after.map(|after| {
@@ -92,8 +96,17 @@ impl Process {
             match self.line.take() {
                 Some(line) => {
                     let (giver, giving) = (giver, self.giving.clone());
+                    let feed = app.feed.clone();
+                    if let Some(feed) = &feed {
+                        line.report_from(feed);
+                    }
                     tokio::spawn(async move {
-                        line.attend(giver, giving, |_| {}).await;
+                        let tell = |line: &[u8]| {
+                            if let Some(feed) = &feed {
+                                feed.tell(&String::from_utf8_lossy(line));
+                            }
+                        };
+                        line.attend(giver, giving, tell).await;
                         lifecycle.drain();
                     });
                 }
@@ -103,10 +116,12 @@ impl Process {
         }
         let upgrade = Arc::new(Upgrade::prepare(listener, lifecycle)?);
         self.upgrade = Some(Arc::clone(&upgrade));
-        let mut signals = signal(SignalKind::user_defined2())?;
         let giving = self.giving.clone();
+        let mut signals = self.upgrades.take();
         tokio::spawn(async move {
-            while signals.recv().await.is_some() {
+            while let Some(signals) = &mut signals
+                && signals.recv().await.is_some()
+            {
                 giving.start(|newer| Arc::clone(&upgrade).run(giver.clone(), newer));
             }
         });

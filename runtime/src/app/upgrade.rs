@@ -63,7 +63,10 @@ impl Upgrade {
             })) => {
                 // A service manager watches the new process from now on.
                 supervised::notify(&format!("MAINPID={number}\nREADY=1"));
-                orders::log(moved, &closed, took);
+                tracing::info!("{moved} WebSockets have moved in {took:.1?}");
+                for (reason, count) in closed {
+                    tracing::warn!("{count} WebSockets are closed with 1012: {reason}");
+                }
                 handoff::forward(beyond).await;
             }
             Ok(None) => {

@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 
 use crate::environment::Environment;
 
+mod in_force;
 mod section;
 mod tree;
 
+pub(crate) use in_force::Setting;
 use tree::Node;
 
 /// The file's name, searched for in the working directory and above.
@@ -32,37 +34,7 @@ const FILE: &str = "nova.toml";
 /// `NOVA_SERVER_PORT=9000` overrides `server.port` over both; a list is written with commas. A wrong value or an unknown
 /// key is an error at start that names the key, the file and line or the variable, and what was expected.
 ///
-/// | setting | default | meaning |
-/// | --- | --- | --- |
-/// | `server.host`, `server.port` | `127.0.0.1`, 8080 | where to listen, unless the process is given a socket |
-/// | `server.max_connections` | 100000 | the most connections at a time; others wait to be accepted |
-/// | `server.header_timeout` | 10 | seconds that a request's head may take to come |
-/// | `server.body_limit` | 2097152 | the most bytes of a body that an extractor reads; more is 413 |
-/// | `server.tls.certificate`, `server.tls.key` | none | PEM files, with which TLS is spoken in place of plain TCP; needs the feature `tls` |
-/// | `server.shutdown_timeout` | 30 | seconds that the end may take |
-/// | `log.level` | `info` | a level, or levels by target: `warn,myapp=debug` |
-/// | `views.dir` | `views` | the directory of the templates, below the project's |
-/// | `websocket.allowed_origins` | none | origins besides the server's own whose pages may connect; `*` is any |
-/// | `websocket.idle_timeout` | 60 | seconds without a byte from the client after which it is closed |
-/// | `websocket.ping_interval` | 0 | seconds without a byte from the client after which it is sent a ping; 0 is never |
-/// | `websocket.max_message_size` | 1000000 | the most bytes of one message |
-/// | `websocket.max_fragments` | 1024 | the most frames that one message may come in |
-/// | `websocket.write_timeout` | 30 | seconds that a client may take to read what is written to it |
-/// | `websocket.max_queue_size` | 262144 | bytes of broadcasts that may wait for one connection: see [`Accept::max_queue_size`](crate::Accept::max_queue_size) |
-/// | `websocket.send_buffer` | 65536 | bytes that the kernel may hold for one client; Linux doubles it; 0 is as many as it likes |
-/// | `websocket.receive_buffer` | 262144 | bytes that the kernel may hold from one client, likewise |
-/// | `websocket.compress` | false | whether messages are compressed where a handler does not say; needs the feature `deflate` |
-/// | `pubsub.adapter` | `local` | `nats` links pub/sub to other nodes; needs the feature `nats` |
-/// | `pubsub.url` | `nats://127.0.0.1:4222` | a broker, or a list of them; `tls://` where it must be encrypted |
-/// | `pubsub.user`, `pubsub.password` | none | what the broker knows this node by; or one of the next three, or in the URL |
-/// | `pubsub.token` | none | a token |
-/// | `pubsub.nkey`, `pubsub.credentials` | none | a file with a seed, or with a JWT and a seed; need the feature `nats-nkeys` |
-/// | `pubsub.tls_ca` | the system's | a file of certificates that may sign the broker's |
-/// | `pubsub.tls_cert`, `pubsub.tls_key` | none | files with this node's certificate and key |
-/// | `pubsub.prefix` | `nova` | what all subjects begin with: nodes with the same one are a cluster |
-/// | `pubsub.node` | by lot | this node's name, for people |
-/// | `pubsub.queue_messages`, `pubsub.queue_bytes` | 8192, 8388608 | how much waits for the link |
-/// | `pubsub.ping_interval` | 2 | seconds after which the broker is asked for a sign of life |
+#[doc = include_str!("settings.md")]
 ///
 /// Cheap to clone. Also an extractor: a controller can take it as an argument.
 #[derive(Clone)]
@@ -162,6 +134,11 @@ impl Config {
     /// When a value is not what `T` expects, or a key is not one of its fields.
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
         section::deserialize(name, self.0.tree.get(name))
+    }
+
+    /// Every setting of these sections with its value in force, secrets hidden: for a person.
+    pub(crate) fn in_force(&self, sections: &[&str]) -> Vec<Setting> {
+        in_force::list(&self.0.tree, self.0.environment.name(), sections)
     }
 
     /// The project's directory: that of `nova.toml`, or the working directory.

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigError;
 
 /// The table whose members are environments.
-const ENVIRONMENTS: &str = "env";
+pub(super) const ENVIRONMENTS: &str = "env";
 /// The tables within sections, which the name of a variable has to be told of: after its section it is read as one key.
 const INNER_TABLES: [(&str, &str); 1] = [("server", "tls")];
 

@@ -4,6 +4,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::{StatusCode, header};
 
 use super::html::escape;
+use super::palette;
 use crate::error::Error;
 use crate::negotiate::{Form, form};
 use crate::registry::RequestContext;
@@ -46,6 +47,7 @@ fn html(context: &RequestContext, error: &Error) -> String {
         format!("<details><summary>Backtrace</summary><pre>{text}</pre></details>")
     });
     include_str!("error_page.html")
+        .replace("{palette}", &palette(":root"))
         .replace("{controller}", &escape(context.controller.unwrap_or("a closure")))
         .replace("{method}", &escape(context.method.as_str()))
         .replace("{uri}", &escape(&context.uri.to_string()))

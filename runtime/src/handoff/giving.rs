@@ -12,7 +12,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, START_WITHIN, STOP_WITHIN, VERSION,
+    BEGIN_WITHIN, FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, SETTLE_WITHIN, START_WITHIN,
+    STOP_WITHIN, VERSION,
 };
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
@@ -84,6 +85,21 @@ pub(crate) async fn give(
         said => return Err(unexpected(said)),
     }
     let _turn = giver.turn.lock().await;
+    if giver.lifecycle.is_draining() {
+        return Err(io::Error::other("this process is ending"));
+    }
+    let begin = FromGiver::Begin {
+        numbers_after: giver.pubsub.next_numbers(),
+        channels: giver.pubsub.channels_heard(),
+    };
+    let ready = timeout(SETTLE_WITHIN + BEGIN_WITHIN, async {
+        sender.send(&begin, None).await?;
+        receiver.next().await
+    });
+    match ready.await?? {
+        Some(FromTaker::Ready) => {}
+        said => return Err(unexpected(said)),
+    }
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
@@ -121,7 +137,7 @@ pub(crate) async fn give(
             // The order in which it was held, backwards. Who has sent its connection goes on when its verdict is dropped.
             drop(gathered);
             mover.decide(Verdict::Kept);
-            giver.pubsub.release().await;
+            giver.pubsub.release(None).await;
             giver.lifecycle.let_go(false);
             Err(error)
         }
@@ -161,10 +177,6 @@ impl Giver {
         parcels: &mut mpsc::Receiver<Parcel>,
         gathered: &mut Gathered,
     ) -> io::Result<()> {
-        let begin = FromGiver::Begin {
-            numbers_after: self.pubsub.next_numbers(),
-        };
-        sender.send(&begin, None).await?;
         if !self.pubsub.hold(Instant::now() + STOP_WITHIN).await {
             return Err(io::Error::other("broadcasts are on their way for too long"));
         }
@@ -190,7 +202,8 @@ impl Giver {
         }
         gathered.send(sender).await?;
         let connections = u32::try_from(gathered.sent.len()).map_err(io::Error::other)?;
-        sender.send(&FromGiver::End { connections }, None).await?;
+        let heard = self.pubsub.heard();
+        sender.send(&FromGiver::End { connections, heard }, None).await?;
         loop {
             match receiver.next().await? {
                 Some(FromTaker::Refused { id, reason }) => gathered.refuse(id, reason)?,

@@ -17,6 +17,7 @@ pub(crate) use giving::{Giver, Outcome, forward, give};
 pub(crate) use taking::{Taker, take};
 
 use crate::pubsub::{Message, Number};
+use crate::wire::Text;
 
 /// The version of what is said. Two processes that don't speak the same move nothing.
 const VERSION: u32 = 1;
@@ -26,6 +27,8 @@ const START_WITHIN: Duration = Duration::from_mins(1);
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 /// How long a connection may be busy with a callback. Those that are for longer are left behind.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// How long the other nodes may take to know what the taker listens to, before the connections are asked to stop.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
 /// How long all of it may take, from the moment at which connections are asked to stop.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long the taker may take to say that it has heard the last word.
@@ -39,14 +42,14 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 enum FromGiver {
-    /// All that follows is meant. Subscribers are numbered from here on.
-    Begin { numbers_after: u64 },
+    /// It will give its connections. Subscribers are numbered from here on, and other nodes are heard in these channels.
+    Begin { numbers_after: u64, channels: Vec<Text> },
     /// A connection, with its stream beside it.
     Connection { id: u32, snapshot: String },
     /// What was broadcast in the giver since the connections stopped, and what is when they have moved.
     Broadcast { message: Message, except: Option<Number> },
-    /// That were all, so many connections.
-    End { connections: u32 },
+    /// That were all, so many connections; and how far the other nodes were heard, where there are any.
+    End { connections: u32, heard: Option<String> },
     /// They are the taker's.
     Commit,
 }
@@ -57,6 +60,8 @@ enum FromGiver {
 enum FromTaker {
     /// It could begin.
     Hello { version: u32 },
+    /// It hears the other nodes: the giver may stop its connections.
+    Ready,
     /// It can't go on with a connection, for this reason.
     Refused { id: u32, reason: String },
     /// It can go on with all the others.

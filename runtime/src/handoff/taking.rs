@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, VERSION};
+use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, SETTLE_WITHIN, VERSION};
 use crate::lifecycle::{Alive, Lifecycle};
 use crate::line::{self, Receiver, Sender};
 use crate::pubsub::{Beyond, Message, Number, PubSub};
@@ -36,6 +36,8 @@ pub(crate) struct Taken {
 /// What the giver has to say still: what is broadcast there.
 pub(crate) struct After {
     giver: Receiver,
+    /// How far the other nodes were heard there.
+    heard: Option<String>,
     pubsub: PubSub,
     lifecycle: Lifecycle,
     alive: Alive,
@@ -52,13 +54,19 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
         connections: Vec::new(),
         after: None,
     };
+    // The link to other nodes takes a while to come up: it does so before anything is disturbed.
+    taker.settings.pubsub.hold_link();
+    taker.settings.pubsub.start();
     // One that is gone can't begin.
     let _ = sender.send(&FromTaker::Hello { version: VERSION }, None).await;
     // One that must may have to wait for the end of another attempt.
     let patience = if taker.must { 2 * MOVE_WITHIN } else { BEGIN_WITHIN };
     let begin = timeout(patience, receiver.next()).await;
-    let numbers_after = match begin {
-        Ok(Ok(Some(FromGiver::Begin { numbers_after }))) => numbers_after,
+    let (numbers_after, channels) = match begin {
+        Ok(Ok(Some(FromGiver::Begin {
+            numbers_after,
+            channels,
+        }))) => (numbers_after, channels),
         // It has begun, with what can't be received.
         Ok(Err(error)) => return Err(error),
         Ok(Ok(Some(_))) => {
@@ -71,19 +79,25 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
         }
         Ok(Ok(None)) | Err(_) => {
             tracing::info!("the process before this one hands nothing over");
+            taker.settings.pubsub.release(None).await;
             return Ok(taken);
         }
     };
+    let pubsub = &taker.settings.pubsub;
+    pubsub.expect(channels);
+    pubsub.settle(Instant::now() + SETTLE_WITHIN).await;
+    sender.send(&FromTaker::Ready, None).await?;
     // Longer than the giver has: what that has let go must not be given up here.
     let deadline = Instant::now() + 2 * MOVE_WITHIN;
-    let pubsub = &taker.settings.pubsub;
     pubsub.number_after(numbers_after);
     // Until all are here, what is broadcast waits.
     pubsub.hold(deadline).await;
     let connections = timeout_at(deadline, taker.take_all(&sender, &mut receiver)).await;
-    taken.connections = connections.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    let (connections, heard) = connections.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    taken.connections = connections;
     taken.after = Some(After {
         giver: receiver,
+        heard,
         pubsub: pubsub.clone(),
         alive: taker.settings.lifecycle.alive(),
         lifecycle: taker.settings.lifecycle.clone(),
@@ -92,13 +106,14 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
 }
 
 impl Taker {
-    async fn take_all(&self, sender: &Sender, receiver: &mut Receiver) -> io::Result<Vec<Moved>> {
+    async fn take_all(&self, sender: &Sender, receiver: &mut Receiver) -> io::Result<(Vec<Moved>, Option<String>)> {
         let resumers: HashMap<_, _> = self.resumers.iter().map(|resumer| (key(resumer), resumer)).collect();
         let mut connections = Vec::new();
         // Said at the end: before it nobody listens, and who says too much to nobody waits for ever.
         let mut refused = Vec::new();
         let mut came = 0;
         let mut is_prepared = false;
+        let mut last_heard = None;
         loop {
             match next(receiver).await? {
                 FromGiver::Connection { id, snapshot } if !is_prepared => {
@@ -110,7 +125,8 @@ impl Taker {
                     }
                 }
                 FromGiver::Broadcast { message, except } => deliver(&self.settings.pubsub, message, except),
-                FromGiver::End { connections } if connections == came && !is_prepared => {
+                FromGiver::End { connections, heard } if connections == came && !is_prepared => {
+                    last_heard = heard;
                     for refused in refused.drain(..) {
                         sender.send(&refused, None).await?;
                     }
@@ -122,7 +138,7 @@ impl Taker {
                     self.expect_to_serve()?;
                     // Who can't be told that goes on with them itself.
                     sender.send(&FromTaker::Taken, None).await?;
-                    return Ok(connections);
+                    return Ok((connections, last_heard));
                 }
                 said => {
                     let said = match said {
@@ -191,13 +207,14 @@ impl After {
     pub(crate) async fn listen(self, begun: oneshot::Receiver<()>) {
         let Self {
             mut giver,
+            heard,
             pubsub,
             lifecycle,
             alive,
         } = self;
         // One that will never begin has nobody to deliver to.
         let _ = begun.await;
-        pubsub.release().await;
+        pubsub.release(heard.as_deref()).await;
         let mut alive = Some(alive);
         loop {
             let said = tokio::select! {

@@ -25,6 +25,23 @@ pub(crate) trait Adapter: Send + Sync {
     /// Asks the other nodes for the members of a channel.
     fn members<'a>(&'a self, channel: &'a str, patience: Duration) -> Waiting<'a, Members>;
 
+    /// The channels that have members on this node.
+    fn channels(&self) -> Vec<Text>;
+
+    /// Listens to channels whose members are about to come from another process.
+    fn expect(&self, channels: Vec<Text>);
+
+    /// Keeps what other nodes send, until [`release`](Self::release): the members are about to move to another process, or to
+    /// come from one.
+    fn hold(&self);
+
+    /// How far it has heard the other nodes, as its kind in the other process understands it.
+    fn heard(&self) -> String;
+
+    /// Delivers what was kept, and from now on what comes. Where another process has moved its members here, from where that
+    /// had heard.
+    fn release(&self, heard: Option<&str>);
+
     /// How the link stands.
     fn link(&self) -> Link;
 

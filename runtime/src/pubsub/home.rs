@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::nats::Nats;
 use super::options::PubSubOptions;
-use super::{Broadcasts, Gap, Inner, Message, Number, PubSub, SubscriberId, Table};
+use super::{Broadcasts, Gap, Inner, Message, Number, PubSub, SubscriberId, Table, Taps};
 use crate::lot;
 use crate::wire::Text;
 
@@ -21,6 +21,7 @@ pub(super) fn linked(options: &PubSubOptions, root: &Path) -> PubSub {
         last_number: 0.into(),
         channels: Table::default(),
         metrics: Broadcasts::default(),
+        taps: Taps::default(),
         has_moved: false.into(),
         beyond: std::sync::Mutex::default(),
         node,
@@ -42,7 +43,7 @@ impl Home {
     /// Delivers to the members on this node.
     pub(super) fn deliver(&self, message: Message) {
         if let Some(inner) = self.0.upgrade() {
-            PubSub(inner).deliver(message, None);
+            PubSub(inner).deliver_here(message, None, false);
         }
     }
 

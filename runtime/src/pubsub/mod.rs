@@ -65,12 +65,15 @@ mod nats;
 mod options;
 mod subscription;
 mod table;
+mod tap;
 
 pub use adapter::{Cluster, Gap, Link, Members, Unsent};
 pub(crate) use member::{Deliver, Membership};
 pub use message::{Message, Payload};
 pub(crate) use moving::Beyond;
 pub use subscription::{Received, Subscription};
+pub(crate) use tap::Tap;
+use tap::Taps;
 
 /// Publishes to channels and subscribes to them. Cheap to clone; also an extractor for controllers and `init`.
 ///
@@ -96,6 +99,7 @@ struct Inner {
     node: u64,
     adapter: Option<Box<dyn Adapter>>,
     metrics: Broadcasts,
+    taps: Taps,
     /// Where the members have moved to, when they have.
     has_moved: AtomicBool,
     beyond: Mutex<Option<mpsc::Sender<Beyond>>>,
@@ -303,25 +307,46 @@ impl PubSub {
 
     /// Delivers to all members on this node but `except`.
     pub(crate) fn deliver(&self, message: Message, except: Option<Number>) -> Outcome {
+        self.deliver_here(message, except, true)
+    }
+
+    /// The same; also to those that have moved to another process, where that does not hear of it otherwise.
+    fn deliver_here(&self, message: Message, except: Option<Number>, goes_beyond: bool) -> Outcome {
         let mut outcome = Outcome {
             local: 0,
             missed: 0,
             cluster: Cluster::Local,
         };
+        self.0.taps.see(&message);
         if let Some(channel) = self.0.channels.find(&message.channel) {
             let sent = channel.send(message, except, fan_out::can_start);
             (outcome.local, outcome.missed) = (sent.to, sent.missed);
             if sent.needs_task {
                 fan_out::start(channel);
             }
-            if let Some(message) = sent.beyond {
+            if let Some(message) = sent.beyond.filter(|_| goes_beyond) {
                 outcome.missed += usize::from(!self.send_beyond(message, except));
             }
-        } else if self.0.has_moved.load(Ordering::SeqCst) {
+        } else if goes_beyond && self.0.has_moved.load(Ordering::SeqCst) {
             outcome.missed += usize::from(!self.send_beyond(Arc::new(message), except));
         }
         self.0.metrics.sent(outcome.local, outcome.missed);
         outcome
+    }
+
+    /// The channels that have members on this node, each with their number.
+    pub(crate) fn channels(&self) -> Vec<(Text, usize)> {
+        self.0.channels.counts()
+    }
+
+    /// How many channels have members on this node.
+    pub(crate) fn channel_count(&self) -> usize {
+        self.0.channels.len()
+    }
+
+    /// Listens to what is sent to a channel on this node, without being in it.
+    pub(crate) fn tap(&self, channel: Text) -> Tap {
+        Tap::new(self, channel)
     }
 
     fn next_number(&self) -> Number {

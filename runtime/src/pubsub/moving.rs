@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::channel::Flow;
 use super::{Message, Number, PubSub, fan_out};
+use crate::wire::Text;
 
 /// So many messages are on their way to the other process at most; one more misses its members there.
 const ON_THE_WAY: usize = 65_536;
@@ -30,8 +31,45 @@ pub(crate) struct Beyond {
 }
 
 impl PubSub {
+    /// Holds what comes from other nodes.
+    pub(crate) fn hold_link(&self) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.hold();
+        }
+    }
+
+    /// The channels that other nodes are heard in, where there are any.
+    pub(crate) fn channels_heard(&self) -> Vec<Text> {
+        self.0
+            .adapter
+            .as_ref()
+            .map_or_else(Vec::new, |adapter| adapter.channels())
+    }
+
+    /// Listens to other nodes in channels whose members are about to come.
+    pub(crate) fn expect(&self, channels: Vec<Text>) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.expect(channels);
+        }
+    }
+
+    /// How far the other nodes were heard.
+    pub(crate) fn heard(&self) -> Option<String> {
+        self.0.adapter.as_ref().map(|adapter| adapter.heard())
+    }
+
+    /// Waits until the other nodes know what this one listens to, or until that time: a node without a broker goes on
+    /// without one.
+    pub(crate) async fn settle(&self, deadline: Instant) {
+        let is_settled = || self.link().is_none_or(|link| link.is_settled);
+        while !is_settled() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+    }
+
     /// Holds every channel, and waits until what was sent before is with its members. Says whether that was so in time.
     pub(crate) async fn hold(&self, deadline: Instant) -> bool {
+        self.hold_link();
         let mut busy = self.0.channels.hold().await;
         loop {
             busy.retain(|channel| channel.has_task());
@@ -43,10 +81,17 @@ impl PubSub {
     }
 
     /// Lets every channel go: the members are here.
-    pub(crate) async fn release(&self) {
+    pub(crate) async fn release(&self, heard: Option<&str>) {
         self.end_beyond();
         for channel in self.0.channels.release(Flow::Open, |_| {}).await {
             fan_out::start(channel);
+        }
+        self.release_link(heard);
+    }
+
+    fn release_link(&self, heard: Option<&str>) {
+        if let Some(adapter) = &self.0.adapter {
+            adapter.release(heard);
         }
     }
 
@@ -69,6 +114,8 @@ impl PubSub {
         for channel in waiting.await {
             fan_out::start(channel);
         }
+        // For members that are still here; the others hear of it where they are.
+        self.release_link(None);
         receiver
     }
 

@@ -131,6 +131,16 @@ impl Table {
         names.flatten().collect()
     }
 
+    /// All channels, each with the number of its members.
+    pub(super) fn counts(&self) -> Vec<(Text, usize)> {
+        let mut counts = Vec::new();
+        for part in &self.parts {
+            let part = part.read().unwrap_or_else(PoisonError::into_inner);
+            counts.extend(part.iter().map(|(name, channel)| (name.clone(), channel.lock().len())));
+        }
+        counts
+    }
+
     pub(super) fn len(&self) -> usize {
         let lengths = self.parts.iter().map(|part| part.read().map_or(0, |part| part.len()));
         lengths.sum()

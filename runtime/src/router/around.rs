@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use tower::{Layer, Service};
+use axum::response::Response;
+use tower::Service;
 
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
@@ -17,105 +17,81 @@ use crate::fallback::Fallback;
 use crate::metrics::Requests;
 use crate::registry::RequestContext;
 use crate::reply::Refusal;
-use crate::routes::Guard;
+use crate::routes::{Controller, Guard};
 use crate::security::Decision;
 use crate::unwind::caught;
 
-/// The innermost layer of a route.
-pub(super) struct Around<S>(Arc<Inner<S>>);
+/// A controller, with what is around it.
+#[derive(Clone)]
+pub(super) struct Around(Arc<Innermost>);
 
-struct Inner<S> {
-    dispatcher: Arc<Dispatcher>,
-    state: S,
-    controller: Option<&'static str>,
-    fallback: Option<Fallback>,
-    guards: Vec<Guard<S>>,
-    requests: Requests,
+pub(super) struct Innermost {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) name: Option<&'static str>,
+    pub(super) controller: Arc<dyn Controller<()>>,
+    pub(super) fallback: Option<Fallback>,
+    pub(super) guards: Vec<Guard>,
+    pub(super) requests: Requests,
+    /// What the response is to say of where it comes from: in `dev` only.
+    pub(super) answered: Option<Answered>,
 }
 
-impl<S> Around<S> {
-    pub(super) fn new(
-        dispatcher: Arc<Dispatcher>,
-        state: S,
-        controller: Option<&'static str>,
-        fallback: Option<Fallback>,
-        guards: Vec<Guard<S>>,
-        requests: Requests,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            dispatcher,
-            state,
-            controller,
-            fallback,
-            guards,
-            requests,
-        }))
+/// On a response: the path of the route that answered, and its controller.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) route: Arc<str>,
+    pub(crate) controller: Option<&'static str>,
+}
+
+/// A controller with nothing around it.
+#[derive(Clone)]
+pub(super) struct Called(pub(super) Arc<dyn Controller<()>>);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl Around {
+    pub(super) fn new(innermost: Innermost) -> Self {
+        Self(Arc::new(innermost))
     }
 }
 
-impl<S> Clone for Around<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S, T> Layer<T> for Around<S> {
-    type Service = AroundService<S, T>;
-
-    fn layer(&self, controller: T) -> Self::Service {
-        AroundService {
-            around: self.clone(),
-            controller,
-        }
-    }
-}
-
-pub(super) struct AroundService<S, T> {
-    around: Around<S>,
-    controller: T,
-}
-
-impl<S, T: Clone> Clone for AroundService<S, T> {
-    fn clone(&self) -> Self {
-        Self {
-            around: self.around.clone(),
-            controller: self.controller.clone(),
-        }
-    }
-}
-
-impl<S, T> Service<Request> for AroundService<S, T>
-where
-    S: Send + Sync + 'static,
-    T: Service<Request, Error = Infallible, Response: IntoResponse, Future: Send> + Clone + Send + 'static,
-{
+impl Service<Request> for Called {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.controller.poll_ready(context)
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let inner = Arc::clone(&self.around.0);
-        // What was polled ready is called; the clone takes its place.
-        let clone = self.controller.clone();
-        let mut controller = std::mem::replace(&mut self.controller, clone);
+        let response = self.0.call(request, &());
+        Box::pin(async { Ok(response.await) })
+    }
+}
+
+impl Service<Request> for Around {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let start = Instant::now();
             let context = RequestContext {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
                 headers: request.headers().clone(),
-                controller: inner.controller,
+                controller: inner.name,
             };
             let answered = caught(async {
                 let response = match inner.secure(request).await {
-                    Ok(request) => {
-                        let Ok(response) = controller.call(request).await;
-                        response.into_response()
-                    }
+                    Ok(request) => inner.controller.call(request, &()).await,
                     Err(Denial::Response(response)) => response,
                     Err(Denial::Error(error)) => return inner.dispatcher.fail(&context, &error).await,
                 };
@@ -131,6 +107,9 @@ where
             Refusal::enforce(&mut response);
             let (status, time) = (response.status().as_u16(), start.elapsed());
             inner.requests.answered(status, time);
+            if let Some(answered) = &inner.answered {
+                response.extensions_mut().insert(answered.clone());
+            }
             tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
             Ok(response)
         })
@@ -143,7 +122,7 @@ enum Denial {
     Error(Error),
 }
 
-impl<S: Sync> Inner<S> {
+impl Innermost {
     /// Asks the security functions. Gives the request back with what they handed over, or the denial.
     async fn secure(&self, request: Request) -> Result<Request, Denial> {
         if self.guards.is_empty() {
@@ -151,7 +130,7 @@ impl<S: Sync> Inner<S> {
         }
         let (mut parts, body) = request.into_parts();
         for guard in &self.guards {
-            match guard.check(&mut parts, &self.state).await {
+            match guard.check(&mut parts).await {
                 Decision::Allow(None) => {}
                 Decision::Allow(Some(grant)) => grant(&mut parts.extensions),
                 Decision::Deny(response) => return Err(Denial::Response(response)),

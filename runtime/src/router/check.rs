@@ -154,7 +154,7 @@ impl Claims {
 }
 
 /// Checks what is written of a route by itself.
-pub(super) fn check_route<S>(group: &Group<S>, route: &Route<S>) -> Result<(), RouteError> {
+pub(super) fn check_route(group: &Group, route: &Route) -> Result<(), RouteError> {
     check_path(&group.prefix, route.place)?;
     check_path(&route.path, route.place)
 }

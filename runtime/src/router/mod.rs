@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request, State};
-use axum::handler::Handler as _;
+use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodFilter, MethodRouter, any, get, on};
+use axum::routing::{MethodFilter, MethodRouter, any_service, on_service};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tower::util::BoxCloneSyncService;
 
-use around::Around;
+pub(crate) use around::Answered;
+use around::{Around, Called, Innermost};
 pub use check::RouteError;
 use check::{Claims, Level, check_route};
 use hosts::Hosts;
@@ -31,9 +31,9 @@ use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
 use crate::reply::Reply;
-use crate::routes::{Endpoint, Group, Route, Routes};
+use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
 use crate::scope::Scope;
-use crate::websocket::{self, Resumer, Settings};
+use crate::websocket::{self, Resumer, Settings, Watch};
 
 /// An application as tower sees it.
 pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
@@ -42,19 +42,22 @@ pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
 pub(crate) type AppLayer = Box<dyn Fn(Router) -> Router + Send>;
 
 /// What the routes of one application share.
-pub(crate) struct Assembly<S> {
+pub(crate) struct Assembly {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) state: S,
     pub(crate) scope: Scope,
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
     pub(crate) layers: Vec<AppLayer>,
+    /// Whether responses say which route they come from: in `dev` only.
+    pub(crate) tells_routes: bool,
+    /// Who watches the WebSockets: in `dev` only.
+    pub(crate) watch: Option<Watch>,
     /// Filled as the routes are built.
     pub(crate) resumers: RefCell<Vec<Resumer>>,
 }
 
 /// The status pages of a table, for its dispatcher.
-pub(crate) fn pages<S: Clone + Send + Sync + 'static>(routes: &mut Routes<S>, state: &S) -> Result<Pages, RouteError> {
+pub(crate) fn pages(routes: &mut Routes) -> Result<Pages, RouteError> {
     let mut pages = Pages::default();
     let mut places = BTreeMap::new();
     for page in std::mem::take(&mut routes.pages) {
@@ -72,7 +75,7 @@ pub(crate) fn pages<S: Clone + Send + Sync + 'static>(routes: &mut Routes<S>, st
         let page = Page {
             prefix: page.prefix,
             controller: page.controller,
-            service: BoxCloneSyncService::new(page.handler.with_state(state.clone())),
+            service: BoxCloneSyncService::new(any_service(Called(page.handler))),
         };
         pages.add(status, page);
     }
@@ -80,11 +83,8 @@ pub(crate) fn pages<S: Clone + Send + Sync + 'static>(routes: &mut Routes<S>, st
 }
 
 /// Builds the service of a table.
-pub(crate) fn build<S: Clone + Send + Sync + 'static>(
-    routes: &Routes<S>,
-    assembly: &Assembly<S>,
-) -> Result<AppService, RouteError> {
-    let mut hosts: BTreeMap<Option<&str>, Host<'_, S>> = BTreeMap::new();
+pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, RouteError> {
+    let mut hosts: BTreeMap<Option<&str>, Host<'_>> = BTreeMap::new();
     hosts.entry(None).or_default();
     for group in &routes.groups {
         let host = hosts.entry(group.host.as_deref()).or_default();
@@ -110,30 +110,25 @@ pub(crate) fn build<S: Clone + Send + Sync + 'static>(
 }
 
 /// A route with all that axum is to be told of it.
-struct Resolved<'a, S> {
+struct Resolved<'a> {
     path: String,
-    group: &'a Group<S>,
-    route: &'a Route<S>,
-    router: MethodRouter<S>,
+    group: &'a Group,
+    route: &'a Route,
+    router: MethodRouter,
 }
+
+/// What a path leads to.
+type Target = (String, MethodFilter, Arc<dyn Controller<()>>);
 
 /// The routes of one host.
-struct Host<'a, S> {
+#[derive(Default)]
+struct Host<'a> {
     claims: Claims,
-    paths: BTreeMap<String, Vec<Resolved<'a, S>>>,
+    paths: BTreeMap<String, Vec<Resolved<'a>>>,
 }
 
-impl<S> Default for Host<'_, S> {
-    fn default() -> Self {
-        Self {
-            claims: Claims::default(),
-            paths: BTreeMap::new(),
-        }
-    }
-}
-
-impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
-    fn add(&mut self, resolved: Resolved<'a, S>) -> Result<(), RouteError> {
+impl<'a> Host<'a> {
+    fn add(&mut self, resolved: Resolved<'a>) -> Result<(), RouteError> {
         let claims = resolved.route.endpoint.claims();
         self.claims.claim(claims, &resolved.path, resolved.route.place)?;
         self.paths.entry(resolved.path.clone()).or_default().push(resolved);
@@ -141,7 +136,7 @@ impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
     }
 
     /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404.
-    fn router(self, assembly: &Assembly<S>, any: Option<&Router>) -> Result<Router, RouteError> {
+    fn router(self, assembly: &Assembly, any: Option<&Router>) -> Result<Router, RouteError> {
         let levels = self.claims.levels()?;
         let mut first = Router::new();
         // A parameter is preferred to a wildcard in the same place, which one tree can't tell apart.
@@ -154,75 +149,69 @@ impl<'a, S: Clone + Send + Sync + 'static> Host<'a, S> {
             }
         }
         let last = any.cloned().unwrap_or_else(|| assembly.not_found());
-        let second = second.with_state(assembly.state.clone()).fallback_service(last);
-        Ok(first.with_state(assembly.state.clone()).fallback_service(second))
+        Ok(first.fallback_service(second.fallback_service(last)))
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> Assembly<S> {
-    fn around(&self, path: &str, controller: Option<&'static str>, group: &Group<S>) -> Around<S> {
-        Around::new(
-            Arc::clone(&self.dispatcher),
-            self.state.clone(),
+impl Assembly {
+    /// A controller of the framework's own, with dispatch alone around it.
+    fn dispatched(&self, controller: Arc<dyn Controller<()>>) -> Around {
+        Around::new(Innermost {
+            dispatcher: Arc::clone(&self.dispatcher),
+            name: None,
             controller,
-            group.fallback.clone(),
-            group.guards.clone(),
-            metrics::Requests::new(path),
-        )
-    }
-
-    /// Dispatch alone, for answers of the framework's own.
-    fn dispatched(&self) -> Around<S> {
-        let requests = metrics::Requests::new("unmatched");
-        Around::new(
-            Arc::clone(&self.dispatcher),
-            self.state.clone(),
-            None,
-            None,
-            Vec::new(),
-            requests,
-        )
+            fallback: None,
+            guards: Vec::new(),
+            requests: metrics::Requests::new("unmatched"),
+            answered: None,
+        })
     }
 
     /// 404 for everything.
     fn not_found(&self) -> Router {
-        let page = any(async || Reply::status(StatusCode::NOT_FOUND)).layer(self.dispatched());
-        Router::new().fallback_service(page.with_state(self.state.clone()))
+        let page = erased(async || Reply::status(StatusCode::NOT_FOUND));
+        Router::new().fallback_service(any_service(self.dispatched(page.into())))
     }
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
-    fn resolve<'a>(&self, group: &'a Group<S>, route: &'a Route<S>) -> Result<Resolved<'a, S>, RouteError> {
-        let (path, router) = self.endpoint(group.path_of(route), group, route)?;
-        let router = router.layer(self.around(&path, route.name, group));
+    fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
+        let (path, methods, controller) = self.endpoint(group.path_of(route), group, route)?;
+        let around = Around::new(Innermost {
+            dispatcher: Arc::clone(&self.dispatcher),
+            name: route.name,
+            controller,
+            fallback: group.fallback.clone(),
+            guards: group.guards.clone(),
+            requests: metrics::Requests::new(&path),
+            answered: self.tells_routes.then(|| Answered {
+                route: path.as_str().into(),
+                controller: route.name,
+            }),
+        });
         Ok(Resolved {
             path,
             group,
             route,
-            router: self.in_group(group, router),
+            router: self.in_group(group, on_service(methods, around)),
         })
     }
 
     /// Puts what a group has in common around an endpoint. The first middleware that was declared is the outermost.
-    fn in_group(&self, group: &Group<S>, endpoint: MethodRouter<S>) -> MethodRouter<S> {
+    fn in_group(&self, group: &Group, endpoint: MethodRouter) -> MethodRouter {
         let endpoint = group.layers.iter().rev().fold(endpoint, |inner, layer| layer(inner));
         // Axum's own limit is for some extractors only.
         let endpoint = endpoint.layer(DefaultBodyLimit::disable());
         endpoint.layer(BodyLimit(group.body_limit.unwrap_or(self.body_limit)))
     }
 
-    /// What axum calls for a route, and at which path.
-    fn endpoint(
-        &self,
-        path: String,
-        group: &Group<S>,
-        route: &Route<S>,
-    ) -> Result<(String, MethodRouter<S>), RouteError> {
+    /// What is called for a route, at which path, and for which methods.
+    fn endpoint(&self, path: String, group: &Group, route: &Route) -> Result<Target, RouteError> {
         match &route.endpoint {
-            Endpoint::Http { router, .. } => Ok((path, MethodRouter::clone(router))),
+            Endpoint::Http { filter, controller, .. } => Ok((path, *filter, Arc::clone(controller))),
             Endpoint::WebSocket(endpoint) => {
                 let answer = Arc::clone(&endpoint.answer);
                 let settings = Arc::clone(&self.settings);
-                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path));
+                let route = Arc::new(websocket::Route::new(group.host.as_deref(), &path, self.watch.as_ref()));
                 self.resumers.borrow_mut().push(Resumer {
                     route: Arc::clone(&route),
                     handler: endpoint.handler,
@@ -233,22 +222,20 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
                     true => MethodFilter::GET.or(MethodFilter::CONNECT),
                     false => MethodFilter::GET,
                 };
-                let endpoint = on(methods, async move |State(state): State<S>, request: Request| {
+                let endpoint = async move |request: Request| {
                     let (parts, _) = request.into_parts();
-                    answer(parts, state, Arc::clone(&settings), Arc::clone(&route)).await
-                });
-                Ok((path, endpoint))
+                    answer(parts, (), Arc::clone(&settings), Arc::clone(&route)).await
+                };
+                Ok((path, methods, erased(endpoint).into()))
             }
             Endpoint::Assets(directory) => {
                 let place = self.scope.0.config.root().join(directory);
                 if place.is_dir() {
-                    return Ok((
-                        format!("{}/{{*file}}", path.trim_end_matches('/')),
-                        directory_endpoint(place),
-                    ));
+                    let path = format!("{}/{{*file}}", path.trim_end_matches('/'));
+                    return Ok((path, MethodFilter::GET, directory_endpoint(place).into()));
                 }
                 if place.is_file() {
-                    return Ok((path, file_endpoint(&place)));
+                    return Ok((path, MethodFilter::GET, file_endpoint(&place).into()));
                 }
                 Err(RouteError::NoAssets {
                     directory: place,
@@ -260,7 +247,7 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
 
     /// All that one path answers: its routes, OPTIONS, and 405 for other methods. The last two are in the group that
     /// declared the path first, so that its middleware sees them.
-    fn path(&self, routes: Vec<Resolved<'_, S>>) -> MethodRouter<S> {
+    fn path(&self, routes: Vec<Resolved<'_>>) -> MethodRouter {
         let listed: Vec<Method> = routes
             .iter()
             .flat_map(|route| route.route.endpoint.methods())
@@ -281,8 +268,8 @@ impl<S: Clone + Send + Sync + 'static> Assembly<S> {
             path = path.merge(self.in_group(group, axum::routing::options(answer)));
         }
         let not_allowed = async move || ([(header::ALLOW, allow)], Reply::status(StatusCode::METHOD_NOT_ALLOWED));
-        let not_allowed = any(not_allowed.layer(self.dispatched()));
-        path.fallback_service(self.in_group(group, not_allowed).with_state(self.state.clone()))
+        let not_allowed = any_service(self.dispatched(erased(not_allowed).into()));
+        path.fallback_service(self.in_group(group, not_allowed))
     }
 }
 
@@ -299,8 +286,8 @@ fn allow(listed: &[Method]) -> HeaderValue {
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
-fn directory_endpoint<S: Clone + Send + Sync + 'static>(root: PathBuf) -> MethodRouter<S> {
-    get(
+fn directory_endpoint(root: PathBuf) -> Box<dyn Controller<()>> {
+    erased(
         async move |PathParameters(file): PathParameters<String>, method: Method, headers: HeaderMap| {
             match files::locate(root, file.into()).await {
                 Some(file) => files::send(&file, &method, &headers).await,
@@ -310,7 +297,7 @@ fn directory_endpoint<S: Clone + Send + Sync + 'static>(root: PathBuf) -> Method
     )
 }
 
-fn file_endpoint<S: Clone + Send + Sync + 'static>(file: &Path) -> MethodRouter<S> {
+fn file_endpoint(file: &Path) -> Box<dyn Controller<()>> {
     let file = file.to_path_buf();
-    get(async move |method: Method, headers: HeaderMap| files::send(&file, &method, &headers).await)
+    erased(async move |method: Method, headers: HeaderMap| files::send(&file, &method, &headers).await)
 }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::routing::MethodRouter;
+use axum::routing::MethodFilter;
 use http::Method;
 use http::request::Parts;
 
+use super::controller::{self, Controller};
 use crate::parts_handler::PartsHandler;
 use crate::security::{Access, Decision};
 use crate::websocket;
 
 /// One route of a group.
-pub(crate) struct Route<S> {
+pub(crate) struct Route<S = ()> {
     pub(crate) path: String,
     pub(crate) endpoint: Endpoint<S>,
     /// The path of the controller, or of a WebSocket handler's `init`.
@@ -22,14 +23,51 @@ pub(crate) struct Route<S> {
     pub(crate) place: &'static Location<'static>,
 }
 
-pub(crate) enum Endpoint<S> {
+pub(crate) enum Endpoint<S = ()> {
     Http {
+        filter: MethodFilter,
         methods: Vec<Method>,
-        router: Box<MethodRouter<S>>,
+        controller: Arc<dyn Controller<S>>,
     },
     WebSocket(websocket::Endpoint<S>),
     /// A directory or a file, below the project's root.
     Assets(PathBuf),
+}
+
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    pub(super) fn with_state(self, state: &S) -> Route {
+        Route {
+            path: self.path,
+            endpoint: self.endpoint.with_state(state),
+            name: self.name,
+            place: self.place,
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
+    fn with_state(self, state: &S) -> Endpoint {
+        match self {
+            Self::Http {
+                filter,
+                methods,
+                controller,
+            } => Endpoint::Http {
+                filter,
+                methods,
+                controller: controller::bound(controller, state),
+            },
+            Self::WebSocket(endpoint) => {
+                let (answer, state) = (endpoint.answer, state.clone());
+                Endpoint::WebSocket(websocket::Endpoint {
+                    answer: Arc::new(move |parts, (), settings, route| answer(parts, state.clone(), settings, route)),
+                    handler: endpoint.handler,
+                    resume: endpoint.resume,
+                })
+            }
+            Self::Assets(directory) => Endpoint::Assets(directory),
+        }
+    }
 }
 
 impl<S> Endpoint<S> {
@@ -51,20 +89,19 @@ impl<S> Endpoint<S> {
 }
 
 /// A security function.
-pub(crate) struct Guard<S> {
+pub(crate) struct Guard<S = ()> {
     pub(crate) name: Option<&'static str>,
     check: Arc<Check<S>>,
 }
 
-type Check<S> =
-    dyn for<'a> Fn(&'a mut Parts, &'a S) -> Pin<Box<dyn Future<Output = Decision> + Send + 'a>> + Send + Sync;
+type Check<S> = dyn for<'a> Fn(&'a mut Parts, S) -> Pin<Box<dyn Future<Output = Decision> + Send + 'a>> + Send + Sync;
 
 impl<S> Guard<S> {
     pub(super) fn new<F, T>(function: F) -> Self
     where
         F: PartsHandler<T, S>,
         F::Output: Into<Access>,
-        S: Sync,
+        S: Send + Sync + 'static,
         T: 'static,
     {
         Self {
@@ -72,7 +109,7 @@ impl<S> Guard<S> {
             check: Arc::new(move |parts, state| {
                 let function = function.clone();
                 Box::pin(async move {
-                    match function.call(parts, state).await {
+                    match function.call(parts, &state).await {
                         Ok(access) => access.into().into_decision(),
                         Err(rejection) => Decision::Deny(rejection),
                     }
@@ -81,8 +118,21 @@ impl<S> Guard<S> {
         }
     }
 
-    pub(crate) async fn check(&self, parts: &mut Parts, state: &S) -> Decision {
-        (self.check)(parts, state).await
+    pub(super) fn with_state(self, state: &S) -> Guard
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let state = state.clone();
+        Guard {
+            name: self.name,
+            check: Arc::new(move |parts, ()| (self.check)(parts, state.clone())),
+        }
+    }
+}
+
+impl Guard {
+    pub(crate) async fn check(&self, parts: &mut Parts) -> Decision {
+        (self.check)(parts, ()).await
     }
 }
 

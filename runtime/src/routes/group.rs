@@ -1,17 +1,18 @@
 //! Groups of routes.
 
+use std::any::type_name;
 use std::convert::Infallible;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, MethodRouter, Route as AxumRoute, on};
+use axum::routing::{MethodFilter, MethodRouter, Route as AxumRoute};
 use http::Method;
 use tower::{Layer, Service};
 
+use super::controller::{Controller, erased};
 use super::endpoint::{Endpoint, Guard, Route};
 use super::name;
 use crate::fallback::{Fallback, Invalid};
@@ -29,14 +30,14 @@ pub struct Group<S = ()> {
     pub(crate) prefix: String,
     pub(crate) host: Option<String>,
     pub(crate) guards: Vec<Guard<S>>,
-    pub(crate) layers: Vec<ApplyLayer<S>>,
+    pub(crate) layers: Vec<ApplyLayer>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) body_limit: Option<usize>,
     pub(crate) routes: Vec<Route<S>>,
 }
 
 /// Puts a middleware around a route.
-pub(crate) type ApplyLayer<S> = Arc<dyn Fn(MethodRouter<S>) -> MethodRouter<S> + Send + Sync>;
+pub(crate) type ApplyLayer = Box<dyn Fn(MethodRouter) -> MethodRouter + Send + Sync>;
 
 macro_rules! verbs {
     ($($(#[$documentation:meta])* $verb:ident => $method:ident;)*) => {$(
@@ -47,7 +48,7 @@ macro_rules! verbs {
             H: Handler<T, S>,
             T: 'static,
         {
-            self.on(MethodFilter::$method, path, controller)
+            self.http(MethodFilter::$method, path, type_name::<H>(), erased(controller), Location::caller())
         }
     )*};
 }
@@ -85,19 +86,31 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
 
     /// Answers several methods with one controller: `MethodFilter::PUT.or(MethodFilter::PATCH)`.
     #[track_caller]
-    pub fn on<H, T>(mut self, methods: MethodFilter, path: &str, controller: H) -> Self
+    pub fn on<H, T>(self, methods: MethodFilter, path: &str, controller: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
+        self.http(methods, path, type_name::<H>(), erased(controller), Location::caller())
+    }
+
+    fn http(
+        mut self,
+        filter: MethodFilter,
+        path: &str,
+        controller_type: &'static str,
+        controller: Box<dyn Controller<S>>,
+        place: &'static Location<'static>,
+    ) -> Self {
         self.routes.push(Route {
             path: path.to_owned(),
-            name: name::of::<H>(),
+            name: name::in_type(controller_type),
             endpoint: Endpoint::Http {
-                methods: listed(methods),
-                router: Box::new(on(methods, controller)),
+                filter,
+                methods: listed(filter),
+                controller: controller.into(),
             },
-            place: Location::caller(),
+            place,
         });
         self
     }
@@ -171,7 +184,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.layers.push(Arc::new(move |router| router.layer(layer.clone())));
+        self.layers.push(Box::new(move |router| router.layer(layer.clone())));
         self
     }
 
@@ -198,6 +211,20 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     {
         self.fallback = Some(Fallback::new(resolve));
         self
+    }
+
+    pub(super) fn with_state(self, state: &S) -> Group {
+        let routes = self.routes.into_iter().map(|route| route.with_state(state));
+        let guards = self.guards.into_iter().map(|guard| guard.with_state(state));
+        Group {
+            prefix: self.prefix,
+            host: self.host,
+            guards: guards.collect(),
+            layers: self.layers,
+            fallback: self.fallback,
+            body_limit: self.body_limit,
+            routes: routes.collect(),
+        }
     }
 
     pub(super) fn below(mut self, prefix: &str) -> Self {

@@ -1,15 +1,17 @@
 //! The route table: data, until the application starts.
 
+mod controller;
 mod endpoint;
 mod group;
 mod name;
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, any};
 use http::StatusCode;
 
+pub(crate) use controller::{Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
 
@@ -53,7 +55,7 @@ pub(crate) struct StatusPage<S> {
     pub(crate) prefix: String,
     pub(crate) code: u16,
     pub(crate) controller: Option<&'static str>,
-    pub(crate) handler: MethodRouter<S>,
+    pub(crate) handler: Arc<dyn Controller<S>>,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -97,10 +99,27 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             prefix: String::new(),
             code,
             controller: name::of::<H>(),
-            handler: any(controller),
+            handler: erased(controller).into(),
             place: Location::caller(),
         });
         self
+    }
+
+    /// Gives every controller its state. What follows is the same for applications of any state, so it is compiled with
+    /// this crate and not with each of them.
+    pub(crate) fn with_state(self, state: &S) -> Routes {
+        let groups = self.groups.into_iter().map(|group| group.with_state(state));
+        let pages = self.pages.into_iter().map(|page| StatusPage {
+            prefix: page.prefix,
+            code: page.code,
+            controller: page.controller,
+            handler: controller::bound(page.handler, state),
+            place: page.place,
+        });
+        Routes {
+            groups: groups.collect(),
+            pages: pages.collect(),
+        }
     }
 }
 

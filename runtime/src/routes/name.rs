@@ -3,7 +3,11 @@
 /// A function's path without its crate's name: `controllers::posts::show`. `None` for a closure, and for a pointer to a
 /// function, whose type does not say which.
 pub(super) fn of<F>() -> Option<&'static str> {
-    let path = std::any::type_name::<F>();
+    in_type(std::any::type_name::<F>())
+}
+
+/// The same of a type's name.
+pub(super) fn in_type(path: &'static str) -> Option<&'static str> {
     // A generic function is followed by its arguments.
     let path = path.split_once('<').map_or(path, |(path, _)| path);
     let path = path.strip_suffix("::").unwrap_or(path);

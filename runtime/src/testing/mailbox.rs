@@ -41,7 +41,7 @@ pub fn socket() -> (Socket, Mailbox) {
 /// As [`socket`], for a handler with messages of its own.
 pub fn socket_of<M: Send + 'static>() -> (Socket<M>, Mailbox<M>) {
     let wheel = Wheel::new();
-    let socket = Socket::new(&PubSub::new(), &wheel);
+    let socket = Socket::new(&PubSub::new(), &wheel, None);
     let mailbox = Arc::clone(socket.mailbox());
     mailbox.begin();
     (socket, Mailbox { mailbox, wheel })

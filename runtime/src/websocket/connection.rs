@@ -88,41 +88,47 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     /// Runs the connection to its end, whatever that is.
     ///
     /// What it does at a turn is boxed: a silent connection has only what it waits with.
-    pub(crate) async fn run(self, transport: Transport, read_ahead: Bytes) {
-        self.go_on(transport, Event::Begin(read_ahead)).await;
+    pub(crate) fn run(self, transport: Transport, read_ahead: Bytes) -> impl Future<Output = ()> {
+        self.go_on(transport, Event::Begin(read_ahead))
     }
 
-    async fn go_on(mut self, mut transport: Transport, mut event: Event) {
-        self.output.route.connections.opened();
-        let ending = loop {
-            let mut turn = Box::pin(self.turn(&mut transport, event));
-            let turned = match caught(turn.as_mut()).await {
-                Ok(turned) => turned,
-                Err(panic) => Err(Ending::crash(panic.to_string())),
-            };
-            drop(turn);
-            let next = match turned {
-                Ok(()) => poll_fn(|context| self.wait(&mut transport, context)).await,
-                Err(ending) => Err(ending),
-            };
-            event = match next {
-                Ok(event) => event,
-                Err(mut ending) => {
-                    let Some(unread) = ending.0.moves.take() else {
-                        break ending;
-                    };
-                    match Box::pin(self.move_out(&mut transport, &unread)).await {
-                        Verdict::Kept => Event::Begin(unread.into()),
-                        Verdict::LeftBehind => break ending,
-                        Verdict::Moved => {
-                            self.output.route.connections.moved();
-                            return;
-                        }
+    /// A block, and no async function, which would have room for its arguments twice.
+    #[expect(clippy::manual_async_fn, reason = "the memory of every connection")]
+    fn go_on(mut self, mut transport: Transport, mut event: Event) -> impl Future<Output = ()> {
+        async move {
+            self.output.route.connections.opened();
+            let ending = loop {
+                let mut turn = Box::pin(self.turn(&mut transport, event));
+                let turned = match caught(turn.as_mut()).await {
+                    Ok(turned) => turned,
+                    Err(panic) => Err(Ending::crash(panic.to_string())),
+                };
+                drop(turn);
+                let next = match turned {
+                    Ok(()) => poll_fn(|context| self.wait(&mut transport, context)).await,
+                    Err(ending) => Err(ending),
+                };
+                let mut ending = match next {
+                    Ok(next) => {
+                        event = next;
+                        continue;
+                    }
+                    Err(ending) => ending,
+                };
+                let Some(unread) = ending.0.moves.take() else {
+                    break ending;
+                };
+                match Box::pin(self.move_out(&mut transport, &unread)).await {
+                    Verdict::Kept => event = Event::Begin(unread.into()),
+                    Verdict::LeftBehind => break ending,
+                    Verdict::Moved => {
+                        self.output.route.connections.moved();
+                        return;
                     }
                 }
             };
-        };
-        Box::pin(self.end(transport, ending)).await;
+            Box::pin(self.end(transport, ending)).await;
+        }
     }
 
     async fn end(mut self, mut transport: Transport, ending: Ending) {

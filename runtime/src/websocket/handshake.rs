@@ -2,11 +2,13 @@
 //! that refuses.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -100,7 +102,7 @@ enum Opening {
 }
 
 /// Answers a request on a WebSocket route. Where it accepts, the connection goes on as the handler's.
-async fn upgrade<F, T, S, H, M, How>(
+pub(crate) async fn upgrade<F, T, S, H, M, How>(
     init: &F,
     mut parts: Parts,
     state: &S,
@@ -125,7 +127,8 @@ where
         let reply = Reply::status(StatusCode::SERVICE_UNAVAILABLE).with_header("retry-after", "0");
         return reply.into_response();
     }
-    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel);
+    let watched = route.watch.as_ref().map(|watch| watch.begin(peer(&parts)));
+    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel, watched);
     parts.extensions.insert(socket.clone());
     let socket = Ended(socket);
     let accepted = match init.call(&mut parts, state).await {
@@ -152,9 +155,16 @@ where
         // The kernel would give a peer that does not read megabytes. One whose buffers it does not let us choose is served.
         let _ = transport.bound_buffers(buffers.map(NonZeroUsize::new));
         mailbox.begin();
+        if let Some(watched) = mailbox.watched() {
+            watched.open(transport.peer());
+        }
         Box::pin(websocket.run(transport, read_ahead))
     }));
     response
+}
+
+fn peer(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
 }
 
 /// Checks the request, and says how it asks.

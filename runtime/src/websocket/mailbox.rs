@@ -16,6 +16,7 @@ use super::Info;
 use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
+use super::watch::Watched;
 use crate::moving::{Attempt, Mover};
 use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
@@ -55,6 +56,8 @@ pub(crate) struct Mailbox<M> {
     /// Held for some moves of memory or one write that does not wait, and never while anything is waited for or code of
     /// the application's runs.
     state: Mutex<State<M>>,
+    /// Who counts what passes: in `dev` only.
+    watched: Option<Arc<Watched>>,
 }
 
 struct State<M> {
@@ -117,7 +120,19 @@ impl<M: Send + 'static> Mailbox<M> {
                 signals: Signals::default(),
                 timers: None,
             }),
+            watched: None,
         }
+    }
+
+    /// The same, with what passes counted.
+    pub(crate) fn watched_by(mut self, watched: Option<Arc<Watched>>) -> Self {
+        self.watched = watched;
+        self
+    }
+
+    /// Who counts what passes.
+    pub(crate) fn watched(&self) -> Option<&Watched> {
+        self.watched.as_deref()
     }
 
     /// From now on gaps are mail.
@@ -187,6 +202,9 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The connection has ended: its timers are cancelled, its mail is dropped, and nothing more is taken.
     pub(crate) fn end(&self) {
         self.wheel.leave(self);
+        if let Some(watched) = &self.watched {
+            watched.end();
+        }
         let mut state = self.lock();
         state.signals.ended = true;
         let asked = state.signals.moving.take();
@@ -473,6 +491,11 @@ impl<M: Send + 'static> Deliver for Mailbox<M> {
     fn forward(&self, messages: &[Arc<Message>], frames: &Bytes) {
         let mut state = self.lock();
         let written = state.write(frames);
+        if written > 0
+            && let Some(watched) = &self.watched
+        {
+            watched.sent(messages.len(), frames.len());
+        }
         if written == frames.len() {
             return;
         }

@@ -23,13 +23,14 @@ mod route;
 mod snapshot;
 mod socket;
 mod timers;
+mod watch;
 mod write;
 
 pub use commands::Commands;
 pub use compression::Compression;
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub use handoff::{Handoff, Resumed};
-pub(crate) use handshake::{Endpoint, Settings, WebSocketOptions, endpoint};
+pub(crate) use handshake::{Endpoint, Settings, WebSocketOptions, endpoint, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
 pub(crate) use mailbox::Mailbox;
 pub use mailbox::NotSent;
@@ -38,6 +39,7 @@ pub(crate) use route::{Resumer, Route};
 pub(crate) use snapshot::Snapshot;
 pub use socket::Socket;
 pub use timers::Timer;
+pub(crate) use watch::{Watch, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,9 @@ impl<M: Send + 'static> Output<M> {
     /// written meanwhile.
     pub(super) fn answer(&mut self, frame: &Frame) -> Result<(), Ending> {
         self.route.connections.received();
+        if let Some(watched) = self.mailbox.watched() {
+            watched.received(frame);
+        }
         match frame {
             Frame::Close(close) => Err(Ending::remote(close.clone())),
             Frame::Ping(payload) => self.send(&Frame::Pong(payload.clone())),
@@ -115,6 +118,9 @@ impl<M: Send + 'static> Output<M> {
 
     pub(super) fn send(&mut self, frame: &Frame) -> Result<(), Ending> {
         self.route.connections.sent();
+        if let Some(watched) = self.mailbox.watched() {
+            watched.sent(1, frame.len());
+        }
         self.fill();
         let encoded = match &mut self.codec {
             Some(codec) => codec.encode(frame, &mut self.bytes),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::handshake::Resume;
+use super::watch::Watch;
 use crate::metrics;
 
 /// A WebSocket route, as its connections know it.
@@ -12,6 +13,8 @@ pub(crate) struct Route {
     /// As it was declared, under its prefixes.
     pub(crate) path: String,
     pub(crate) connections: metrics::Connections,
+    /// Who watches them: in `dev` only.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// How connections of a route that come from another process go on.
@@ -24,11 +27,12 @@ pub(crate) struct Resumer {
 }
 
 impl Route {
-    pub(crate) fn new(host: Option<&str>, path: &str) -> Self {
+    pub(crate) fn new(host: Option<&str>, path: &str, watch: Option<&Watch>) -> Self {
         Self {
             host: host.map(str::to_owned),
             path: path.to_owned(),
             connections: metrics::Connections::new(path),
+            watch: watch.map(|watch| watch.of_route(path)),
         }
     }
 }

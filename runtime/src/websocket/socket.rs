@@ -10,6 +10,7 @@ use http::request::Parts;
 use super::handler::NoMessage;
 use super::mailbox::{Mailbox, NotSent};
 use super::timers::Timer;
+use super::watch::{Look, Watched};
 use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Number, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
@@ -28,19 +29,25 @@ struct Inner<M> {
 }
 
 impl<M: Send + 'static> Socket<M> {
-    pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel) -> Self {
-        Self(Arc::new(Inner {
-            membership: Membership::new(pubsub),
-            mailbox: Arc::new(Mailbox::new(wheel)),
-        }))
+    pub(crate) fn new(pubsub: &PubSub, wheel: &Wheel, watched: Option<Arc<Watched>>) -> Self {
+        Self::of(Membership::new(pubsub), wheel, watched)
     }
 
     /// That of a connection that has moved here, with the number that it had.
-    pub(crate) fn moved(pubsub: &PubSub, wheel: &Wheel, number: Number) -> Self {
-        Self(Arc::new(Inner {
-            membership: Membership::moved(pubsub, number),
-            mailbox: Arc::new(Mailbox::new(wheel)),
-        }))
+    pub(crate) fn moved(pubsub: &PubSub, wheel: &Wheel, number: Number, watched: Option<Arc<Watched>>) -> Self {
+        Self::of(Membership::moved(pubsub, number), wheel, watched)
+    }
+
+    fn of(membership: Membership, wheel: &Wheel, watched: Option<Arc<Watched>>) -> Self {
+        let inner = Arc::new(Inner {
+            membership,
+            mailbox: Arc::new(Mailbox::new(wheel).watched_by(watched)),
+        });
+        if let Some(watched) = inner.mailbox.watched() {
+            let look: Arc<dyn Look> = Arc::<Inner<M>>::clone(&inner);
+            watched.look_at(Arc::downgrade(&look));
+        }
+        Self(inner)
     }
 
     pub(crate) fn membership(&self) -> &Membership {
@@ -211,6 +218,20 @@ impl<M: Send + 'static> Socket<M> {
     /// them.
     pub fn queue_bytes(&self) -> usize {
         self.0.mailbox.bytes()
+    }
+}
+
+impl<M: Send + 'static> Look for Inner<M> {
+    fn id(&self) -> SubscriberId {
+        self.membership.id()
+    }
+
+    fn queue(&self) -> (usize, usize) {
+        (self.mailbox.len(), self.mailbox.bytes())
+    }
+
+    fn channels(&self) -> Vec<Text> {
+        self.membership.channels().into_iter().map(|(name, _)| name).collect()
     }
 }
 

@@ -52,6 +52,17 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// How many bytes its content has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(close) => close.reason.len() + if close.code.is_some() { 2 } else { 0 },
+        }
+    }
+}
+
 impl Close {
     /// A close with a code and a reason.
     pub fn new(code: u16, reason: impl Into<Text>) -> Self {

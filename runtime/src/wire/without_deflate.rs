@@ -10,7 +10,7 @@ use super::header::Violation;
 #[derive(Debug)]
 pub(crate) enum Codec {}
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum SavedCodec {}
 
 impl Codec {

@@ -12,5 +12,6 @@ mod kit;
 mod brokers;
 mod cuts;
 mod health;
+mod moves;
 mod rows;
 mod trust;

@@ -10,6 +10,8 @@ mod compressing;
 mod compression;
 mod configuration;
 mod depth;
+#[cfg(unix)]
+mod dev;
 mod fallback;
 mod forwarding;
 mod forwarding_slowly;

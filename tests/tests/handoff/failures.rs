@@ -102,12 +102,13 @@ fn given(socket: UnixStream) -> Fake {
 fn a_taker_that_ends_at_any_point_leaves_everything_where_it_is() {
     fail(&[
         (ENDED, |_, socket| drop(socket)),
-        ("", |_, socket| drop(Fake::taker(socket))),
-        ("", |scene, socket| {
-            let mut fake = Fake::taker(socket);
+        ("", |_, socket| drop(Fake::hello(socket))),
+        (ENDED, |scene, socket| {
+            let mut fake = Fake::hello(socket);
             fake.hear_up_to("begin");
             scene.broadcast();
         }),
+        ("", |_, socket| drop(Fake::taker(socket))),
         ("", |scene, socket| {
             let mut fake = Fake::taker(socket);
             fake.hear_up_to("connection");
@@ -274,7 +275,7 @@ fn a_giver_that_begins_and_then_ends_is_not_replaced() {
     give_up(Fake::begin);
     give_up(|fake| {
         fake.begin();
-        fake.say_all(&json!({ "say": "end", "connections": 0 }));
+        fake.say_all(&json!({ "say": "end", "connections": 0, "heard": null }));
         assert_eq!(fake.hear(), Some(json!({ "say": "prepared" })));
     });
 }
@@ -283,7 +284,7 @@ fn a_giver_that_begins_and_then_ends_is_not_replaced() {
 fn a_giver_that_says_nonsense_is_not_replaced() {
     give_up(|fake| {
         fake.begin();
-        fake.begin();
+        fake.say_all(&json!({ "say": "begin", "numbers_after": 1000, "channels": [] }));
         fake.hear();
     });
     give_up(|fake| {
@@ -293,7 +294,7 @@ fn a_giver_that_says_nonsense_is_not_replaced() {
     });
     give_up(|fake| {
         fake.begin();
-        fake.say_all(&json!({ "say": "end", "connections": 1 }));
+        fake.say_all(&json!({ "say": "end", "connections": 1, "heard": null }));
         fake.hear();
     });
     give_up(|fake| {

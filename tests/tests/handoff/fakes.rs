@@ -44,9 +44,17 @@ impl Fake {
     }
 
     /// A taker that has said that it could begin.
-    pub(crate) fn taker(socket: UnixStream) -> Self {
+    pub(crate) fn hello(socket: UnixStream) -> Self {
         let mut fake = Self::on(socket);
         fake.say_all(&json!({ "say": "hello", "version": 1 }));
+        fake
+    }
+
+    /// A taker for which the giver may stop its connections.
+    pub(crate) fn taker(socket: UnixStream) -> Self {
+        let mut fake = Self::hello(socket);
+        fake.hear_up_to("begin");
+        fake.say("ready");
         fake
     }
 
@@ -58,6 +66,7 @@ impl Fake {
     }
 
     pub(crate) fn begin(&mut self) {
-        self.say_all(&json!({ "say": "begin", "numbers_after": 1000 }));
+        self.say_all(&json!({ "say": "begin", "numbers_after": 1000, "channels": [] }));
+        assert_eq!(self.hear(), Some(json!({ "say": "ready" })));
     }
 }

@@ -45,7 +45,7 @@ fn a_newer_order_after_one_that_succeeds_moves_nothing() {
     socket.text("slow 500");
     order(&mut old, &mut new);
     old.await_hold();
-    let second = Fake::taker(old.giving());
+    let second = Fake::hello(old.giving());
     assert_eq!(old.moved().moved, 1);
     assert_eq!(old.kept(), "this process is ending");
     drop(second);

@@ -62,7 +62,7 @@ fn two_pages_exchange_chat_messages() {
 }
 
 #[test]
-fn an_edited_handler_is_served_to_a_page_that_stays_open() {
+fn an_edited_handler_is_served_to_a_page_that_is_open() {
     let Some(browser) = Browser::start() else { return };
     let project = Project::with_chat("shout");
     let mut serve = project.serve();
@@ -78,8 +78,8 @@ fn an_edited_handler_is_served_to_a_page_that_stays_open() {
     );
     serve.says("Changed src/ws/chat.rs");
     serve.has_reloaded();
-    // The old connection may still be there when the new process serves; what it says then is the old code's.
-    page.sees("document.querySelectorAll('#log li.note').length > 1");
+    // The page is loaded again. Until then it may have the old connection, and what that says is the old code's.
+    page.sees("document.readyState === 'complete' && !document.querySelector('#log').innerText.includes('quiet')");
     is_open(&page);
     page.types("a loud word");
     receives(&page, "A LOUD WORD");

@@ -15,6 +15,7 @@ mod looks;
 mod nodes;
 mod output;
 mod packages;
+mod pages;
 mod production;
 mod refusals;
 mod reload;

@@ -12,6 +12,7 @@ mod connection;
 mod envelope;
 mod gossip;
 mod hearing;
+mod held;
 mod interests;
 mod outgoing;
 mod publishing;
@@ -182,6 +183,26 @@ impl Adapter for Nats {
 
     fn members<'a>(&'a self, channel: &'a str, patience: Duration) -> Waiting<'a, Members> {
         Box::pin(self.ask(channel, patience))
+    }
+
+    fn channels(&self) -> Vec<Text> {
+        self.shared.home.channels()
+    }
+
+    fn expect(&self, channels: Vec<Text>) {
+        self.shared.expect(channels);
+    }
+
+    fn hold(&self) {
+        self.shared.hold();
+    }
+
+    fn heard(&self) -> String {
+        self.shared.heard()
+    }
+
+    fn release(&self, heard: Option<&str>) {
+        self.shared.release(heard);
     }
 
     fn link(&self) -> Link {

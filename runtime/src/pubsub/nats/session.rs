@@ -148,8 +148,7 @@ impl<'a> Session<'a> {
     /// Subscribes to the channels that have members now, and lets go of those that have none.
     async fn follow(&mut self) -> Result {
         for channel in self.shared.take_changes() {
-            let has_members = self.shared.home.count(&channel) > 0;
-            if has_members {
+            if self.shared.wants(&channel) {
                 self.lingering.remove(&channel);
                 self.subscribe(channel).await?;
             } else if self.subscriptions.contains_key(&channel) {
@@ -197,7 +196,7 @@ impl<'a> Session<'a> {
         let ended: Vec<_> = ended.map(|(channel, _)| channel.clone()).collect();
         for channel in ended {
             self.lingering.remove(&channel);
-            if self.shared.home.count(&channel) == 0 {
+            if !self.shared.wants(&channel) {
                 self.unsubscribe(&channel);
             }
         }

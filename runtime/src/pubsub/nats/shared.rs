@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::connection::Notes;
 use super::envelope;
 use super::gossip::Peers;
+use super::held::Held;
 use super::outgoing::Outgoing;
 use super::subject::Subjects;
 use super::tracks::{Missed, Tracks, Verdict};
@@ -28,7 +29,9 @@ pub(super) struct Shared {
     changes: Mutex<Changes>,
     changed: Notify,
     /// Of the channels that are subscribed to.
-    tracks: Mutex<HashMap<Text, Tracks>>,
+    pub(super) tracks: Mutex<HashMap<Text, Tracks>>,
+    /// What has come and is kept, and what is not heard at all. Held while something that came is delivered.
+    pub(super) held: Mutex<Held>,
     peers: Mutex<Peers>,
     pub(super) questions: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
     pub(super) tally: Tally,
@@ -87,7 +90,7 @@ pub(super) enum Phase {
     Ended,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -106,6 +109,7 @@ impl Shared {
             changes: Mutex::default(),
             changed: Notify::new(),
             tracks: Mutex::default(),
+            held: Mutex::default(),
             peers: Mutex::default(),
             questions: Mutex::default(),
             tally: Tally::default(),
@@ -215,12 +219,20 @@ impl Shared {
 
     /// Something came on the subject of a channel. Called in the order in which it came.
     pub(super) fn receive(&self, channel: &Text, bytes: Bytes) {
+        let mut held = lock(&self.held);
+        if let Some(bytes) = held.keep(channel, bytes) {
+            self.take(channel, bytes, held.ignored);
+        }
+    }
+
+    /// Delivers something that came.
+    pub(super) fn take(&self, channel: &Text, bytes: Bytes, ignored: Option<u64>) {
         let Some(envelope) = envelope::read(bytes, channel) else {
             add(&self.tally.unreadable, 1);
             return;
         };
         let is_elsewhere = envelope.channel.is_some_and(|named| named != *channel);
-        if envelope.node == self.node || is_elsewhere {
+        if envelope.node == self.node || Some(envelope.node) == ignored || is_elsewhere {
             return;
         }
         let (node, place) = (envelope.node, envelope.place);

@@ -1,12 +1,14 @@
 //! What has come from other nodes, by number: how gaps and duplicates are found.
 
+use serde::{Deserialize, Serialize};
+
 use super::envelope::Place;
 
 /// Where the other nodes stand in one channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tracks(Vec<(u64, Track)>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Track {
     stream: u64,
     /// The last number that came, or that was counted as missing.

@@ -115,7 +115,8 @@ pub(crate) fn resume<H: WebSocketHandler<M>, M: Send + 'static>(
 ) -> Result<Successor, String> {
     let handoff = const { &H::HANDOFF };
     let handler = handoff.resume(&snapshot.state)?;
-    let socket = Socket::<M>::moved(&settings.pubsub, &settings.wheel, snapshot.number);
+    let watched = route.watch.as_ref().map(|watch| watch.begin(None));
+    let socket = Socket::<M>::moved(&settings.pubsub, &settings.wheel, snapshot.number, watched);
     let socket = Ended(socket);
     let mailbox = Arc::clone(socket.0.mailbox());
     mailbox.keep_to(snapshot.bounds);
@@ -141,6 +142,9 @@ pub(crate) fn resume<H: WebSocketHandler<M>, M: Send + 'static>(
     let silent_for = snapshot.silent_for;
     Ok(Box::new(move |transport, _| {
         mailbox.begin_again(silent_for);
+        if let Some(watched) = mailbox.watched() {
+            watched.open(transport.peer());
+        }
         Box::pin(connection.go_on(transport, Event::Resume(Box::new(resumption))))
     }))
 }

@@ -53,7 +53,7 @@ fn whatever_the_stream_is_it_is_forwarded_to_and_closed_at_the_end() {
         let (mut client, stream) = client_and_stream();
         let (pubsub, wheel) = (PubSub::new(), Wheel::new());
         let (lifecycle, _ended) = Lifecycle::new();
-        let socket = Socket::<NoMessage>::new(&pubsub, &wheel);
+        let socket = Socket::<NoMessage>::new(&pubsub, &wheel, None);
         assert!(socket.forward("a"));
         socket.mailbox().begin();
         let connection = Connection::new(Silent, Ended(socket.clone()), LIMITS, None, Arc::default());

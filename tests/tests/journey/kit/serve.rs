@@ -85,7 +85,7 @@ impl Serve {
     /// Waits until a change is served.
     #[track_caller]
     pub(crate) fn has_reloaded(&mut self) {
-        self.says_within("Reloaded in ", BUILD_PATIENCE);
+        self.says_within("Reloaded ", BUILD_PATIENCE);
     }
 
     #[track_caller]

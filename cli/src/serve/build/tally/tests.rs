@@ -1,6 +1,16 @@
 //! What cargo's messages add up to, without cargo.
 
 use super::*;
+use crate::project::Project;
+
+fn empty() -> Tally {
+    let project = Project {
+        root: PathBuf::from("/nowhere/myapp"),
+        name: "myapp".to_owned(),
+        dependencies: Vec::new(),
+    };
+    Tally::of(Plan::of(&project, false))
+}
 
 fn artifact(name: &str, kind: &str, executable: bool) -> String {
     let executable = if executable {
@@ -28,7 +38,7 @@ fn text(report: Option<Report>) -> Option<String> {
 
 #[test]
 fn a_diagnostic_is_shown_and_counted_once() {
-    let mut tally = Tally::default();
+    let mut tally = empty();
     let shown = text(tally.message(diagnostic("error", "no such thing")));
     assert_eq!(shown.as_deref(), Some("error: no such thing\n"));
     assert_eq!(text(tally.message(diagnostic("error", "no such thing"))), None);
@@ -44,14 +54,14 @@ fn a_diagnostic_is_shown_and_counted_once() {
 #[test]
 fn other_lines_on_standard_output_are_shown() {
     assert_eq!(
-        text(Tally::default().message("from a macro".to_owned())).as_deref(),
+        text(empty().message("from a macro".to_owned())).as_deref(),
         Some("from a macro")
     );
 }
 
 #[test]
 fn cargos_own_error_is_kept_to_the_end_with_its_causes() {
-    let mut tally = Tally::default();
+    let mut tally = empty();
     for line in [
         "error: failed to select a version",
         "",
@@ -70,12 +80,12 @@ fn cargos_own_error_is_kept_to_the_end_with_its_causes() {
 #[test]
 fn cargos_error_is_dropped_where_the_compilers_were_shown() {
     let line = "error: could not compile `a` (bin \"a\") due to 1 previous error";
-    let mut tally = Tally::default();
+    let mut tally = empty();
     tally.message(diagnostic("error", "no such thing"));
     assert!(tally.text(line.to_owned()).is_none());
     assert_eq!(tally.last_words(), None);
 
-    let mut tally = Tally::default();
+    let mut tally = empty();
     tally.text(line.to_owned());
     assert_eq!(tally.last_words().as_deref(), Some(line), "the compiler was killed");
 }
@@ -83,19 +93,22 @@ fn cargos_error_is_dropped_where_the_compilers_were_shown() {
 #[test]
 fn the_program_is_the_only_one_or_the_one_named_like_the_package() {
     let outcome = |names: &[&str]| {
-        let mut tally = Tally::default();
+        let mut tally = empty();
         tally.message(artifact("myapp", "lib", false));
         for name in names {
             tally.message(artifact(name, "bin", true));
         }
-        tally.program("myapp")
+        tally.program()
     };
     let built = |name: &str| Outcome::Built(Executable::at(PathBuf::from(format!("/t/{name}"))));
     assert_eq!(outcome(&["server"]), built("server"));
     assert_eq!(outcome(&["seed", "myapp"]), built("myapp"));
-    assert_eq!(outcome(&[]), Outcome::Failed(Failure::NoProgram));
+    assert_eq!(outcome(&[]), Outcome::Failed(Reason::NoProgram.into()));
     let names = vec!["seed".to_owned(), "server".to_owned()];
-    assert_eq!(outcome(&["seed", "server"]), Outcome::Failed(Failure::Ambiguous(names)));
+    assert_eq!(
+        outcome(&["seed", "server"]),
+        Outcome::Failed(Reason::Ambiguous(names).into())
+    );
 }
 
 #[test]
@@ -107,4 +120,47 @@ fn a_program_that_was_linked_anew_is_another_one() {
     assert_eq!(before, Executable::at(path.clone()));
     std::fs::write(&path, "three").unwrap();
     assert_ne!(before, Executable::at(path));
+}
+
+#[test]
+fn what_failed_is_kept_with_its_places() {
+    let mut tally = empty();
+    let line = diagnostic("error", "no such thing").replace(
+        "\"spans\":[]",
+        r#""spans":[{"file_name":"src/a.rs","byte_start":0,"byte_end":1,"line_start":3,"line_end":3,"column_start":7,"column_end":8,"is_primary":true,"text":[],"label":null,"suggested_replacement":null,"suggestion_applicability":null,"expansion":null}]"#,
+    );
+    tally.message(line);
+    tally.message(diagnostic("warning", "unused"));
+    let Outcome::Failed(failure) = tally.failure() else {
+        panic!("no failure");
+    };
+    assert_eq!(failure.reason, Reason::Errors(1));
+    let place = &failure.diagnostics[0];
+    assert_eq!((place.line, place.column), (Some(3), Some(7)));
+    assert_eq!(place.file.as_deref(), Some(std::path::Path::new("src/a.rs")));
+    assert_eq!(failure.diagnostics[1].level, "warning");
+    assert_eq!(failure.text, "error: no such thing\n\nwarning: unused\n\n");
+}
+
+#[test]
+fn errors_are_kept_where_warnings_fill_the_list() {
+    let mut tally = empty();
+    for number in 0..DIAGNOSTICS {
+        tally.message(diagnostic("warning", &number.to_string()));
+    }
+    tally.message(diagnostic("error", "at last"));
+    let Outcome::Failed(failure) = tally.failure() else {
+        panic!("no failure");
+    };
+    assert_eq!(failure.diagnostics.len(), DIAGNOSTICS);
+    assert!(failure.diagnostics.iter().any(|kept| kept.message == "at last"));
+}
+
+#[test]
+fn cargo_says_when_all_is_built() {
+    let mut tally = empty();
+    tally.message(r#"{"reason":"build-finished","success":false}"#.to_owned());
+    assert!(!tally.is_built());
+    tally.message(r#"{"reason":"build-finished","success":true}"#.to_owned());
+    assert!(tally.is_built());
 }

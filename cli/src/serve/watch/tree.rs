@@ -7,7 +7,7 @@ use ignore::{Walk, WalkBuilder};
 use super::changes::is_skipped;
 
 /// The project's files and directories.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tree {
     root: PathBuf,
     rules: Rules,
@@ -20,6 +20,8 @@ enum Rules {
     Repository,
     /// Only those in the project.
     Project,
+    /// None, and of the root nothing but its own files and cargo's configuration.
+    Shallow,
 }
 
 impl Tree {
@@ -40,6 +42,14 @@ impl Tree {
             tree.rules = Rules::Project;
         }
         tree
+    }
+
+    /// Of the directory at `root` its own files, and those in `.cargo`.
+    pub(super) fn shallow(root: PathBuf) -> Self {
+        Self {
+            root,
+            rules: Rules::Shallow,
+        }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -77,16 +87,24 @@ impl Tree {
     /// A walk from the root to `path` and on: only on the way down does the walker meet every ignore file.
     fn walk(&self, path: &Path) -> Walk {
         let in_repository = self.rules == Rules::Repository;
+        let is_shallow = self.rules == Rules::Shallow;
         let (root, target) = (self.root.clone(), path.to_path_buf());
         WalkBuilder::new(&self.root)
             .standard_filters(false)
-            .git_ignore(true)
-            .git_exclude(true)
-            .git_global(true)
+            .git_ignore(!is_shallow)
+            .git_exclude(!is_shallow)
+            .git_global(!is_shallow)
             .parents(in_repository)
             .require_git(in_repository)
             .filter_entry(move |entry| {
                 let here = entry.path();
+                let is_deep = is_shallow
+                    && entry.depth() > 0
+                    && entry.file_type().is_some_and(|kind| kind.is_dir())
+                    && entry.file_name() != ".cargo";
+                if is_deep {
+                    return false;
+                }
                 let on_the_way = target.starts_with(here) || here.starts_with(&target);
                 on_the_way && here.strip_prefix(&root).is_ok_and(|path| !is_skipped(path)) && !is_cache(entry)
             })
@@ -174,6 +192,22 @@ mod tests {
             ],
         );
         assert_eq!(files(&tree, ""), ["Cargo.toml", "src/main.rs"]);
+    }
+
+    #[test]
+    fn of_a_shallow_tree_only_what_lies_at_its_root_is_seen() {
+        let (directory, _) = tree(
+            "",
+            &[
+                ("Cargo.toml", ""),
+                (".gitignore", "Cargo.lock"),
+                ("Cargo.lock", ""),
+                (".cargo/config.toml", ""),
+                ("app/Cargo.toml", ""),
+            ],
+        );
+        let tree = Tree::shallow(directory.path().canonicalize().unwrap());
+        assert_eq!(files(&tree, ""), [".cargo/config.toml", "Cargo.lock", "Cargo.toml"]);
     }
 
     #[test]

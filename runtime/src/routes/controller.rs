@@ -1,0 +1,106 @@
+//! Controllers with their types forgotten.
+//!
+//! What is generic in a controller is compiled again for each one, in the application, at every edit. So nothing is but
+//! what has to be: to take the arguments, to call the function, and to make a response of what it returns.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::Response;
+
+/// A controller at work.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// A controller of an application with state `S`.
+pub(crate) trait Controller<S>: Send + Sync {
+    fn call(&self, request: Request, state: &S) -> Answering;
+}
+
+/// Forgets the type of an axum handler.
+pub(crate) fn erased<H, T, S>(handler: H) -> Box<dyn Controller<S>>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + 'static,
+{
+    Box::new(Typed(handler, PhantomData))
+}
+
+struct Typed<H, T>(H, PhantomData<fn() -> T>);
+
+impl<H: Handler<T, S>, T, S: Clone> Controller<S> for Typed<H, T> {
+    fn call(&self, request: Request, state: &S) -> Answering {
+        boxed(self.0.clone().call(request, state.clone()))
+    }
+}
+
+/// A controller with its state.
+struct Bound<S> {
+    controller: Arc<dyn Controller<S>>,
+    state: S,
+}
+
+impl<S: Send + Sync> Controller<()> for Bound<S> {
+    fn call(&self, request: Request, (): &()) -> Answering {
+        self.controller.call(request, &self.state)
+    }
+}
+
+/// Gives a controller its state.
+pub(super) fn bound<S>(controller: Arc<dyn Controller<S>>, state: &S) -> Arc<dyn Controller<()>>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Arc::new(Bound {
+        controller,
+        state: state.clone(),
+    })
+}
+
+/// Puts a future into a box. Axum's futures of functions are in one already, of this very type, and are left there.
+fn boxed<F: Future<Output = Response> + Send + 'static>(future: F) -> Answering {
+    let mut future = Some(future);
+    let any: &mut dyn Any = &mut future;
+    if let Some(boxed) = any.downcast_mut::<Option<Answering>>().and_then(Option::take) {
+        return boxed;
+    }
+    Box::pin(future.expect("only a box is taken out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::State;
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[test]
+    fn a_box_is_not_put_into_another() {
+        let text = "a future with something in it".to_owned();
+        let future: Answering = Box::pin(async move { text.into_response() });
+        let place = (&raw const *future).cast::<()>();
+        let same = boxed(future);
+        assert_eq!((&raw const *same).cast::<()>(), place);
+    }
+
+    #[tokio::test]
+    async fn functions_values_and_layered_handlers_are_controllers() {
+        async fn function(State(status): State<u16>) -> axum::http::StatusCode {
+            axum::http::StatusCode::from_u16(status).unwrap()
+        }
+        let layer = tower::layer::util::Identity::new();
+        let controllers: [Arc<dyn Controller<u16>>; 3] = [
+            erased(function).into(),
+            erased(function.layer(layer)).into(),
+            erased((axum::http::StatusCode::ACCEPTED, "a value")).into(),
+        ];
+        for controller in controllers {
+            let response = bound(controller, &202).call(Request::default(), &()).await;
+            assert_eq!(response.status(), 202);
+        }
+    }
+}
