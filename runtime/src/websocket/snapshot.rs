@@ -151,3 +151,6 @@ fn said<T>(message: Result<serde_json::Result<T>, Panic>, what: &str) -> Result<
         Err(panic) => Err(format!("a message can't be {what}: it {panic}")),
     }
 }
+
+#[cfg(test)]
+mod tests;
