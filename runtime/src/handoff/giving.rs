@@ -103,7 +103,7 @@ pub(crate) async fn give(
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
-    tracing::info!("handing over to the new process");
+    tracing::debug!("handing over to the new process");
     let began = Instant::now();
     let deadline = began + MOVE_WITHIN;
     let (mover, mut parcels) = Mover::new(WAITING);

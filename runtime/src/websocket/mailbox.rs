@@ -272,7 +272,9 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether the connection is to move to another process.
     pub(crate) fn is_moving(&self) -> bool {
-        self.lock().signals.moving.is_some()
+        let signals = self.lock().signals;
+        // One that has missed a broadcast is at its end, and not to go on elsewhere as if it had not.
+        signals.moving.is_some() && !signals.overflowed
     }
 
     /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody

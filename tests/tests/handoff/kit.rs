@@ -60,7 +60,10 @@ impl Stage {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             directory: tempfile::tempdir().unwrap(),
             started: AtomicUsize::new(0),
-            variables: vec![("NOVA_ENV", "test".to_owned())],
+            variables: vec![
+                ("NOVA_ENV", "test".to_owned()),
+                ("NOVA_LOG_LEVEL", "info,nova::handoff=debug".to_owned()),
+            ],
             before: None,
         }
     }

@@ -36,6 +36,7 @@ impl Service {
         let first = Command::new(env!("CARGO_BIN_EXE_movable"))
             .current_dir(directory.path())
             .env("NOVA_ENV", "test")
+            .env("NOVA_LOG_LEVEL", "info,nova::handoff=debug")
             .env("NOVA_SERVER_PORT", "0")
             .env("NOVA_TEST_CODE", file("code"))
             .env("NOTIFY_SOCKET", file("notify"))
