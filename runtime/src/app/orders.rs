@@ -141,6 +141,8 @@ impl Line {
                         Ok(socket) => giving.start(|newer| give(socket, giver.clone(), newer, Arc::clone(&sender))),
                         Err(error) => tracing::warn!("nothing is handed over: {error}"),
                     },
+                    // Too late; what came with it must not be taken for what comes with the next.
+                    Ok(Order::Take | Order::Listen) => drop(self.receiver.descriptor()),
                     _ => tell(&line),
                 },
                 Ok(None) => return,
