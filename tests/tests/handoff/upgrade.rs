@@ -80,12 +80,18 @@ impl Service {
 
     /// Waits for a line that contains this.
     fn await_log(&self, text: &str) -> String {
+        self.await_log_again(text, 1)
+    }
+
+    /// Waits for so many lines that contain this, and gives the last of them.
+    fn await_log_again(&self, text: &str, times: usize) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
             if let Some(line) = log
                 .split_inclusive('\n')
-                .find(|line| line.contains(text) && line.ends_with('\n'))
+                .filter(|line| line.contains(text) && line.ends_with('\n'))
+                .nth(times - 1)
             {
                 return line.to_owned();
             }
@@ -223,7 +229,7 @@ fn an_upgrade_that_fails_leaves_everything_as_it_was() {
     let mut socket = service.open("/actor");
     for seen in 1..=2 {
         service.order("panics");
-        service.await_log("the upgrade has failed, and this process goes on");
+        service.await_log_again("the upgrade has failed, and this process goes on", seen);
         assert_eq!(ask(&mut socket, "a"), format!("old {seen} a"));
         assert_eq!(service.get("/code"), "old");
     }
