@@ -156,29 +156,32 @@ fn edits(subjects: &mut [Subject], rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Saves, with a WebSocket open that asks all the while. Says when the first response told the edit, and when the WebSocket
-/// did: never, where it was closed.
+/// Saves twice, with a WebSocket open. Says when the first response told the first edit, and when the WebSocket told the
+/// second: never, where it was closed. In place of requests it asks then: each way asks one question at a time.
 fn with_socket(subject: &mut Subject, socket: &mut Option<Socket>) -> Result<(Served, Option<Duration>)> {
     let mut open = match socket.take() {
         Some(open) => open,
         None => Socket::open(subject.address(), 1)?.pop().ok_or("no connection")?,
     };
     let saved = subject.save()?;
-    let told = subject.told();
-    let asking = thread::spawn(move || {
-        while saved.elapsed() < PATIENCE {
-            match open.exchange() {
-                Answer::Told(text) if text == told => return Some((saved.elapsed(), open)),
-                Answer::Told(_) => thread::sleep(MESSAGES),
-                Answer::Wrong(_) | Answer::Closed => return None,
-            }
-        }
-        None
-    });
     let served = subject.serve(saved)?;
-    let (time, open) = asking.join().map_err(|_| "a client has panicked")?.unzip();
-    *socket = open;
-    Ok((served, time))
+    thread::sleep(REST);
+    let saved = subject.save()?;
+    let told = subject.told();
+    while saved.elapsed() < PATIENCE {
+        match open.exchange() {
+            Answer::Told(text) if text == told => {
+                let time = saved.elapsed();
+                *socket = Some(open);
+                return Ok((served, Some(time)));
+            }
+            Answer::Told(_) => thread::sleep(MESSAGES),
+            Answer::Wrong(_) | Answer::Closed => break,
+        }
+    }
+    // What was saved is served before the next edit.
+    subject.serve(saved)?;
+    Ok((served, None))
 }
 
 /// An application of many controllers, built bare and served, by turns.

@@ -100,37 +100,23 @@ impl Subject {
 
     /// Waits for the edit that was saved to be served.
     pub(crate) fn serve(&mut self, saved: Instant) -> Result<Served> {
-        if matches!(self.way, Way::Bare) {
-            self.project.build()?;
-            if let Some(process) = self.process.take() {
-                process.kill();
-            }
-            self.run()?;
+        if !matches!(self.way, Way::Bare) {
+            return self.wait(saved);
         }
-        self.wait(saved)
+        let (address, url, told, lines) = (self.address, self.project.url, self.told(), self.lines.clone());
+        // Asked all the while, as the others are: that takes its part of the machine from a build.
+        let waiting =
+            thread::spawn(move || wait(address, url, &told, &lines, saved).map_err(|error| error.to_string()));
+        self.project.build()?;
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+        self.run()?;
+        Ok(waiting.join().map_err(|_| "a client has panicked")??)
     }
 
     fn wait(&self, saved: Instant) -> Result<Served> {
-        let told = self.told();
-        let mut refused = Duration::ZERO;
-        loop {
-            let begin = Instant::now();
-            let answer = get(self.address, self.project.url);
-            match answer {
-                Ok(body) if body.contains(&told) => {
-                    let time = saved.elapsed();
-                    return Ok(Served { time, refused });
-                }
-                _ if saved.elapsed() > PATIENCE => {
-                    return Err(format!("{told} was not served: {:?}", self.lines.last()).into());
-                }
-                Ok(_) => thread::sleep(PAUSE),
-                Err(_) => {
-                    thread::sleep(PAUSE);
-                    refused += begin.elapsed();
-                }
-            }
-        }
+        wait(self.address, self.project.url, &self.told(), &self.lines, saved)
     }
 
     fn run(&mut self) -> Result<()> {
@@ -197,6 +183,28 @@ impl Lines {
             thread::sleep(PAUSE);
         }
         Err(format!("nova serve did not say where it serves: {:?}", self.last()).into())
+    }
+}
+
+/// Asks until the answer tells the edit.
+fn wait(address: SocketAddr, url: &str, told: &str, lines: &Lines, saved: Instant) -> Result<Served> {
+    let mut refused = Duration::ZERO;
+    loop {
+        let begin = Instant::now();
+        match get(address, url) {
+            Ok(body) if body.contains(told) => {
+                let time = saved.elapsed();
+                return Ok(Served { time, refused });
+            }
+            _ if saved.elapsed() > PATIENCE => {
+                return Err(format!("{told} was not served: {:?}", lines.last()).into());
+            }
+            Ok(_) => thread::sleep(PAUSE),
+            Err(_) => {
+                thread::sleep(PAUSE);
+                refused += begin.elapsed();
+            }
+        }
     }
 }
 
