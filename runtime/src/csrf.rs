@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::extract::{FromRequest as _, FromRequestParts, Request};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -129,7 +129,7 @@ impl Csrf {
         let Some(secret) = token.and_then(|token| unmasked(&token)) else {
             return Err(refuse("it needs a form token, and has none"));
         };
-        session.load().await.map_err(|error| error.into_response())?;
+        session.load().await.map_err(IntoResponse::into_response)?;
         match session.is_form_secret(&secret) {
             true => Ok(request),
             false => Err(refuse("its form token is not for this session, or no longer")),
@@ -193,7 +193,7 @@ async fn token_of(request: Request) -> Result<(Option<String>, Request), Respons
     let (parts, body) = request.into_parts();
     // No more than the route's limit, which is around the body.
     let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await;
-    let body = body.map_err(axum::response::IntoResponse::into_response)?;
+    let body = body.map_err(IntoResponse::into_response)?;
     let token = field(&body);
     Ok((token, Request::from_parts(parts, body.into())))
 }

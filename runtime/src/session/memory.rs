@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::testing::run_paused;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     async fn create(store: &MemoryStore, key: &str, lifetime: Duration) {
         store.create(key, Record::new(1), lifetime).await.unwrap();

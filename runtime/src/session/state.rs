@@ -55,14 +55,12 @@ impl State {
             Some(changed) => changed.as_ref()?,
             None => self.record.values.get(key)?,
         };
-        match serde_json::from_str(json) {
-            Ok(value) => Some(value),
-            Err(_) => {
-                // Not what it is: that may be secret.
-                tracing::warn!("`{key}` of a session is no `{}`", std::any::type_name::<T>());
-                None
-            }
+        let value = serde_json::from_str(json).ok();
+        if value.is_none() {
+            // Not what it is: that may be secret.
+            tracing::warn!("`{key}` of a session is no `{}`", std::any::type_name::<T>());
         }
+        value
     }
 
     pub(super) fn insert(&mut self, key: &str, value: &impl Serialize) -> Result<()> {

@@ -93,6 +93,11 @@ async fn flashes(session: Session) -> String {
 struct Who(Session);
 
 impl Who {
+    async fn anyone(session: Session) -> Result<Self, Rejection> {
+        session.insert("seen", &true)?;
+        Ok(Self(session))
+    }
+
     async fn init(session: Session) -> Result<Self, Rejection> {
         if session.get::<String>("user").is_none() {
             return Err(Reply::status(401).into());
@@ -142,6 +147,7 @@ fn routes() -> Routes {
                 })
                 .post("/login", log_in)
                 .post("/logout", log_out)
+                .ws("/anyone", Who::anyone)
                 .ws("/ws", Who::init),
         )
         .group(Group::new("/members").security(member).get("/", async || "welcome"))
@@ -474,6 +480,8 @@ fn a_store_that_fails_is_500_and_no_more() {
     assert_eq!((response.status, session_cookie(&response)), (500, None));
     let cookie = jar.0.clone().unwrap();
     assert_eq!(refused(&server, "/ws", &[("cookie", &cookie)]).status, 500);
+    // Accepted, and then not saved.
+    assert_eq!(refused(&server, "/anyone", &[]).status, 500);
     *store.fails.lock().unwrap() = false;
     assert_eq!(jar.get(&server, "/who"), "ali");
 }
