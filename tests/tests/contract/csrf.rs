@@ -225,16 +225,14 @@ fn looking_for_a_token_keeps_to_the_limit_of_the_body() {
         .variable("NOVA_SERVER_BODY_LIMIT", "300")
         .serve(|| App::new(routes).sessions(MemoryStore::new()));
     let (cookie, token) = token(&server);
-    let headers = [("cookie", cookie.as_str()), ("transfer-encoding", "chunked"), FORM];
     let body = format!("_csrf={token}&tea={}", "a".repeat(400));
-    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     let mut connection = server.connect();
-    let head: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
     connection.send(format!(
-        "POST /order HTTP/1.1\r\nhost: localhost\r\n{head}\r\n{chunked}"
+        "POST /order HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n{}: {}\r\ntransfer-encoding: chunked\r\n\r\n\
+         {:x}\r\n{body}\r\n0\r\n\r\n",
+        FORM.0,
+        FORM.1,
+        body.len()
     ));
     assert_eq!(connection.response("POST").status, 413);
     let response = post(&server, &[("cookie", &cookie)], &format!("_csrf={token}&tea=green"));
