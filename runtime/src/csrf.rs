@@ -42,7 +42,8 @@ pub(crate) struct CsrfOptions {
 /// 2. By `sec-fetch-site`: `same-origin` and `none` (the visitor's own doing) pass, `cross-site` is refused.
 /// 3. An `origin` that is the host which the request names passes.
 /// 4. With neither header no browser of these years has sent it. It passes, unless it is a POST as a form sends it that has
-///    the session's cookie: that needs a token.
+///    the session's cookie: that needs a token. Tests and scripts that send such forms can say `sec-fetch-site: same-origin`,
+///    as browsers do.
 /// 5. Everything else needs a token: what a page of another host below the same domain sends, and what has another `origin`, as
 ///    behind a proxy that gives the server another `host`, or `null`, as by the policy `no-referrer`.
 ///
