@@ -185,6 +185,9 @@ impl Dispatcher {
         *request.uri_mut() = context.uri.clone();
         *request.headers_mut() = context.headers.clone();
         request.extensions_mut().insert(self.scope.clone());
+        if let Some(session) = &context.session {
+            request.extensions_mut().insert(session.clone());
+        }
         let context = RequestContext {
             controller: page.controller,
             ..context.clone()

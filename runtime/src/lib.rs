@@ -52,6 +52,7 @@
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
+//! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
@@ -107,6 +108,8 @@
 //! for a scrape unless the application makes it.
 
 pub mod prelude;
+pub mod session;
+pub use session::Session;
 pub mod testing;
 
 mod app;
@@ -124,6 +127,9 @@ pub use health::{Health, health};
 
 mod dispatch;
 mod scope;
+
+mod csrf;
+pub use csrf::CsrfToken;
 
 mod routes;
 pub use routes::{Group, Routes};
@@ -174,6 +180,7 @@ mod metrics;
 mod metrics;
 mod moving;
 mod negotiate;
+mod origin;
 mod telemetry;
 mod transport;
 mod unwind;

@@ -5,6 +5,6 @@ pub use axum::extract::{Form, Path, Query, State};
 pub use serde_json::json;
 
 pub use crate::{
-    Access, AuthData, Commands, Environment, Frame, Group, Handoff, Info, Message, PubSub, Reason, Rejection, Reply,
-    Routes, SendFile, Socket, WebSocketHandler,
+    Access, AuthData, Commands, CsrfToken, Environment, Frame, Group, Handoff, Info, Message, PubSub, Reason,
+    Rejection, Reply, Routes, SendFile, Session, Socket, WebSocketHandler,
 };

@@ -28,6 +28,7 @@ use tower::{Layer, Service};
 
 use self::process::Process;
 use crate::config::Config;
+use crate::csrf::{Csrf, CsrfOptions};
 use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
@@ -41,6 +42,7 @@ use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
 use crate::server::{self, Arrivals, MovedHere, Remaining, ServerOptions, Tls};
+use crate::session::{SessionOptions, Sessions, Store, StoreOf};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
@@ -48,7 +50,16 @@ use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 6] = ["server", "log", "views", "websocket", "pubsub", "app"];
+const SECTIONS: [&str; 8] = [
+    "server",
+    "log",
+    "views",
+    "session",
+    "csrf",
+    "websocket",
+    "pubsub",
+    "app",
+];
 
 /// An application.
 ///
@@ -91,6 +102,7 @@ struct Parts {
     fallback: Option<Fallback>,
     layers: Vec<AppLayer>,
     reply_handlers: Vec<RegisterHandlers>,
+    sessions: Option<StoreOf>,
 }
 
 /// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
@@ -197,6 +209,13 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
         Fut: Future<Output: IntoResponse> + Send + 'static,
     {
         self.parts.fallback = Some(Fallback::new(resolve));
+        self
+    }
+
+    /// Gives the application sessions, kept in this store: see [`session`](crate::session). It then needs a `session.key`,
+    /// but for `dev` and `test`.
+    pub fn sessions(mut self, store: impl Store) -> Self {
+        self.parts.sessions = Some(StoreOf::new(store));
         self
     }
 
@@ -346,6 +365,13 @@ impl Ready {
         let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
+        let csrf: CsrfOptions = config.section("csrf")?;
+        let session: SessionOptions = config.section("session")?;
+        let sessions = self
+            .parts
+            .sessions
+            .map(|store| Sessions::new(store, session, &environment));
+        let sessions = sessions.transpose()?.map(Arc::new);
         let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
@@ -385,6 +411,8 @@ impl Ready {
             scope,
             settings: Arc::new(settings),
             body_limit: options.body_limit,
+            sessions,
+            csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,
             tells_routes: dev.is_some(),
             watch: dev.as_ref().map(Dev::watch),

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::error::Error;
 use crate::reply::Kind;
+use crate::session::Session;
 
 pub(crate) mod builtin;
 
@@ -27,6 +28,8 @@ pub struct RequestContext {
     pub headers: HeaderMap,
     /// The controller's name without that of its crate, as `controllers::posts::show`. `None` for a closure.
     pub controller: Option<&'static str>,
+    /// For status pages, where the application has sessions.
+    pub(crate) session: Option<Session>,
 }
 
 impl RequestContext {
@@ -37,6 +40,7 @@ impl RequestContext {
             uri,
             headers: HeaderMap::new(),
             controller: None,
+            session: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use tower::Service;
 
+use crate::csrf::Csrf;
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::fallback::Fallback;
@@ -19,6 +20,7 @@ use crate::registry::RequestContext;
 use crate::reply::Refusal;
 use crate::routes::{Controller, Guard};
 use crate::security::Decision;
+use crate::session::Session;
 use crate::unwind::caught;
 
 /// A controller, with what is around it.
@@ -30,6 +32,7 @@ pub(super) struct Innermost {
     pub(super) name: Option<&'static str>,
     pub(super) controller: Arc<dyn Controller<()>>,
     pub(super) fallback: Option<Fallback>,
+    pub(super) csrf: Option<Arc<Csrf>>,
     pub(super) guards: Vec<Guard>,
     pub(super) requests: Requests,
     /// What the response is to say of where it comes from: in `dev` only.
@@ -88,6 +91,7 @@ impl Service<Request> for Around {
                 uri: request.uri().clone(),
                 headers: request.headers().clone(),
                 controller: inner.name,
+                session: request.extensions().get::<Session>().cloned(),
             };
             let answered = caught(async {
                 let response = match inner.secure(request).await {
@@ -123,8 +127,14 @@ enum Denial {
 }
 
 impl Innermost {
-    /// Asks the security functions. Gives the request back with what they handed over, or the denial.
-    async fn secure(&self, request: Request) -> Result<Request, Denial> {
+    /// Refuses what pages of other sites send, and asks the security functions. Gives the request back with what they handed over, or the denial.
+    async fn secure(&self, mut request: Request) -> Result<Request, Denial> {
+        if let Some(csrf) = &self.csrf
+            && Csrf::concerns(request.method())
+        {
+            // In a box, so that no other request has room for it.
+            request = Box::pin(csrf.check(request)).await.map_err(Denial::Response)?;
+        }
         if self.guards.is_empty() {
             return Ok(request);
         }

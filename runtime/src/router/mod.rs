@@ -27,12 +27,14 @@ use hosts::Hosts;
 use limit::BodyLimit;
 use outermost::Outermost;
 
+use crate::csrf::Csrf;
 use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
 use crate::reply::Reply;
 use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
 use crate::scope::Scope;
+use crate::session::Sessions;
 use crate::websocket::{self, Resumer, Settings, Watch};
 
 /// An application as tower sees it.
@@ -47,6 +49,9 @@ pub(crate) struct Assembly {
     pub(crate) scope: Scope,
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
+    pub(crate) csrf: Arc<Csrf>,
     pub(crate) layers: Vec<AppLayer>,
     /// Whether responses say which route they come from: in `dev` only.
     pub(crate) tells_routes: bool,
@@ -106,6 +111,7 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
     Ok(BoxCloneSyncService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
         hosts: Arc::new(Hosts::new(own, service(any))),
+        sessions: assembly.sessions.clone(),
     }))
 }
 
@@ -161,6 +167,7 @@ impl Assembly {
             name: None,
             controller,
             fallback: None,
+            csrf: None,
             guards: Vec::new(),
             requests: metrics::Requests::new("unmatched"),
             answered: None,
@@ -181,6 +188,7 @@ impl Assembly {
             name: route.name,
             controller,
             fallback: group.fallback.clone(),
+            csrf: group.csrf.then(|| Arc::clone(&self.csrf)),
             guards: group.guards.clone(),
             requests: metrics::Requests::new(&path),
             answered: self.tells_routes.then(|| Answered {

@@ -15,6 +15,7 @@ use tower::{Service, ServiceExt as _};
 
 use crate::dispatch::Dispatcher;
 use crate::registry::RequestContext;
+use crate::session::Sessions;
 use crate::unwind::caught;
 
 use super::hosts::Hosts;
@@ -23,6 +24,8 @@ use super::hosts::Hosts;
 pub(super) struct Outermost {
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) hosts: Arc<Hosts>,
+    /// Where the application has them.
+    pub(super) sessions: Option<Arc<Sessions>>,
 }
 
 impl Service<Request> for Outermost {
@@ -39,23 +42,36 @@ impl Service<Request> for Outermost {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(self.dispatcher.scope.clone());
+        let session = self.sessions.as_ref().map(|sessions| sessions.begin(request.headers()));
+        if let Some(session) = &session {
+            request.extensions_mut().insert(session.clone());
+        }
         let router: Router = self.hosts.router(&request).clone();
         let dispatcher = Arc::clone(&self.dispatcher);
         // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let accept = request.headers().get(header::ACCEPT).cloned();
+        let begun = session.clone();
         let context = move || RequestContext {
-            method,
-            uri,
-            headers: HeaderMap::from_iter(accept.map(|accept| (header::ACCEPT, accept))),
+            method: method.clone(),
+            uri: uri.clone(),
+            headers: HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
             controller: None,
+            session: begun.clone(),
         };
         Box::pin(async move {
-            Ok(match caught(router.oneshot(request)).await {
+            let mut response = match caught(router.oneshot(request)).await {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
                 Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).await,
                 Err(panic) => dispatcher.fail(&context(), &panic.into_error()).await,
-            })
+            };
+            if let Some(session) = session
+                && let Err(error) = session.finish(&mut response).await
+            {
+                // What the response says may not be so.
+                response = dispatcher.fail(&context(), &error).await;
+            }
+            Ok(response)
         })
     }
 }

@@ -33,6 +33,7 @@ pub struct Group<S = ()> {
     pub(crate) layers: Vec<ApplyLayer>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) body_limit: Option<usize>,
+    pub(crate) csrf: bool,
     pub(crate) routes: Vec<Route<S>>,
 }
 
@@ -63,6 +64,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
             layers: Vec::new(),
             fallback: None,
             body_limit: None,
+            csrf: true,
             routes: Vec::new(),
         }
     }
@@ -163,6 +165,15 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
+    /// Whether requests that change something are refused where a page of another site has sent them: so by default, see
+    /// [`CsrfToken`](crate::CsrfToken). `false` is for routes that know their callers by something that a browser does not
+    /// add by itself, as a webhook's signature or a bearer token. WebSockets have a check of their own,
+    /// `websocket.allowed_origins`.
+    pub fn csrf(mut self, protected: bool) -> Self {
+        self.csrf = protected;
+        self
+    }
+
     /// Asks this function before every route of the group, WebSockets included. See [`Access`]. Of several, each is asked,
     /// in the order of declaration, until one denies.
     pub fn security<F, T>(mut self, function: F) -> Self
@@ -223,6 +234,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
             layers: self.layers,
             fallback: self.fallback,
             body_limit: self.body_limit,
+            csrf: self.csrf,
             routes: routes.collect(),
         }
     }

@@ -26,6 +26,7 @@ use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::negotiate::{Form, form};
+use crate::origin::is_allowed;
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::{Refusal, Reply};
@@ -283,24 +284,6 @@ fn is_allowed_origin(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool
         .into_iter()
         .chain(headers.get_all("sec-websocket-origin"));
     origins.all(|origin| is_allowed(origin, headers, uri, allowed))
-}
-
-fn is_allowed(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
-    let Ok(origin) = origin.to_str() else {
-        return false;
-    };
-    if allowed
-        .iter()
-        .any(|allowed| allowed == "*" || allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
-    {
-        return true;
-    }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .or_else(|| uri.host());
-    let origin_host = origin.split_once("://").map(|(_, host)| host);
-    matches!((host, origin_host), (Some(host), Some(origin)) if host.eq_ignore_ascii_case(origin))
 }
 
 fn accept(opening: &Opening, terms: &Terms, request: &HeaderMap) -> Response {

@@ -9,6 +9,7 @@ mod closing;
 mod compressing;
 mod compression;
 mod configuration;
+mod csrf;
 mod depth;
 #[cfg(unix)]
 mod dev;
@@ -35,6 +36,7 @@ mod safety;
 mod security;
 mod sendfile;
 mod service;
+mod sessions;
 mod shutdown;
 mod slow_consumers;
 mod tls;
