@@ -12,6 +12,7 @@ mod configuration;
 mod depth;
 #[cfg(unix)]
 mod dev;
+mod extractors;
 mod fallback;
 mod forwarding;
 mod forwarding_slowly;
