@@ -71,7 +71,7 @@ impl<T: DeserializeOwned> Json<T> {
     pub fn from_bytes(text: &[u8]) -> Result<Self, Problem> {
         match serde_json::from_slice(text) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(refusal(text, &error, &|text| serde_json::from_slice::<T>(text).err())),
+            Err(error) => Err(refusal(text, &error, |text| serde_json::from_slice::<T>(text).err())),
         }
     }
 }
@@ -113,7 +113,7 @@ fn respond(serialised: serde_json::Result<Vec<u8>>) -> Response {
 }
 
 /// What is wrong with a text. `read` reads another as the same type, and gives the error.
-fn refusal(text: &[u8], error: &serde_json::Error, read: &dyn Fn(&[u8]) -> Option<serde_json::Error>) -> Problem {
+fn refusal(text: &[u8], error: &serde_json::Error, read: fn(&[u8]) -> Option<serde_json::Error>) -> Problem {
     if error.classify() != Category::Data {
         let detail = format!("the body is not valid JSON: {error}");
         return Problem::new(StatusCode::BAD_REQUEST).with_detail(detail);

@@ -72,7 +72,13 @@ fn without_text(found: &str) -> String {
 /// What was expected. The name of a type is the application's own.
 fn without_type(expected: &str) -> &str {
     let begins = |words: &[&str]| words.iter().any(|word| expected.starts_with(word));
-    if begins(&["struct variant ", "struct "]) || expected == "a map" {
+    if begins(&[
+        "struct ",
+        "struct variant ",
+        "internally tagged enum ",
+        "adjacently tagged enum ",
+    ]) || expected == "a map"
+    {
         "an object"
     } else if begins(&["tuple variant ", "tuple struct ", "a tuple of size "]) || expected == "a sequence" {
         "an array"
@@ -111,6 +117,10 @@ mod tests {
             (
                 "invalid value: string \"x\", expected enum Secret",
                 "invalid value: string, expected the name of a variant",
+            ),
+            (
+                "invalid type: integer `1`, expected internally tagged enum Secret",
+                "invalid type: integer `1`, expected an object",
             ),
             (
                 "unknown variant `x`, expected `a` or `b`",

@@ -17,14 +17,14 @@ const MAX_NAME: usize = 200;
 pub(super) fn read<T: DeserializeOwned>(text: &[u8], status: StatusCode, what: &'static str) -> Result<T, Problem> {
     serde_urlencoded::from_bytes(text).map_err(|error| {
         let read = |text: &[u8]| serde_urlencoded::from_bytes::<T>(text).err();
-        let (name, said) = fault(text, &error, &read);
+        let (name, said) = fault(text, &error, read);
         Problem::new(status).with_detail(what).parameter(name, said)
     })
 }
 
 /// The name of the parameter that something is wrong with, empty where it is none by itself, and what that is. `read`
 /// reads other parameters as the same type, and gives what it says.
-fn fault(text: &[u8], error: &Error, read: &dyn Fn(&[u8]) -> Option<Error>) -> (String, String) {
+fn fault(text: &[u8], error: &Error, read: fn(&[u8]) -> Option<Error>) -> (String, String) {
     let said = error.to_string();
     let name = match message::missing(&said) {
         Some(field) => field.to_owned(),
@@ -36,7 +36,7 @@ fn fault(text: &[u8], error: &Error, read: &dyn Fn(&[u8]) -> Option<Error>) -> (
 
 /// The first parameter that brings this about: they are read in order, so the beginnings of the text that hold it are
 /// refused in the same words, and those that don't are not.
-fn first(text: &[u8], error: &Error, read: &dyn Fn(&[u8]) -> Option<Error>) -> Option<String> {
+fn first(text: &[u8], error: &Error, read: fn(&[u8]) -> Option<Error>) -> Option<String> {
     let is_refused = |end: usize| read(&text[..end]).as_ref() == Some(error);
     if is_refused(0) {
         return None;
