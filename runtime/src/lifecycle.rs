@@ -97,6 +97,11 @@ impl Lifecycle {
         self.phase.borrow().is_end()
     }
 
+    /// Whether the WebSockets have moved to another process.
+    pub(crate) fn has_moved(&self) -> bool {
+        *self.phase.borrow() == Phase::Moved
+    }
+
     /// Waits for the end to begin. Cancel safe.
     pub(crate) async fn draining(&self) {
         let mut phase = self.phase.subscribe();

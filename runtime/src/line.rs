@@ -85,6 +85,11 @@ impl Receiver {
         }
     }
 
+    /// Receives nothing more than what has come: the other side can't send any more.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Read)?)
+    }
+
     /// The descriptor that came with the line that was taken last. Each that names one takes one, in order.
     pub(crate) fn descriptor(&mut self) -> io::Result<OwnedFd> {
         let descriptor = self.descriptors.pop_front();
@@ -182,6 +187,10 @@ pub(crate) fn to_line(object: &impl Serialize) -> io::Result<Vec<u8>> {
 mod tests {
     use std::io::{Read as _, Write as _};
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
     use crate::testing::run;
 
@@ -239,5 +248,74 @@ mod tests {
             };
             assert!(received.unwrap_err().to_string().contains("too long"));
         });
+    }
+
+    /// What the line takes of bytes that come in these pieces: objects, up to the end or the first error.
+    fn taken(bytes: &[u8], cuts: &[usize]) -> Vec<Result<serde_json::Value, ()>> {
+        run(async {
+            let (one, other) = StdUnixStream::pair().unwrap();
+            let (writer, mut receiver) = (one, over(other, 100).unwrap().1);
+            let writing = async {
+                let mut from = 0;
+                for to in cuts.iter().copied().chain([bytes.len()]) {
+                    // One that has had enough has ended it.
+                    let _ = (&writer).write_all(&bytes[from..to]);
+                    from = to;
+                    tokio::task::yield_now().await;
+                }
+                drop(writer);
+            };
+            let reading = async {
+                let mut taken = Vec::new();
+                loop {
+                    match receiver.next().await {
+                        Ok(Some(object)) => taken.push(Ok(object)),
+                        Ok(None) => return taken,
+                        Err(_) => {
+                            taken.push(Err(()));
+                            return taken;
+                        }
+                    }
+                }
+            };
+            tokio::join!(writing, reading).1
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_taken_alike_however_they_are_cut(
+            lines in vec(prop_oneof![
+                8 => "\\{\"a\":[0-9]{1,9}\\}\n",
+                2 => "\"[a-zé ]{0,60}\"\n",
+                1 => "\n",
+                1 => "[\\[{a-z\"]{1,5}\n",
+                1 => "[a-z]{1,10}",
+            ], 0..12),
+            cuts in vec(any::<Index>(), 0..12),
+        ) {
+            let bytes = lines.concat().into_bytes();
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let whole = taken(&bytes, &[]);
+            prop_assert_eq!(taken(&bytes, &cuts), whole.clone());
+            // As one would read it by hand: what has no end of a line is not taken.
+            let text = String::from_utf8(bytes).unwrap();
+            let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+            let has_any = text.contains('\n');
+            let mut expected = Vec::new();
+            for line in complete.split('\n').filter(|_| has_any) {
+                expected.push(serde_json::from_str(line).map_err(drop));
+                if expected.last().is_some_and(Result::is_err) {
+                    break;
+                }
+            }
+            prop_assert_eq!(whole, expected);
+        }
+
+        #[test]
+        fn whatever_comes_is_taken_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+            taken(&bytes, &[]);
+        }
     }
 }

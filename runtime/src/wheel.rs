@@ -244,10 +244,12 @@ impl Wheel {
         self.tell_all(|entry| entry.move_out(mover)).await;
     }
 
-    /// Nobody is asked to move any more.
-    pub(crate) fn stay(&self) {
+    /// Nobody is asked to move any more. Where the others have moved, those that were asked and are late still find out.
+    pub(crate) fn stay(&self, have_moved: bool) {
         self.0.moving.store(false, Ordering::SeqCst);
-        self.0.mover.end();
+        if !have_moved {
+            self.0.mover.end();
+        }
     }
 
     /// Who moves connections now.
@@ -256,13 +258,16 @@ impl Wheel {
     }
 
     async fn tell_all(&self, tell: impl Fn(&dyn Timed)) {
+        let mut told = 0;
         for slot in 0..SLOTS {
             let entries: Vec<_> = self.lock(slot).clone();
-            for batch in entries.chunks(BATCH) {
-                for entry in batch {
-                    tell(&**entry);
+            for entry in entries {
+                tell(&*entry);
+                told += 1;
+                // Not for each slot: most are empty, and who waits for a turn on a busy worker waits long.
+                if told % BATCH == 0 {
+                    yield_now().await;
                 }
-                yield_now().await;
             }
         }
     }

@@ -40,7 +40,7 @@ use crate::reply::Kind;
 use crate::router::{self, AppLayer, AppService, Assembly};
 use crate::routes::Routes;
 use crate::scope::{Scope, Values};
-use crate::server::{self, Arrivals, Moved, Remaining, ServerOptions, Tls};
+use crate::server::{self, Arrivals, MovedHere, Remaining, ServerOptions, Tls};
 use crate::telemetry;
 use crate::unwind;
 use crate::view::{ViewOptions, Views};
@@ -418,11 +418,11 @@ impl Ready {
 
 impl Assembled {
     pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
-        self.serve_with(listener, Vec::new())
+        self.serve_with(listener, MovedHere::default())
     }
 
     /// Serves, first of all those that have moved here. In a box, so that the caller's crate does not compile it again.
-    fn serve_with(self, listener: TcpListener, moved: Vec<Moved>) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+    fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
         Box::pin(async move {
             self.pubsub.start();
             server::serve(

@@ -4,11 +4,11 @@ use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -69,9 +69,20 @@ struct Closed {
     count: usize,
 }
 
-/// What goes on giving after it has given: what is broadcast at the end.
+/// What gives, or goes on giving after it has given: what is broadcast at the end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Giving(Arc<Mutex<Option<JoinHandle<()>>>>);
+pub(super) struct Giving(Arc<Mutex<Option<Current>>>);
+
+#[derive(Debug)]
+struct Current {
+    /// Ends after those that were started before it.
+    task: JoinHandle<()>,
+    /// Dropped when there is a newer one.
+    is_newest: oneshot::Sender<()>,
+}
+
+/// Ends when there is a newer order to give, or the process is at its end.
+pub(super) type Newer = oneshot::Receiver<()>;
 
 /// The line on standard input, if that is a socket.
 pub(super) fn line() -> io::Result<Option<Line>> {
@@ -127,7 +138,7 @@ impl Line {
             match self.receiver.line().await {
                 Ok(Some(line)) => match serde_json::from_slice(&line) {
                     Ok(Order::Give) => match self.receiver.descriptor() {
-                        Ok(socket) => giving.start(give(socket, giver.clone(), Arc::clone(&sender))),
+                        Ok(socket) => giving.start(|newer| give(socket, giver.clone(), newer, Arc::clone(&sender))),
                         Err(error) => tracing::warn!("nothing is handed over: {error}"),
                     },
                     _ => tell(&line),
@@ -143,31 +154,46 @@ impl Line {
 }
 
 impl Giving {
-    pub(super) fn start(&self, giving: impl Future<Output = ()> + Send + 'static) {
-        let before = self.lock().replace(tokio::spawn(giving));
-        // One that was never taken up: its other process was replaced by a newer one.
-        if let Some(before) = before {
-            before.abort();
-        }
+    /// Starts to give. What has not begun before it, since its other process has not, is given up.
+    pub(super) fn start<F>(&self, giving: impl FnOnce(Newer) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (is_newest, newer) = oneshot::channel();
+        let giving = giving(newer);
+        let mut current = self.lock();
+        let before = current.take().map(|before| before.task);
+        let task = tokio::spawn(async move {
+            giving.await;
+            if let Some(before) = before {
+                // It is logged where it panics.
+                let _ = before.await;
+            }
+        });
+        *current = Some(Current { task, is_newest });
     }
 
     /// Waits until what was broadcast at the end has gone to the other process.
     pub(super) async fn end(&self) {
-        let giving = self.lock().take();
-        if let Some(giving) = giving {
+        let current = self.lock().take();
+        if let Some(Current { task, is_newest }) = current {
+            // What has not begun never will.
+            drop(is_newest);
             // Whether it is in time or not, this is the end.
-            let _ = timeout(LAST_BROADCASTS, giving).await;
+            let _ = timeout(LAST_BROADCASTS, task).await;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
-    match handoff::give(socket.into(), &giver).await {
-        Ok(outcome) => {
+async fn give(socket: OwnedFd, giver: Giver, newer: Newer, line: Arc<Sender>) {
+    match handoff::give(socket.into(), &giver, when(newer)).await {
+        // The newer one is reported.
+        Ok(None) => {}
+        Ok(Some(outcome)) => {
             let Outcome {
                 moved,
                 closed,
@@ -194,6 +220,12 @@ async fn give(socket: OwnedFd, giver: Giver, line: Arc<Sender>) {
             report(&line, &Report::Kept { reason }).await;
         }
     }
+}
+
+/// Ends when there is a newer one.
+pub(super) async fn when(newer: Newer) {
+    // Nothing is ever sent: it ends with its sender.
+    let _ = newer.await;
 }
 
 async fn report(line: &Sender, report: &impl Serialize) {

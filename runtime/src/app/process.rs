@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, oneshot};
 
 use super::Assembled;
 use super::orders::{self, FirstOrders, Giving, Line};
 use super::supervised;
 use super::upgrade::Upgrade;
 use crate::error::{Error, Result};
-use crate::handoff::{self, Giver, Taken, Taker};
-use crate::server::Moved;
+use crate::handoff::{self, Giver, Taker};
+use crate::server::MovedHere;
 
 pub(super) struct Process {
     line: Option<Line>,
     orders: FirstOrders,
+    /// Whether it was started by the process that it is to replace.
+    is_upgrade: bool,
     giving: Giving,
     upgrade: Option<Arc<Upgrade>>,
     /// Listened to from the beginning: who does not is ended by it.
@@ -37,6 +40,7 @@ impl Process {
         };
         Ok(Self {
             line,
+            is_upgrade: orders.listener.is_some(),
             orders,
             giving: Giving::default(),
             upgrade: None,
@@ -56,22 +60,27 @@ impl Process {
     }
 
     /// Takes over from the process before this one, where there is one.
-    pub(super) async fn take_over(&mut self, app: &Assembled) -> Result<Vec<Moved>> {
+    pub(super) async fn take_over(&mut self, app: &Assembled) -> Result<MovedHere> {
         let Some(socket) = self.orders.take.take() else {
-            return Ok(Vec::new());
+            return Ok(MovedHere::default());
         };
         let taker = Taker {
             settings: Arc::clone(&app.settings),
             resumers: app.resumers.clone(),
+            must: self.is_upgrade,
         };
         let taken = handoff::take(socket, &taker).await;
         let taken = taken.map_err(|error| Error::new(format!("the open WebSockets can't be taken over: {error}")))?;
-        let (connections, giver) = taken.into_parts();
+        let connections = taken.connections;
         if !connections.is_empty() && !supervised::is_supervised() {
             tracing::info!("{} WebSockets have moved here", connections.len());
         }
-        tokio::spawn(Taken::listen(giver, app.pubsub.clone()));
-        Ok(connections)
+        let begun = taken.after.map(|after| {
+            let (begun, have_begun) = oneshot::channel();
+            tokio::spawn(after.listen(have_begun));
+            begun
+        });
+        Ok(MovedHere { connections, begun })
     }
 
     /// From now on does what is ordered on the line, and upgrades at `SIGUSR2`.
@@ -80,6 +89,7 @@ impl Process {
             lifecycle: app.lifecycle.clone(),
             wheel: app.wheel.clone(),
             pubsub: app.pubsub.clone(),
+            turn: Arc::new(Mutex::new(())),
         };
         let lifecycle = app.lifecycle.clone();
         if supervised::is_supervised() {
@@ -104,7 +114,7 @@ impl Process {
             }
             return Ok(());
         }
-        let upgrade = Arc::new(Upgrade::prepare(listener)?);
+        let upgrade = Arc::new(Upgrade::prepare(listener, lifecycle)?);
         self.upgrade = Some(Arc::clone(&upgrade));
         let giving = self.giving.clone();
         let mut signals = self.upgrades.take();
@@ -112,7 +122,7 @@ impl Process {
             while let Some(signals) = &mut signals
                 && signals.recv().await.is_some()
             {
-                giving.start(Arc::clone(&upgrade).run(giver.clone()));
+                giving.start(|newer| Arc::clone(&upgrade).run(giver.clone(), newer));
             }
         });
         Ok(())

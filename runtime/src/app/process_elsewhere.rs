@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use super::Assembled;
 use super::supervised;
 use crate::error::Result;
-use crate::server::Moved;
+use crate::server::MovedHere;
 
 pub(super) struct Process;
 
@@ -24,8 +24,8 @@ impl Process {
         supervised::inherited_listener()
     }
 
-    pub(super) async fn take_over(&mut self, _app: &Assembled) -> Result<Vec<Moved>> {
-        Ok(Vec::new())
+    pub(super) async fn take_over(&mut self, _app: &Assembled) -> Result<MovedHere> {
+        Ok(MovedHere::default())
     }
 
     pub(super) fn attend(&mut self, app: &Assembled, _listener: &TcpListener) -> Result<()> {

@@ -6,13 +6,15 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
+use super::orders::{self, Newer};
 use super::supervised;
 use crate::handoff::{self, Giver, Outcome};
+use crate::lifecycle::Lifecycle;
 use crate::line::{self, Sender};
 
 /// What is needed to start the program once more.
@@ -23,28 +25,27 @@ pub(super) struct Upgrade {
     arguments: Vec<OsString>,
     /// Until this process accepts no more: then nobody is to be left waiting at it.
     listener: Mutex<Option<OwnedFd>>,
-    /// Whether another process has taken over.
-    done: AtomicBool,
+    lifecycle: Lifecycle,
 }
 
 impl Upgrade {
-    pub(super) fn prepare(listener: &tokio::net::TcpListener) -> io::Result<Self> {
+    pub(super) fn prepare(listener: &tokio::net::TcpListener, lifecycle: Lifecycle) -> io::Result<Self> {
         Ok(Self {
             program: program()?,
             arguments: std::env::args_os().skip(1).collect(),
             listener: Mutex::new(Some(listener.as_fd().try_clone_to_owned()?)),
-            done: AtomicBool::new(false),
+            lifecycle,
         })
     }
 
     /// Starts the program, and hands everything over to it; what fails leaves this process as it was. Ends when there is
     /// nothing more to hand over.
-    pub(super) async fn run(self: Arc<Self>, giver: Giver) {
+    pub(super) async fn run(self: Arc<Self>, giver: Giver, newer: Newer) {
         let (child, socket) = match self.start().await {
             Ok(started) => started,
             Err(error) => {
                 tracing::error!(
-                    "the upgrade has failed: {} can't be started: {error}",
+                    "the upgrade has failed, and this process goes on: {} can't be started: {error}",
                     self.program.display()
                 );
                 return;
@@ -52,14 +53,14 @@ impl Upgrade {
         };
         let number = child.id();
         tracing::info!("upgrading: {} has started as process {number}", self.program.display());
-        match handoff::give(socket, &giver).await {
-            Ok(Outcome {
+        let given = handoff::give(socket, &giver, orders::when(newer)).await;
+        match given {
+            Ok(Some(Outcome {
                 moved,
                 closed,
                 took,
                 beyond,
-            }) => {
-                self.done.store(true, Ordering::SeqCst);
+            })) => {
                 // A service manager watches the new process from now on.
                 supervised::notify(&format!("MAINPID={number}\nREADY=1"));
                 tracing::info!("{moved} WebSockets have moved in {took:.1?}");
@@ -68,10 +69,15 @@ impl Upgrade {
                 }
                 handoff::forward(beyond).await;
             }
+            Ok(None) => {
+                tracing::warn!("process {number} has not begun, and is given up");
+                end(child).await;
+            }
             Err(error) => {
-                let status = tokio::task::spawn_blocking(move || end(child)).await;
-                let status = status.map_or_else(|_| String::new(), |status| format!(" (it has ended with {status})"));
-                tracing::error!("the upgrade has failed, and this process goes on: {error}{status}");
+                let status = end(child).await;
+                tracing::error!(
+                    "the upgrade has failed, and this process goes on: {error} (it has ended with {status})"
+                );
             }
         }
     }
@@ -79,7 +85,7 @@ impl Upgrade {
     /// This process accepts no more. Says whether another has taken over.
     pub(super) fn stop(&self) -> bool {
         *self.listener() = None;
-        self.done.load(Ordering::SeqCst)
+        self.lifecycle.has_moved()
     }
 
     fn listener(&self) -> MutexGuard<'_, Option<OwnedFd>> {
@@ -101,10 +107,18 @@ impl Upgrade {
             .env_remove("LISTEN_FDNAMES")
             .stdin(Stdio::from(OwnedFd::from(its)))
             .spawn()?;
-        let line: Sender = line::over(mine, 0)?.0;
-        line.send(&json!({ "event": "listen" }), Some(listener.as_fd())).await?;
-        line.send(&json!({ "event": "take" }), Some(taking.as_fd())).await?;
-        Ok((child, giving))
+        let telling = async {
+            let line: Sender = line::over(mine, 0)?.0;
+            line.send(&json!({ "event": "listen" }), Some(listener.as_fd())).await?;
+            line.send(&json!({ "event": "take" }), Some(taking.as_fd())).await
+        };
+        match telling.await {
+            Ok(()) => Ok((child, giving)),
+            Err(error) => {
+                let status = end(child).await;
+                Err(io::Error::other(format!("it has ended with {status}: {error}")))
+            }
+        }
     }
 }
 
@@ -119,10 +133,14 @@ fn program() -> io::Result<PathBuf> {
 }
 
 /// Ends a process that has not taken over.
-fn end(mut child: Child) -> String {
-    // It may have ended by itself.
-    let _ = child.kill();
-    child
-        .wait()
-        .map_or_else(|error| error.to_string(), |status| status.to_string())
+async fn end(mut child: Child) -> String {
+    let ended = spawn_blocking(move || {
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait()
+    });
+    match ended.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    }
 }

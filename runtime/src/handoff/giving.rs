@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{BEGIN_WITHIN, FromGiver, FromTaker, LONGEST, MOVE_WITHIN, SETTLE_WITHIN, STOP_WITHIN, VERSION};
+use super::{
+    BEGIN_WITHIN, FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, SETTLE_WITHIN, START_WITHIN,
+    STOP_WITHIN, VERSION,
+};
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
 use crate::moving::{Content, Mover, Parcel, Verdict};
@@ -20,6 +23,8 @@ use crate::wheel::Wheel;
 
 /// So many bytes are sent together, unless one connection is more.
 const BATCH_BYTES: usize = 256 * 1024;
+/// So many connections are in memory as what is sent, before they are in the socket.
+const WAITING: usize = 8;
 
 /// Who gives connections: an application that serves.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ pub(crate) struct Giver {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) wheel: Wheel,
     pub(crate) pubsub: PubSub,
+    /// Held by the attempt that is under way: there is one at a time.
+    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 /// What has become of the connections.
@@ -58,51 +65,73 @@ struct Gathered {
 }
 
 /// Gives all connections to the process at the other end of the socket, when that says that it could take them; until then
-/// nothing is disturbed.
+/// nothing is disturbed. `None` where that was not said before `superseded`. Once it has begun it is carried to its end: not
+/// cancel safe.
 ///
 /// # Errors
 /// When it comes to nothing, for whatever reason: then all goes on here.
-pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcome> {
-    let (sender, mut receiver) = line::over(socket, LONGEST)?;
-    match receiver.next().await? {
+pub(crate) async fn give(
+    socket: UnixStream,
+    giver: &Giver,
+    superseded: impl Future<Output = ()>,
+) -> io::Result<Option<Outcome>> {
+    let (sender, mut receiver) = line::over(socket, LONGEST_ANSWER)?;
+    let hello = tokio::select! {
+        hello = timeout(START_WITHIN, receiver.next()) => hello??,
+        () = superseded => return Ok(None),
+    };
+    match hello {
         Some(FromTaker::Hello { version: VERSION }) => {}
-        Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
-        None => return Err(io::Error::other("the new process has ended before it could take over")),
+        said => return Err(unexpected(said)),
+    }
+    let _turn = giver.turn.lock().await;
+    if giver.lifecycle.is_draining() {
+        return Err(io::Error::other("this process is ending"));
     }
     let begin = FromGiver::Begin {
         numbers_after: giver.pubsub.next_numbers(),
         channels: giver.pubsub.channels_heard(),
     };
-    sender.send(&begin, None).await?;
-    let ready = timeout(SETTLE_WITHIN + BEGIN_WITHIN, receiver.next()).await;
-    if !matches!(ready, Ok(Ok(Some(FromTaker::Ready)))) {
-        return Err(io::Error::other("the new process can't take over"));
+    let ready = timeout(SETTLE_WITHIN + BEGIN_WITHIN, async {
+        sender.send(&begin, None).await?;
+        receiver.next().await
+    });
+    match ready.await?? {
+        Some(FromTaker::Ready) => {}
+        said => return Err(unexpected(said)),
     }
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
+    tracing::debug!("handing over to the new process");
     let began = Instant::now();
     let deadline = began + MOVE_WITHIN;
-    let (mover, mut parcels) = Mover::new(BATCH);
+    let (mover, mut parcels) = Mover::new(WAITING);
     let mut gathered = Gathered::default();
     let exchanged = timeout_at(
         deadline,
         giver.exchange(&sender, &mut receiver, &mover, &mut parcels, &mut gathered),
     );
     let exchanged = exchanged.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    giver.wheel.stay();
-    drop(parcels);
-    match exchanged {
+    let agreed = match exchanged {
+        Ok(()) => giver.commit(&sender, &mut receiver, deadline).await,
+        Err(error) => Err(error),
+    };
+    giver.wheel.stay(agreed.is_ok());
+    // One that has its place gives what it has, also when nobody wants it any more: then it hears so.
+    parcels.close();
+    while parcels.recv().await.is_some() {}
+    match agreed {
         Ok(waiting) => {
             giver.lifecycle.let_go(true);
             mover.decide(Verdict::LeftBehind);
-            let (moved, closed) = gathered.decide(mover.unanswered());
-            Ok(Outcome {
+            let (moved, closed) = gathered.decide(mover.late());
+            Ok(Some(Outcome {
                 moved,
                 closed,
                 took: began.elapsed(),
                 beyond: (waiting, sender),
-            })
+            }))
         }
         Err(error) => {
             // The order in which it was held, backwards. Who has sent its connection goes on when its verdict is dropped.
@@ -113,6 +142,13 @@ pub(crate) async fn give(socket: UnixStream, giver: &Giver) -> io::Result<Outcom
             Err(error)
         }
     }
+}
+
+fn unexpected(said: Option<FromTaker>) -> io::Error {
+    io::Error::other(match said {
+        Some(said) => format!("the new process says {said:?}"),
+        None => "the new process has ended before it had taken over".to_owned(),
+    })
 }
 
 /// Tells the other process what is broadcast here, until nobody can broadcast any more, or it is gone.
@@ -132,7 +168,7 @@ fn said(Beyond { message, except }: Beyond) -> FromGiver {
 }
 
 impl Giver {
-    /// All that must succeed for the connections to be the other's: then this one has said so.
+    /// All that must succeed for the other process to be ready.
     async fn exchange(
         &self,
         sender: &Sender,
@@ -140,23 +176,23 @@ impl Giver {
         mover: &Mover,
         parcels: &mut mpsc::Receiver<Parcel>,
         gathered: &mut Gathered,
-    ) -> io::Result<mpsc::Receiver<Beyond>> {
-        let stopped = Instant::now() + STOP_WITHIN;
-        if !self.pubsub.hold(stopped).await {
+    ) -> io::Result<()> {
+        if !self.pubsub.hold(Instant::now() + STOP_WITHIN).await {
             return Err(io::Error::other("broadcasts are on their way for too long"));
         }
         let asking = async {
             self.wheel.move_out(mover).await;
             mover.answered();
-            mover.all_answered().await;
+            // Who is busy for longer is left behind, and not who has stopped and waits for its turn.
+            let _ = timeout(STOP_WITHIN, mover.all_stopped()).await;
+            mover.all_placed().await;
         };
-        let asking = timeout_at(stopped, asking);
         tokio::pin!(asking);
         loop {
             tokio::select! {
                 biased;
                 Some(parcel) = parcels.recv() => gathered.take(parcel, sender).await?,
-                _ = &mut asking => break,
+                () = &mut asking => break,
             }
         }
         // Those that come from now on are too late.
@@ -171,18 +207,38 @@ impl Giver {
         loop {
             match receiver.next().await? {
                 Some(FromTaker::Refused { id, reason }) => gathered.refuse(id, reason)?,
-                Some(FromTaker::Prepared) => break,
-                Some(said) => return Err(io::Error::other(format!("the new process says {said:?}"))),
-                None => return Err(io::Error::other("the new process has ended while it took over")),
+                Some(FromTaker::Prepared) => return Ok(()),
+                said => return Err(unexpected(said)),
             }
         }
-        // From here on there is no way back.
+    }
+
+    /// Lets go: the connections are the other's, as soon as it says that it has heard so.
+    async fn commit(
+        &self,
+        sender: &Sender,
+        receiver: &mut Receiver,
+        deadline: Instant,
+    ) -> io::Result<mpsc::Receiver<Beyond>> {
         let mut waiting = self.pubsub.release_beyond().await;
-        while let Ok(broadcast) = waiting.try_recv() {
-            sender.send(&said(broadcast), None).await?;
+        let telling = async {
+            while let Ok(broadcast) = waiting.try_recv() {
+                sender.send(&said(broadcast), None).await?;
+            }
+            sender.send(&FromGiver::Commit, None).await
+        };
+        timeout_at(deadline, telling).await??;
+        let heard = if let Ok(heard) = timeout(HEAR_WITHIN, receiver.next()).await {
+            heard?
+        } else {
+            // Either it has said so before this, or it can't any more, and knows that.
+            receiver.close()?;
+            receiver.next().await?
+        };
+        match heard {
+            Some(FromTaker::Taken) => Ok(waiting),
+            said => Err(unexpected(said)),
         }
-        sender.send(&FromGiver::Commit, None).await?;
-        Ok(waiting)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! The old process, the *giver*, holds everything for a moment: it accepts nothing, broadcasts wait, and each connection
 //! stops between two callbacks. What there is of a connection goes over a Unix socket as one JSON object, with its TCP stream
-//! as a descriptor beside it. The new process, the *taker*, makes each of them ready, and says so. Only then the giver lets
-//! go, by one word; until it has said that, it has everything still, and whatever happens to the taker, it goes on. See
-//! `docs/protocol.md`.
+//! as a descriptor beside it. The new process, the *taker*, makes each of them ready, and says so. Then the giver lets
+//! go, by one word, and the taker answers that it has heard it. Until it has that answer the giver has everything still, and
+//! whatever happens to the taker, it goes on; and a taker that can't give it serves nothing. See `docs/protocol.md`.
 
 mod giving;
 mod taking;
@@ -14,13 +14,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use giving::{Giver, Outcome, forward, give};
-pub(crate) use taking::{Taken, Taker, take};
+pub(crate) use taking::{Taker, take};
 
 use crate::pubsub::{Message, Number};
 use crate::wire::Text;
 
 /// The version of what is said. Two processes that don't speak the same move nothing.
 const VERSION: u32 = 1;
+/// How long the taker may take to begin: a program starts, and may have much to prepare.
+const START_WITHIN: Duration = Duration::from_mins(1);
 /// How long the giver may take to begin.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 /// How long a connection may be busy with a callback. Those that are for longer are left behind.
@@ -29,8 +31,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 const SETTLE_WITHIN: Duration = Duration::from_secs(1);
 /// How long all of it may take, from the moment at which connections are asked to stop.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the taker may take to say that it has heard the last word.
+const HEAR_WITHIN: Duration = Duration::from_secs(1);
 /// The longest line: a connection of which there is more can't move.
 const LONGEST: usize = 64 * 1024 * 1024;
+/// The longest answer.
+const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// What the giver says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,4 +66,6 @@ enum FromTaker {
     Refused { id: u32, reason: String },
     /// It can go on with all the others.
     Prepared,
+    /// It has heard that they are its own, and goes on with them.
+    Taken,
 }

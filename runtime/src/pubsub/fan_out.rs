@@ -19,6 +19,9 @@ const PART: usize = 128;
 const PART_BYTES: usize = 1024 * 1024;
 /// So many bytes are one write, unless one message is larger.
 const BATCH_BYTES: usize = 64 * 1024;
+/// So many messages are taken together: fewer than a mailbox holds, so that its connection can keep up with many that have
+/// waited.
+const BATCH: usize = 256;
 
 /// Messages in their order, with the frames of all of them.
 struct Batch {
@@ -70,6 +73,10 @@ async fn run(mut running: Running) {
                 }
             }
         }
+        if batch.pending.len() == BATCH {
+            gone = 0;
+            yield_now().await;
+        }
     }
 }
 
@@ -103,7 +110,7 @@ impl Running {
         let mut pending = Vec::new();
         while let Some(first) = state.next_pending() {
             let bytes = first.message.payload.len();
-            if size + bytes > BATCH_BYTES && !pending.is_empty() {
+            if pending.len() == BATCH || size + bytes > BATCH_BYTES && !pending.is_empty() {
                 break;
             }
             size += bytes;

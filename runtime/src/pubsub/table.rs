@@ -14,6 +14,8 @@ use crate::wire::Text;
 
 /// Channels of different parts are found, made and ended without waiting for each other.
 const PARTS: usize = 64;
+/// How many of them are held or let go before other tasks have their turn.
+const IN_A_TURN: usize = 1024;
 
 /// A broadcast holds a part for as long as it takes to find a channel. Where a channel's lock is taken under a part's, it
 /// is in this order.
@@ -79,10 +81,12 @@ impl Table {
     pub(super) async fn hold(&self) -> Vec<Arc<Channel>> {
         self.flow.store(HELD, Ordering::SeqCst);
         let mut busy = Vec::new();
+        let mut turn = Turn::default();
         for part in &self.parts {
             // One that is made now is held already.
-            busy.extend(channels(part).into_iter().filter(|channel| channel.hold()));
-            yield_now().await;
+            let held = channels(part);
+            turn.pass(held.len()).await;
+            busy.extend(held.into_iter().filter(|channel| channel.hold()));
         }
         busy
     }
@@ -91,10 +95,11 @@ impl Table {
     pub(super) async fn release(&self, flow: Flow, mut beyond: impl FnMut(&Pending)) -> Vec<Arc<Channel>> {
         self.flow.store(flow as u8, Ordering::SeqCst);
         let mut busy = Vec::new();
+        let mut turn = Turn::default();
         for part in &self.parts {
-            let released = channels(part).into_iter();
-            busy.extend(released.filter(|channel| channel.release(flow, &mut beyond)));
-            yield_now().await;
+            let held = channels(part);
+            turn.pass(held.len()).await;
+            busy.extend(held.into_iter().filter(|channel| channel.release(flow, &mut beyond)));
         }
         busy
     }
@@ -153,6 +158,21 @@ impl Table {
 
     fn write(&self, name: &str) -> RwLockWriteGuard<'_, Part> {
         self.part(name).write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who goes through many channels gives way after some of them: not after each part, as most hold few, and on a busy worker a
+/// turn is long in coming.
+#[derive(Default)]
+struct Turn(usize);
+
+impl Turn {
+    async fn pass(&mut self, channels: usize) {
+        self.0 += channels;
+        if self.0 >= IN_A_TURN {
+            self.0 = 0;
+            yield_now().await;
+        }
     }
 }
 

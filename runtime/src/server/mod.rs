@@ -26,7 +26,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::Service;
@@ -118,8 +118,15 @@ pub(crate) struct Remaining {
 /// Where connections come from.
 pub(crate) struct Arrivals {
     pub(crate) listener: TcpListener,
-    /// Those that were opened in another process, with what goes on with each.
-    pub(crate) moved: Vec<Moved>,
+    pub(crate) moved: MovedHere,
+}
+
+/// Those that were opened in another process, with what goes on with each.
+#[derive(Default)]
+pub(crate) struct MovedHere {
+    pub(crate) connections: Vec<Moved>,
+    /// Who is told when they have begun.
+    pub(crate) begun: Option<oneshot::Sender<()>>,
 }
 
 /// A connection that has moved here.
@@ -150,11 +157,15 @@ pub(crate) async fn serve<T: Application>(
         header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
         lifecycle: lifecycle.clone(),
     };
-    for (stream, successor) in moved {
+    for (stream, successor) in moved.connections {
         // They had their places in the other process: none is refused one here.
         let place = Arc::clone(&places).try_acquire_owned().ok();
         let transport = Transport::new(Stream::Tcp(stream), place, lifecycle.alive());
         connections.spawn(Task::Successor(successor(transport, bytes::Bytes::new())));
+    }
+    if let Some(begun) = moved.begun {
+        // Nobody may be waiting for it.
+        let _ = begun.send(());
     }
     loop {
         let (stream, peer, place) = tokio::select! {

@@ -309,11 +309,12 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         if signals.overflowed {
             return Err(Ending::new(1013, Reason::Slow));
         }
+        // Before the end: one that is late to move is at that end because the others have moved.
+        if signals.moving.is_some() {
+            return Err(Ending::moving());
+        }
         if signals.draining {
             return Err(Ending::shutdown());
-        }
-        if signals.moving {
-            return Err(Ending::moving());
         }
         if signals.idle && self.output.mailbox.is_idle() {
             return Err(Ending::new(1000, Reason::Timeout));

@@ -41,7 +41,8 @@ use crate::unwind::caught_now;
 /// ```
 ///
 /// The client notices nothing: its TCP connection stays open, and the next message is answered by the new code, with the state
-/// as it was. With the connection go its channels and its id, what was read and not handled, a message of which a part has
+/// as it was. With the connection go its channels and its id (of another node, where there are
+/// several: the new process is one), what was read and not handled, a message of which a part has
 /// come, what is still to be written, the broadcasts that wait, the idle timeout and what `init` has chosen. `init` and
 /// `terminate` are not called; [`resumed`](crate::WebSocketHandler::resumed) is, before anything else. A broadcast during the
 /// move reaches each member once.
@@ -152,7 +153,10 @@ impl<H, M> Handoff<H, M> {
         };
         match caught_now(|| (functions.save)(handler)) {
             Ok(Ok(state)) => Ok(state),
-            Ok(Err(error)) => Err(format!("the state of {} can't be written: {error}", name::<H>())),
+            Ok(Err(error)) => {
+                tracing::debug!("the state of {} can't be written: {error}", name::<H>());
+                Err(format!("the state of {} can't be written", name::<H>()))
+            }
             Err(panic) => Err(format!("the state of {} can't be written: it {panic}", name::<H>())),
         }
     }
@@ -163,12 +167,22 @@ impl<H, M> Handoff<H, M> {
             return Err(format!("{} does not travel", name::<H>()));
         };
         let resumed = caught_now(|| match ((functions.resume)(state), self.convert) {
-            (Err(_), Some(convert)) => convert(serde_json::from_str(state)?),
-            (resumed, _) => resumed.map_err(Error::from),
+            (Err(error), Some(convert)) => {
+                let why = difference(&error);
+                let converted = serde_json::from_str(state).map_err(Error::from).and_then(convert);
+                converted.map_err(|error| (error, format!("{why}, and it can't be converted")))
+            }
+            (resumed, _) => resumed.map_err(|error| {
+                let why = difference(&error);
+                (error.into(), why)
+            }),
         });
         match resumed {
             Ok(Ok(handler)) => Ok(handler),
-            Ok(Err(error)) => Err(format!("the state of {} can't be read: {error}", name::<H>())),
+            Ok(Err((error, why))) => {
+                tracing::debug!("the state of {} can't be read: {error}", name::<H>());
+                Err(format!("the state of {} can't be read: {why}", name::<H>()))
+            }
             Err(panic) => Err(format!("the state of {} can't be read: it {panic}", name::<H>())),
         }
     }
@@ -193,6 +207,16 @@ fn name<H>() -> &'static str {
     let path = type_name::<H>();
     let path = path.split_once('<').map_or(path, |(path, _)| path);
     path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Why a state is none of this type, without what is in it: that is the application's, and each connection's is another.
+fn difference(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (text, _place) = text.split_once(" at line ").unwrap_or((&text, ""));
+    match text.starts_with("missing field") || text.starts_with("unknown field") {
+        true => text.to_owned(),
+        false => "it has another shape".to_owned(),
+    }
 }
 
 fn save<T: Serialize>(value: &T) -> serde_json::Result<String> {
@@ -258,7 +282,9 @@ mod tests {
         assert_eq!(plain.resume(&saved), Ok(player));
         assert_eq!(plain.resume(r#"{"name":"Ada"}"#).unwrap().score, 0);
         let refused = plain.resume("\"Ada\"").unwrap_err();
-        assert!(refused.starts_with("the state of Player can't be read: "), "{refused}");
+        assert_eq!(refused, "the state of Player can't be read: it has another shape");
+        let refused = plain.resume("{}").unwrap_err();
+        assert_eq!(refused, "the state of Player can't be read: missing field `name`");
         let converting = Handoff::<Player>::serde().or_convert(from_name);
         assert_eq!(converting.resume("\"Ada\"").unwrap().score, 7);
         assert!(converting.resume("8").is_err());

@@ -17,7 +17,7 @@ use super::init::Overflow;
 use super::queue::{self, Mail, Queue};
 use super::timers::{Cancel, Due, Entry, Timer, Timers};
 use super::watch::Watched;
-use crate::moving::Mover;
+use crate::moving::{Attempt, Mover};
 use crate::pubsub::{Deliver, Gap, Message};
 use crate::unwind::{Panic, caught_now};
 use crate::wheel::{Place, TICK, Timed, Wheel};
@@ -87,8 +87,8 @@ pub(crate) struct Signals {
     pub(crate) idle: bool,
     /// The server is at its end.
     pub(crate) draining: bool,
-    /// The connection is to move to another process.
-    pub(crate) moving: bool,
+    /// The connection is to move to another process, in this attempt.
+    pub(crate) moving: Option<Attempt>,
     /// A timer or a ping is due.
     pub(crate) timers: bool,
     /// The stream is to be given, for broadcasts that go straight to the client.
@@ -207,7 +207,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         let mut state = self.lock();
         state.signals.ended = true;
-        let was_asked = std::mem::take(&mut state.signals.moving);
+        let asked = state.signals.moving.take();
         let mail = (
             state.queue.take(),
             state.timers.take(),
@@ -217,7 +217,7 @@ impl<M: Send + 'static> Mailbox<M> {
         drop(state);
         // Dropped here, where no lock is held: a message's destructor is the application's code.
         drop(mail);
-        if was_asked && let Some(mover) = self.wheel.mover() {
+        if let Some(mover) = self.wheel.mover().filter(|mover| Some(mover.attempt()) == asked) {
             mover.answered();
         }
     }
@@ -260,7 +260,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) async fn urgent(&self) -> Signals {
         poll_fn(|context| {
             let mut state = self.lock();
-            if state.signals.overflowed || state.signals.draining || state.signals.moving {
+            if state.signals.overflowed || state.signals.draining || state.signals.moving.is_some() {
                 return Poll::Ready(state.signals);
             }
             state.waker = Some(context.waker().clone());
@@ -272,14 +272,16 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether the connection is to move to another process.
     pub(crate) fn is_moving(&self) -> bool {
-        self.lock().signals.moving
+        let signals = self.lock().signals;
+        // One that has missed a broadcast is at its end, and not to go on elsewhere as if it had not.
+        signals.moving.is_some() && !signals.overflowed
     }
 
     /// What waits now. With what is for the client the stream is taken back: until the connection has written it, nobody
     /// else may write.
     pub(crate) fn try_next(&self) -> Option<Mail<M>> {
         let mut state = self.lock();
-        if state.signals.moving {
+        if state.signals.moving.is_some() {
             // What waits moves with the connection.
             return None;
         }
@@ -357,7 +359,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// When the `Clone` of a repeating timer's message panics.
     pub(crate) fn take_due(&self, now: Duration) -> Result<Option<Info<M>>, Panic> {
         let mut state = self.lock();
-        if state.signals.moving {
+        if state.signals.moving.is_some() {
             // It moves with the connection.
             return Ok(None);
         }
@@ -409,7 +411,7 @@ impl<M> State<M> {
 
 impl Signals {
     fn any(self) -> bool {
-        self.overflowed || self.draining || self.moving || self.forwards || self.is_visited()
+        self.overflowed || self.draining || self.moving.is_some() || self.forwards || self.is_visited()
     }
 
     /// Whether the wheel has come, and the connection has not heard of it yet.
@@ -470,11 +472,12 @@ impl<M: Send + 'static> Timed for Mailbox<M> {
 
     fn move_out(&self, mover: &Mover) {
         let mut state = self.lock();
-        if state.signals.moving || state.signals.leaving || state.signals.ended {
+        let attempt = Some(mover.attempt());
+        if state.signals.moving == attempt || state.signals.leaving || state.signals.ended {
             return;
         }
         mover.ask();
-        state.signals.moving = true;
+        state.signals.moving = attempt;
         wake(state);
     }
 }

@@ -172,7 +172,7 @@ impl<M> Queue<M> {
 
 impl<M> Mail<M> {
     /// What it takes, were it nobody else's.
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         match self {
             Self::Broadcast(message) | Self::Forwarded(message) => {
                 message.payload.len() + message.event.len() + message.channel.len() + AROUND

@@ -10,6 +10,7 @@ use super::mailbox::{Bounds, Load, Mailbox};
 use super::queue::Mail;
 use super::timers::{Due, Entry};
 use crate::pubsub::{Gap, Message, Number};
+use crate::unwind::{Panic, caught_now};
 use crate::wire::{Decoder, SavedCodec, Text, base64};
 
 /// All of a connection but its stream.
@@ -71,7 +72,10 @@ impl SavedLoad {
         mailbox: &Mailbox<M>,
         functions: impl Fn() -> Result<&'a MessageFunctions<M>, String>,
     ) -> Result<Self, String> {
-        let message = |message: &M| (functions()?.save)(message).map_err(|error| error.to_string());
+        let message = |message: &M| {
+            let save = functions()?.save;
+            said(caught_now(|| save(message)), "written")
+        };
         let mail = load.mail.iter().map(|mail| {
             Ok(match mail {
                 Mail::Broadcast(message) => SavedMail::Broadcast(Message::clone(message)),
@@ -104,7 +108,10 @@ impl SavedLoad {
         mailbox: &Mailbox<M>,
         functions: impl Fn() -> Result<&'a MessageFunctions<M>, String>,
     ) -> Result<Load<M>, String> {
-        let message = |message: &str| (functions()?.resume)(message).map_err(|error| error.to_string());
+        let message = |message: &str| {
+            let resume = functions()?.resume;
+            said(caught_now(|| resume(message)), "read")
+        };
         let mail = self.mail.into_iter().map(|mail| {
             Ok(match mail {
                 SavedMail::Broadcast(message) => Mail::Broadcast(message.into()),
@@ -132,3 +139,18 @@ impl SavedLoad {
         })
     }
 }
+
+/// What became of a message of a handler's own, which is the application's code.
+fn said<T>(message: Result<serde_json::Result<T>, Panic>, what: &str) -> Result<T, String> {
+    match message {
+        Ok(Ok(message)) => Ok(message),
+        Ok(Err(error)) => {
+            tracing::debug!("a message can't be {what}: {error}");
+            Err(format!("a message can't be {what}"))
+        }
+        Err(panic) => Err(format!("a message can't be {what}: it {panic}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

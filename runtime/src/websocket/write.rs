@@ -36,7 +36,7 @@ pub(super) async fn write_slowly<M: Send + 'static>(
             written = write(transport, left, deadline) => return written.map_err(Ending::error),
             signals = mailbox.urgent() => signals,
         };
-        if signals.moving && !signals.overflowed && !signals.draining {
+        if signals.moving.is_some() && !signals.overflowed {
             return Err(Ending::moving());
         }
         let mut ending = match signals.overflowed {

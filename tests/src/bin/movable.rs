@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use nova::prelude::*;
-use nova::{Accept, Compression, Handoff, Overflow, Resumed};
+use nova::{Accept, Compression, Handoff, Overflow, Reason, Resumed};
 use serde::{Deserialize, Serialize};
 
 /// It stands for the program on disk, which may have been replaced since the process began.
@@ -38,7 +38,9 @@ struct Actor {
 }
 
 impl Actor {
+    #[expect(clippy::unused_async, reason = "it is async whether it waits or not")]
     async fn init(State(shared): State<Shared>) -> Self {
+        called("init");
         Self {
             seen: 0,
             code: shared.code,
@@ -60,6 +62,12 @@ impl Actor {
             .overflow(Overflow::DropNewest)
             .protocol("lossy")
             .idle_timeout(Duration::from_secs(2))
+    }
+
+    async fn limited(shared: State<Shared>) -> Accept<Self> {
+        Accept::new(Self::init(shared).await)
+            .max_message_size(100)
+            .ping_every(Duration::from_millis(200))
     }
 }
 
@@ -85,12 +93,18 @@ impl WebSocketHandler<Note> for Actor {
             "say_to_others" => _ = socket.broadcast_from(first, "said", second),
             "after" => _ = socket.send_info_after(Duration::from_millis(number()), Note(second.to_owned())),
             "every" => _ = socket.send_info_every(Duration::from_millis(number()), Note(second.to_owned())),
+            "notes" => {
+                for note in 0..number() {
+                    socket.send_info(Note(note.to_string())).unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(second.parse().unwrap())).await;
+            }
             "slow" => tokio::time::sleep(Duration::from_millis(number())).await,
             "flood" => {
                 let frames = (0..number()).map(|number| Frame::text(format!("{number} {}", "x".repeat(10_000))));
                 return Commands::send_all(frames);
             }
-            "pause" => return Commands::pause(),
+            "pause" => return Commands::send("done").and(Commands::pause()),
             "id" => return Commands::send(socket.id().to_string()),
             _ => return Commands::send(format!("{} {} {text}", self.code, self.seen)),
         }
@@ -100,14 +114,46 @@ impl WebSocketHandler<Note> for Actor {
     async fn info(&mut self, info: Info<Note>, _socket: &Socket<Note>) -> Commands {
         match info {
             Info::Broadcast(message) => Commands::send(message.payload),
-            Info::Message(Note(text)) => Commands::send(format!("{} noted {text}", self.code)),
+            Info::Message(Note(text)) => {
+                let noted = Commands::send(format!("{} noted {text}", self.code));
+                match &*text {
+                    "resume" => noted.and(Commands::resume()),
+                    _ => noted,
+                }
+            }
             _ => Commands::none(),
         }
     }
 
     async fn resumed(&mut self, resumed: Resumed<'_>, _socket: &Socket<Note>) -> Commands {
+        called("resumed");
         self.code.clone_from(&resumed.state::<Shared>().unwrap().code);
         Commands::none()
+    }
+
+    async fn terminate(self, _reason: Reason, _socket: &Socket<Note>) {
+        called("terminate");
+    }
+}
+
+/// Notes a callback where the test reads it.
+fn called(callback: &str) {
+    eprintln!("{callback} in {}", code());
+}
+
+/// An actor whose messages do not travel.
+#[derive(Serialize, Deserialize)]
+struct Plain(Actor);
+
+impl WebSocketHandler<Note> for Plain {
+    const HANDOFF: Handoff<Self, Note> = Handoff::serde();
+
+    async fn handle(&mut self, frame: Frame, socket: &Socket<Note>) -> Commands {
+        self.0.handle(frame, socket).await
+    }
+
+    async fn resumed(&mut self, resumed: Resumed<'_>, socket: &Socket<Note>) -> Commands {
+        self.0.resumed(resumed, socket).await
     }
 }
 
@@ -128,6 +174,7 @@ enum Changing {
     New { first: String, last: String },
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a conversion is given what there was")]
 fn split(old: serde_json::Value) -> nova::Result<Split> {
     let name = old["name"].as_str().ok_or_else(|| nova::Error::new("it has no name"))?;
     let (first, last) = name
@@ -178,6 +225,13 @@ fn routes() -> Routes<Shared> {
                 pubsub.broadcast(channel, "said", text).local.to_string()
             },
         )
+        .post(
+            "/say_after/{ms}/{channel}",
+            async |pubsub: PubSub, Path((ms, channel)): Path<(u64, String)>, text: String| {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                pubsub.broadcast(channel, "said", text).missed.to_string()
+            },
+        )
         .get("/slow/{ms}", async |Path(ms): Path<u64>| {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             "slept"
@@ -189,6 +243,8 @@ fn routes() -> Routes<Shared> {
         .ws("/actor", Actor::init)
         .ws("/compressed", Actor::compressed)
         .ws("/lossy", Actor::lossy)
+        .ws("/limited", Actor::limited)
+        .ws("/plain", async |shared: State<Shared>| Plain(Actor::init(shared).await))
         .ws("/settled", async || Settled)
         .ws("/split/{name}", async |Path(name): Path<String>| Split {
             state: Changing::Old { name },
@@ -203,7 +259,7 @@ fn routes() -> Routes<Shared> {
 fn main() -> nova::Result<()> {
     match code().as_str() {
         "panics" => panic!("it can't start"),
-        "hangs" => std::thread::sleep(Duration::from_secs(60)),
+        "hangs" => std::thread::sleep(Duration::from_mins(1)),
         _ => {}
     }
     nova::App::new(routes).state(Shared { code: code() }).run()

@@ -82,9 +82,9 @@ impl Shared {
             held.ignored = Some(heard.node);
             let mut own = lock(&self.tracks);
             for (channel, tracks) in heard.tracks {
-                // Nobody listens any more to one that is not there.
-                if let Some(track) = own.get_mut(&channel) {
-                    *track = tracks;
+                // One that nobody listens to yet, but will: what is missed until then is a gap.
+                if own.contains_key(&channel) || self.home.count(&channel) > 0 {
+                    own.insert(channel, tracks);
                 }
             }
         }

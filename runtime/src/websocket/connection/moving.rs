@@ -27,22 +27,24 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
     pub(super) async fn move_out(&mut self, transport: &mut Transport, unread: &[u8]) -> Verdict {
         let mailbox = Arc::clone(&self.output.mailbox);
         self.output.take_back();
-        let mover = mailbox.mover();
-        let load = mailbox.unload();
-        let Some(mover) = mover else {
+        let Some((mover, load)) = mailbox.unload() else {
             // It was given up meanwhile.
-            mailbox.reload(load);
             self.output.lend_again();
             return Verdict::Kept;
         };
-        let content = match self.snapshot(&load, unread) {
-            Err(reason) => Content::Stays(reason),
-            Ok(snapshot) => match transport.share() {
-                Some(stream) => Content::Snapshot(snapshot, stream),
-                None => Content::Stays("it is not plain TCP".to_owned()),
-            },
+        let verdict = match mover.place().await {
+            None => mover.too_late().await,
+            Some(place) => {
+                let content = match self.snapshot(&load, unread) {
+                    Err(reason) => Content::Stays(reason),
+                    Ok(snapshot) => match transport.share() {
+                        Some(stream) => Content::Snapshot(snapshot, stream),
+                        None => Content::Stays("it is not plain TCP".to_owned()),
+                    },
+                };
+                place.give(content).await.unwrap_or(Verdict::Kept)
+            }
         };
-        let verdict = mover.give(content).await;
         if verdict != Verdict::Moved {
             mailbox.reload(load);
             self.output.lend_again();
@@ -62,6 +64,9 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
         } = &self.output;
         let handoff = const { &H::HANDOFF };
         let membership = self.socket.0.membership();
+        // First what may fail: then nothing was taken.
+        let state = handoff.save(&self.handler)?;
+        let load = SavedLoad::save(load, mailbox, || handoff.messages())?;
         let snapshot = Snapshot {
             host: route.host.clone(),
             path: route.path.clone(),
@@ -69,7 +74,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             number: membership.number(),
             channels: membership.channels(),
             reports_gaps: mailbox.takes_gaps(),
-            state: handoff.save(&self.handler)?,
+            state,
             unread: unread.to_vec(),
             unwritten: bytes.clone(),
             // The other process decodes what follows, so this one's is lent for the moment.
@@ -82,7 +87,7 @@ impl<H: WebSocketHandler<M>, M: Send + 'static> Connection<H, M> {
             },
             bounds: mailbox.bounds(),
             silent_for: mailbox.silent_for(),
-            load: SavedLoad::save(load, mailbox, || handoff.messages())?,
+            load,
         };
         let json = serde_json::to_string(&snapshot);
         self.decoder = snapshot.decoder;

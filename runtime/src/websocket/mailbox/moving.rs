@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::timers::Entry;
-use super::{Bounds, Mail, Mailbox, millis};
+use super::{Bounds, Mail, Mailbox, State, millis};
 use crate::moving::Mover;
 use crate::wheel::Timed;
 
@@ -16,22 +16,30 @@ pub(crate) struct Load<M> {
     pub(in crate::websocket) timers: Vec<Entry<M>>,
 }
 
+fn take_everything<M>(state: &mut State<M>) -> Load<M> {
+    let timers = state.timers.as_mut().map(|timers| timers.take_all());
+    Load {
+        mail: state.queue.take_all(),
+        timers: timers.unwrap_or_default(),
+    }
+}
+
 impl<M: Send + 'static> Mailbox<M> {
-    /// Who moves connections now.
-    pub(crate) fn mover(&self) -> Option<Mover> {
-        self.wheel.mover()
+    /// Takes what waits, for who moves the connection now; nothing where it was asked by an attempt that is over. Until it is
+    /// put back no message of the handler's own is taken: its sender keeps it.
+    pub(crate) fn unload(&self) -> Option<(Mover, Load<M>)> {
+        let mut state = self.lock();
+        // Under the lock, or a new attempt could ask meanwhile, and not be answered.
+        let asked = state.signals.moving.take();
+        let mover = self.wheel.mover().filter(|mover| Some(mover.attempt()) == asked)?;
+        state.signals.leaving = true;
+        Some((mover, take_everything(&mut state)))
     }
 
-    /// Takes what waits. Until it is put back no message of the handler's own is taken: its sender keeps it.
-    pub(crate) fn unload(&self) -> Load<M> {
-        let mut state = self.lock();
-        state.signals.moving = false;
-        state.signals.leaving = true;
-        let timers = state.timers.as_mut().map(|timers| timers.take_all());
-        Load {
-            mail: state.queue.take_all(),
-            timers: timers.unwrap_or_default(),
-        }
+    /// Takes what waits.
+    #[cfg(test)]
+    pub(in crate::websocket) fn take_everything(&self) -> Load<M> {
+        take_everything(&mut self.lock())
     }
 
     /// Puts back what was taken, before what has come since.

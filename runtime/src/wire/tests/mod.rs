@@ -26,9 +26,26 @@ const NARROW: Limits = Limits {
 
 /// What the decoder makes of pieces: the frames, then the fault and how many bytes it had when it saw it.
 fn decode(pieces: &[&[u8]], limits: &Limits) -> (Vec<Frame>, Option<(Fault, usize)>) {
+    decode_by(pieces, limits, |decoder| decoder)
+}
+
+/// The same, where the decoder moves to another process after each piece.
+fn decode_moving(pieces: &[&[u8]], limits: &Limits) -> (Vec<Frame>, Option<(Fault, usize)>) {
+    decode_by(pieces, limits, |decoder| {
+        let saved = serde_json::to_string(&decoder).unwrap();
+        serde_json::from_str(&saved).unwrap()
+    })
+}
+
+fn decode_by(
+    pieces: &[&[u8]],
+    limits: &Limits,
+    pass_on: fn(Decoder) -> Decoder,
+) -> (Vec<Frame>, Option<(Fault, usize)>) {
     let mut decoder = Decoder::default();
     let (mut frames, mut given) = (Vec::new(), 0);
     for piece in pieces {
+        decoder = pass_on(decoder);
         let mut piece = piece.to_vec();
         given += piece.len();
         let mut input = &mut piece[..];
@@ -98,6 +115,18 @@ proptest! {
         let stream = stream(&frames);
         assert_as_the_reference(&stream, &cuts, &WIDE)?;
         prop_assert_eq!(decode(&[&stream], &WIDE), (expected, None));
+    }
+
+    #[test]
+    fn a_decoder_that_moves_within_any_stream_decodes_as_one_that_stays(
+        (frames, _) in valid(6, 6), mutations in mutations(), spoiled in any::<bool>(), cuts in cuts(),
+    ) {
+        let mut stream = stream(&frames);
+        if spoiled {
+            stream = mutate(stream, &mutations);
+        }
+        let pieces = pieces(&stream, &cuts);
+        prop_assert_eq!(decode_moving(&pieces, &WIDE), decode(&pieces, &WIDE));
     }
 
     #[test]
