@@ -12,6 +12,8 @@ use tower::util::BoxCloneSyncService;
 
 use crate::error::Error;
 use crate::fallback::{Fallback, Invalid};
+use crate::negotiate::{Form, preferred};
+use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
 use crate::reply::{self, Overrides, Reply, Undispatched, kind};
 use crate::scope::Scope;
@@ -97,12 +99,12 @@ impl Dispatcher {
             "{}: a reply was answered by a reply {MAX_REPLIES} times",
             context.uri.path()
         );
-        default_page(StatusCode::INTERNAL_SERVER_ERROR, &context.headers)
+        default_page(&Problem::new(StatusCode::INTERNAL_SERVER_ERROR), &context.headers)
     }
 
     /// Whether a response is one that dispatch returns as it is.
     pub(crate) fn is_done(response: &Response) -> bool {
-        !Undispatched::is_in(response) && !is_bare(response)
+        !Undispatched::is_in(response) && !is_bare(response) && response.extensions().get::<Problem>().is_none()
     }
 
     /// The 500 page for an error, and a line in the log.
@@ -111,18 +113,25 @@ impl Dispatcher {
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
         match self.error_page {
             Some(page) => page(context, error),
-            None => self.page(context, StatusCode::INTERNAL_SERVER_ERROR).await,
+            None => {
+                self.page(context, &Problem::new(StatusCode::INTERNAL_SERVER_ERROR))
+                    .await
+            }
         }
     }
 
-    /// A response with the status of an error and nothing else becomes the page for that status.
-    async fn bare(&self, context: &RequestContext, response: Response) -> Response {
-        if !is_bare(&response) {
-            return response;
-        }
-        let status = response.status();
-        let (parts, _) = response.into_parts();
-        let mut page = self.page(context, status).await;
+    /// A response with the status of an error and nothing else becomes the page for that status, and so does a problem for
+    /// those who do not want it as it is.
+    async fn bare(&self, context: &RequestContext, mut response: Response) -> Response {
+        let problem = match response.extensions_mut().remove::<Problem>() {
+            Some(_) if preferred(&context.headers, Form::Json) == Form::Json => return response,
+            Some(problem) => problem,
+            None if is_bare(&response) => Problem::new(response.status()),
+            None => return response,
+        };
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_TYPE);
+        let mut page = self.page(context, &problem).await;
         lay_over(page.headers_mut(), parts.headers);
         page.headers_mut().remove(header::CONTENT_LENGTH);
         page.extensions_mut().extend(parts.extensions);
@@ -156,19 +165,20 @@ impl Dispatcher {
     }
 
     /// The page for a status: the application's, or the default. It never fails.
-    async fn page(&self, context: &RequestContext, status: StatusCode) -> Response {
+    async fn page(&self, context: &RequestContext, problem: &Problem) -> Response {
+        let status = problem.status();
         let Some(page) = self.pages.find(status, context.uri.path()) else {
-            return default_page(status, &context.headers);
+            return default_page(problem, &context.headers);
         };
-        match caught(self.declared_page(context, status, page)).await {
+        match caught(self.declared_page(context, problem, page)).await {
             Ok(Ok(response)) => response,
             Ok(Err(invalid)) => {
                 tracing::error!("the page for {status} failed: {invalid}");
-                default_page(status, &context.headers)
+                default_page(problem, &context.headers)
             }
             Err(panic) => {
                 tracing::error!("the page for {status} {panic}");
-                default_page(status, &context.headers)
+                default_page(problem, &context.headers)
             }
         }
     }
@@ -177,9 +187,10 @@ impl Dispatcher {
     async fn declared_page(
         &self,
         context: &RequestContext,
-        status: StatusCode,
+        problem: &Problem,
         page: &Page,
     ) -> Result<Response, Invalid> {
+        let status = problem.status();
         let mut request = Request::new(Body::empty());
         *request.method_mut() = context.method.clone();
         *request.uri_mut() = context.uri.clone();
@@ -188,6 +199,7 @@ impl Dispatcher {
         if let Some(session) = &context.session {
             request.extensions_mut().insert(session.clone());
         }
+        request.extensions_mut().insert(problem.clone());
         let context = RequestContext {
             controller: page.controller,
             ..context.clone()
@@ -208,7 +220,10 @@ impl Dispatcher {
         let mut response = Box::pin(self.reply(&context, reply, &mut wishes)).await?;
         match Undispatched::take_from(&mut response) {
             // A page that has nothing to say leaves it to the default one.
-            None if is_bare => Ok(default_page(wishes.status.unwrap_or(status), &context.headers)),
+            None if is_bare => {
+                let other = wishes.status.filter(|other| *other != status).map(Problem::new);
+                Ok(default_page(other.as_ref().unwrap_or(problem), &context.headers))
+            }
             None => {
                 if response.status().is_success() {
                     *response.status_mut() = status;

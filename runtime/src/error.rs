@@ -12,7 +12,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// `?` turns every standard error into it, so that a controller can return [`Result<Reply>`](crate::Result). What a
 /// controller returns as `Err` reaches the fallback controller of its group or application, where
 /// [`downcast_ref`](Self::downcast_ref) tells the cases apart; without a fallback it is the 500 page and a line in the
-/// log.
+/// log. A [`Problem`](crate::Problem) in it is none of that: it is a response.
 ///
 /// An `Err` of another type that axum can itself respond with, as `Err("no such thing".to_owned())` or
 /// `Err(StatusCode::NOT_FOUND)`, is that response: a text with status 200, or a bare status. It reaches no fallback.
@@ -66,6 +66,15 @@ impl Error {
     /// The error inside, when it is a `T`.
     pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
         self.0.source.downcast_ref()
+    }
+
+    /// What is inside, when it is a `T`.
+    pub(crate) fn downcast<T: StdError + 'static>(self) -> Result<T, Self> {
+        let Inner { source, backtrace } = *self.0;
+        match source.downcast() {
+            Ok(inside) => Ok(*inside),
+            Err(source) => Err(Self::with_backtrace(source, backtrace)),
+        }
     }
 
     /// This error and what it says caused it, outermost first.

@@ -51,6 +51,8 @@
 //! - [`Routes`], [`Group`]: the table.
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
+//! - [`Json`], [`Form`], [`Query`], [`Path`], [`Problem`]: what a controller takes from a request, and what a client is told
+//!   that sent something else.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
@@ -143,9 +145,11 @@ mod parts_handler;
 pub use parts_handler::PartsHandler;
 
 mod reply;
-pub use reply::{Body, IntoStatus, Kind, Reply, SendFile, kind};
+pub use reply::{Body, Kind, Reply, SendFile, kind};
 mod registry;
 pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
+mod extract;
+pub use extract::{Form, Json, Path, Query};
 mod fallback;
 pub use fallback::Invalid;
 mod files;
@@ -181,6 +185,10 @@ mod metrics;
 mod moving;
 mod negotiate;
 mod origin;
+mod problem;
+pub use problem::Problem;
+mod status;
+pub use status::IntoStatus;
 mod telemetry;
 mod transport;
 mod unwind;

@@ -20,8 +20,14 @@ const FORMS: [(Form, &str, &str); 4] = [
 
 /// The form that `Accept` prefers; plain text where it says nothing or likes none of them.
 pub(crate) fn form(headers: &HeaderMap) -> Form {
-    let mut best = (0, 0, Form::Text);
-    for (form, kind, subtype) in FORMS {
+    preferred(headers, Form::Text)
+}
+
+/// The form that `Accept` prefers, and `favourite` where it leaves the choice.
+pub(crate) fn preferred(headers: &HeaderMap, favourite: Form) -> Form {
+    let mut best = (0, 0, favourite);
+    let (first, others): (Vec<_>, Vec<_>) = FORMS.into_iter().partition(|(form, ..)| *form == favourite);
+    for (form, kind, subtype) in first.into_iter().chain(others) {
         let mut quality = (0, 0);
         for range in headers
             .get_all(header::ACCEPT)
@@ -75,10 +81,22 @@ fn range_quality(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
 mod tests {
     use super::*;
 
+    fn accepting(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())])
+    }
+
     fn preferred(accept: &str) -> Form {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, accept.parse().unwrap());
-        form(&headers)
+        form(&accepting(accept))
+    }
+
+    #[test]
+    fn the_favourite_is_for_those_who_leave_the_choice() {
+        let json = |accept| super::preferred(&accepting(accept), Form::Json);
+        assert_eq!(json("*/*"), Form::Json);
+        assert_eq!(json("image/png"), Form::Json);
+        assert_eq!(json("text/plain"), Form::Text);
+        assert_eq!(json("text/html, */*;q=0.8"), Form::Html);
+        assert_eq!(super::preferred(&HeaderMap::new(), Form::Json), Form::Json);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use crate::error::Error;
+use crate::problem::Problem;
 use crate::reply::{Refusal, Reply};
 
 /// What a security function decides.
 ///
 /// A security function is an async function of extractors, one for each group of routes. It may also return a `bool`
 /// (`false` is [`deny`](Self::deny)), or a `Result` whose error is a [`nova::Error`](crate::Error): an error or a panic
-/// is a 500, never "allowed".
+/// is a 500, never "allowed". A [`Problem`] in the error denies, and is the response.
 ///
 /// ```
 /// use nova::prelude::*;
@@ -102,7 +103,10 @@ impl<A: Into<Self>> From<Result<A, Error>> for Access {
     fn from(result: Result<A, Error>) -> Self {
         match result {
             Ok(access) => access.into(),
-            Err(error) => Self(Decision::Fail(error)),
+            Err(error) => match error.downcast::<Problem>() {
+                Ok(problem) => Self::deny_with(problem),
+                Err(error) => Self(Decision::Fail(error)),
+            },
         }
     }
 }

@@ -7,6 +7,7 @@ use super::html::escape;
 use super::palette;
 use crate::error::Error;
 use crate::negotiate::{Form, form};
+use crate::problem::Problem;
 use crate::registry::RequestContext;
 
 /// Shows an error in the form that the client prefers.
@@ -17,13 +18,16 @@ pub(crate) fn error_page(context: &RequestContext, error: &Error) -> Response {
         Form::Json => {
             let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
             let body = serde_json::json!({
+                "type": "about:blank",
+                "title": "Internal Server Error",
                 "status": status.as_u16(),
-                "error": "Internal Server Error",
+                "detail": error.to_string(),
                 "chain": chain,
                 "controller": context.controller,
                 "backtrace": error.backtrace().map(ToString::to_string),
             });
-            (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+            let media_type = [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)];
+            (status, media_type, body.to_string()).into_response()
         }
         Form::Text => {
             let controller = context.controller.unwrap_or("a closure");

@@ -14,6 +14,8 @@ use kind::{Bare, Data, Redirect, View};
 pub use kind::{Kind, SendFile};
 pub(crate) use undispatched::{Refusal, Undispatched};
 
+use crate::status::IntoStatus;
+
 /// A value that a *reply handler*, found in the registry by the reply's kind, turns into the response.
 ///
 /// | constructor | status | response |
@@ -59,33 +61,6 @@ pub enum Body {
     Text(String),
     /// `application/json`, unless a header says otherwise.
     Json(serde_json::Value),
-}
-
-/// A status code, by its number or as [`StatusCode`].
-pub trait IntoStatus: sealed::IntoStatus {}
-
-impl IntoStatus for u16 {}
-impl IntoStatus for StatusCode {}
-
-mod sealed {
-    use http::StatusCode;
-
-    pub trait IntoStatus {
-        /// The status, or the number that is none.
-        fn into_status(self) -> Result<StatusCode, u16>;
-    }
-
-    impl IntoStatus for u16 {
-        fn into_status(self) -> Result<StatusCode, u16> {
-            StatusCode::from_u16(self).map_err(|_| self)
-        }
-    }
-
-    impl IntoStatus for StatusCode {
-        fn into_status(self) -> Result<StatusCode, u16> {
-            Ok(self)
-        }
-    }
 }
 
 impl Reply {

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::Reply;
 use crate::error::Error;
+use crate::problem::Problem;
 
 /// What a controller has returned and nothing has dispatched yet. It passes through axum in a response's extensions, so
 /// that controllers are ordinary axum handlers and every extractor and layer works.
@@ -76,8 +77,12 @@ impl IntoResponse for Reply {
     }
 }
 
+/// A problem is a response, whoever carries it.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        Undispatched::Error(self).into_response()
+        match self.downcast::<Problem>() {
+            Ok(problem) => problem.into_response(),
+            Err(error) => Undispatched::Error(error).into_response(),
+        }
     }
 }

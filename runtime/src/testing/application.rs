@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::client::TestClient;
 use super::handshake::{Handshake, PEER};
 use crate::app::{App, RouteTable};
 use crate::config::Config;
@@ -132,6 +133,26 @@ impl TestApp {
         self.request(Method::POST, path, &headers, Body::from(body)).await
     }
 
+    /// Sends a form, as a browser does: `&[("name", "Ali")]`, a map, or a struct.
+    ///
+    /// # Panics
+    /// When `form` can't be serialised.
+    pub async fn post_form(&self, path: &str, form: &(impl serde::Serialize + ?Sized)) -> TestResponse {
+        let form = serde_urlencoded::to_string(form).expect("the form serialises");
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"),
+            (header::ACCEPT.as_str(), "text/html"),
+        ];
+        self.request(Method::POST, path, &headers, Body::from(form)).await
+    }
+
+    /// A client of this application that keeps its cookies.
+    pub fn client(&self) -> TestClient {
+        TestClient::new(Self {
+            running: Arc::clone(&self.running),
+        })
+    }
+
     /// Sends any request.
     ///
     /// # Panics
@@ -232,6 +253,12 @@ impl TestResponse {
     /// A header, when it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A header that may come several times: its values that are text, in their order.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.headers.get_all(name).into_iter();
+        values.filter_map(|value| value.to_str().ok())
     }
 
     /// The body as text.

@@ -22,6 +22,8 @@
 //! });
 //! ```
 //!
+//! [`TestApp::client`] is one who keeps cookies, for what takes several requests. There can be several.
+//!
 //! # WebSockets
 //!
 //! A handler's callbacks are functions, and [`socket()`] is all that it takes to call them. What a connection makes of them
@@ -143,6 +145,7 @@
 //! ```
 
 mod application;
+mod client;
 mod frames;
 mod handshake;
 mod link;
@@ -154,6 +157,7 @@ mod seeds;
 mod websocket;
 
 pub use application::{TestApp, TestResponse, app};
+pub use client::TestClient;
 pub use frames::masked;
 pub use handshake::Handshake;
 pub use link::{Cuts, Link};

@@ -13,6 +13,7 @@ mod csrf;
 mod depth;
 #[cfg(unix)]
 mod dev;
+mod extractors;
 mod fallback;
 mod forwarding;
 mod forwarding_slowly;

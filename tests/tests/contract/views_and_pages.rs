@@ -96,13 +96,17 @@ fn the_default_page_has_the_form_that_the_client_prefers() {
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     for (accept, content_type, part) in [
         (browser, "text/html; charset=utf-8", "<!doctype html>"),
-        ("application/json", "application/json", r#""status":404"#),
+        ("application/json", "application/problem+json", r#""status":404"#),
         (
             "application/json;q=0.4, text/html;q=0.5",
             "text/html; charset=utf-8",
             "<!doctype html>",
         ),
-        ("text/html;q=0, application/*", "application/json", r#""status":404"#),
+        (
+            "text/html;q=0, application/*",
+            "application/problem+json",
+            r#""status":404"#,
+        ),
         ("*/*", "text/plain; charset=utf-8", "404 Not Found"),
         ("image/png", "text/plain; charset=utf-8", "404 Not Found"),
         ("", "text/plain; charset=utf-8", "404 Not Found"),
