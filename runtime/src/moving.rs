@@ -1,7 +1,7 @@
 //! What passes between a connection and who moves it to another process.
 
 use std::num::NonZeroU8;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpStream;
@@ -63,13 +63,17 @@ pub(crate) struct Place<'a>(mpsc::Permit<'a, Parcel>);
 #[derive(Debug, Default)]
 pub(crate) struct UnderWay(Mutex<Option<Mover>>);
 
+fn numbered(attempt: usize) -> Attempt {
+    u8::try_from(attempt % 255).map_or(Attempt::MAX, |number| Attempt::MIN.saturating_add(number))
+}
+
 impl Mover {
     /// An attempt, with the parcels that it gathers: so many wait to be taken at most, then connections wait to give them.
     pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<Parcel>) {
-        static ATTEMPTS: AtomicU8 = AtomicU8::new(0);
+        static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
         let (parcels, receiver) = mpsc::channel(capacity);
         let mover = Inner {
-            attempt: Attempt::new(ATTEMPTS.fetch_add(1, Ordering::Relaxed)).unwrap_or(Attempt::MAX),
+            attempt: numbered(ATTEMPTS.fetch_add(1, Ordering::Relaxed)),
             parcels,
             // The asking itself, so that nobody is the last before all are asked.
             busy: AtomicUsize::new(1),
@@ -168,5 +172,15 @@ impl UnderWay {
 
     pub(crate) fn get(&self) -> Option<Mover> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_attempt_has_the_number_of_the_one_before_it() {
+        assert!((0..1000).all(|attempt| numbered(attempt) != numbered(attempt + 1)));
     }
 }

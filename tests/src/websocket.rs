@@ -274,6 +274,11 @@ impl WebSocket {
         rest.collect()
     }
 
+    /// The same from a server that ends: without the time after which the client is asked to come back.
+    pub fn last_words(&mut self) -> Vec<Received> {
+        self.rest().into_iter().map(Received::without_hint).collect()
+    }
+
     fn number(&mut self, bytes: usize) -> usize {
         let bytes = self.take(bytes).expect("a length");
         bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))

@@ -43,7 +43,7 @@ mod tests {
     fn a_place_is_told_from_the_root() {
         let from = |path: &str| from(Path::new("/home/me/app"), Path::new(path)).display().to_string();
         assert_eq!(from("/home/me/app/src/main.rs"), "src/main.rs");
-        assert_eq!(from("/home/me/shared/src/lib.rs"), "../shared/src/lib.rs");
+        assert_eq!(from("/home/me/billing/src/lib.rs"), "../billing/src/lib.rs");
         assert_eq!(from("/opt/x.rs"), "/opt/x.rs");
     }
 

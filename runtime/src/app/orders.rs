@@ -106,7 +106,9 @@ impl Line {
                 match self.receiver.next().await? {
                     Some(Order::Take) => orders.take = Some(self.receiver.descriptor()?.into()),
                     Some(Order::Listen) => orders.listener = Some(self.receiver.descriptor()?.into()),
-                    Some(Order::Give | Order::Other) => {}
+                    // Not meant for a process that has nothing yet.
+                    Some(Order::Give) => drop(self.receiver.descriptor()),
+                    Some(Order::Other) => {}
                     None => break,
                 }
             }

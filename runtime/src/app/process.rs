@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot};
 
-use super::Assembled;
 use super::orders::{self, FirstOrders, Giving, Line};
+use super::ready::Assembled;
 use super::supervised;
 use super::upgrade::Upgrade;
 use crate::error::{Error, Result};

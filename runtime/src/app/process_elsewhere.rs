@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 
-use super::Assembled;
+use super::ready::Assembled;
 use super::supervised;
 use crate::error::Result;
 use crate::server::MovedHere;

@@ -7,7 +7,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Uri, header};
+
+use crate::origin::is_allowed;
 
 /// Whether a request comes from this machine, for this machine.
 pub(super) fn is_local(request: &Request) -> bool {
@@ -17,16 +19,11 @@ pub(super) fn is_local(request: &Request) -> bool {
 }
 
 /// Whether a browser sent it for a page that this server serves, or for none; or no browser did.
-pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(super) fn is_same_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     let site_is_own = matches!(site, None | Some(b"same-origin" | b"none"));
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let own = host(headers);
-    site_is_own
-        && origins.all(|origin| {
-            let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-            matches!((origin, own), (Some((_, origin)), Some(own)) if origin.eq_ignore_ascii_case(own))
-        })
+    site_is_own && origins.all(|origin| is_allowed(origin, headers, uri, &[]))
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {
@@ -118,7 +115,7 @@ mod tests {
                 let name = http::HeaderName::from_static(name);
                 (name, http::HeaderValue::from_static(value))
             }));
-            is_same_origin(&map)
+            is_same_origin(&map, &Uri::from_static("/"))
         };
         assert!(check(&[]));
         assert!(check(&[

@@ -62,7 +62,7 @@ impl Own {
             _ => request.method() == Method::GET,
         };
         let tells = matches!(own, Self::Socket | Self::Events);
-        let may = guard::is_local(request) && (!tells || guard::is_same_origin(request.headers()));
+        let may = guard::is_local(request) && (!tells || guard::is_same_origin(request.headers(), request.uri()));
         (has_method && may).then_some(own)
     }
 }

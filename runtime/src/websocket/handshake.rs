@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +15,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use serde::{Deserialize, Deserializer, de};
 
-use super::connection::{Connection, Ended, Limits, resume};
-use super::handoff::type_name;
+use super::connection::{Connection, Ended, Limits};
 use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
 use super::route::Route;
-use super::snapshot::Snapshot;
 use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
@@ -30,7 +27,7 @@ use crate::origin::is_allowed;
 use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::{Refusal, Reply};
-use crate::transport::{self, Successor};
+use crate::transport;
 use crate::wheel::Wheel;
 use crate::wire;
 
@@ -366,40 +363,6 @@ fn if_built_in<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
         ));
     }
     Ok(compress)
-}
-
-/// A WebSocket route, with the types of its `init` and its handler forgotten.
-pub(crate) struct Endpoint<S> {
-    pub(crate) answer: Arc<Answer<S>>,
-    /// The type of its handler, by which a connection that comes from another process finds it.
-    pub(crate) handler: &'static str,
-    pub(crate) resume: Resume,
-}
-
-type Answer<S> =
-    dyn Fn(Parts, S, Arc<Settings>, Arc<Route>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync;
-
-pub(crate) type Resume = fn(Snapshot, &Settings, Arc<Route>) -> Result<Successor, String>;
-
-/// The endpoint of a route with this `init`.
-pub(crate) fn endpoint<F, T, S, H, M, How>(init: F) -> Endpoint<S>
-where
-    F: PartsHandler<T, S>,
-    F::Output: IntoAccept<H, M, How> + Send,
-    H: WebSocketHandler<M>,
-    M: Send + 'static,
-    S: Send + Sync + 'static,
-    T: 'static,
-    How: 'static,
-{
-    Endpoint {
-        answer: Arc::new(move |parts, state, settings, route| {
-            let init = init.clone();
-            Box::pin(async move { upgrade(&init, parts, &state, &settings, route).await })
-        }),
-        handler: type_name::<H>(),
-        resume: resume::<H, M>,
-    }
 }
 
 #[cfg(feature = "http2")]

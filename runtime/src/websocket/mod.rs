@@ -10,6 +10,7 @@ mod deflate;
 #[path = "without_deflate.rs"]
 mod deflate;
 mod ending;
+mod endpoint;
 #[cfg(feature = "deflate")]
 mod extensions;
 mod handler;
@@ -28,14 +29,15 @@ mod write;
 
 pub use commands::Commands;
 pub use compression::Compression;
+pub(crate) use endpoint::{Endpoint, Resumer, endpoint};
 pub use handler::{Info, NoMessage, Reason, WebSocketHandler};
 pub use handoff::{Handoff, Resumed};
-pub(crate) use handshake::{Endpoint, Settings, WebSocketOptions, endpoint, upgrade};
+pub(crate) use handshake::{Settings, WebSocketOptions, upgrade};
 pub use init::{Accept, IntoAccept, Overflow, Rejection};
 pub(crate) use mailbox::Mailbox;
 pub use mailbox::NotSent;
 pub(crate) use queue::Mail;
-pub(crate) use route::{Resumer, Route};
+pub(crate) use route::Route;
 pub(crate) use snapshot::Snapshot;
 pub use socket::Socket;
 pub use timers::Timer;

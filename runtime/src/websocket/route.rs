@@ -1,8 +1,5 @@
 //! What the connections of one route share.
 
-use std::sync::Arc;
-
-use super::handshake::Resume;
 use super::watch::Watch;
 use crate::metrics;
 
@@ -15,15 +12,6 @@ pub(crate) struct Route {
     pub(crate) connections: metrics::Connections,
     /// Who watches them: in `dev` only.
     pub(crate) watch: Option<Watch>,
-}
-
-/// How connections of a route that come from another process go on.
-#[derive(Clone)]
-pub(crate) struct Resumer {
-    pub(crate) route: Arc<Route>,
-    /// The type of the route's handler.
-    pub(crate) handler: &'static str,
-    pub(crate) resume: Resume,
 }
 
 impl Route {

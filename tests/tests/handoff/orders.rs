@@ -1,9 +1,9 @@
 //! Orders and signals that come while everything is about to move.
 
-use nova_tests::Received;
+use nova_tests::{Received, WebSocket};
 
 use crate::fakes::Fake;
-use crate::kit::{Stage, ask, order};
+use crate::kit::{Application, Stage, ask, order};
 
 #[test]
 fn a_newer_order_replaces_one_whose_process_has_not_begun() {
@@ -39,12 +39,7 @@ fn a_newer_order_waits_for_one_that_has_begun_and_succeeds_where_that_fails() {
 #[test]
 fn a_newer_order_after_one_that_succeeds_moves_nothing() {
     let stage = Stage::new();
-    let mut old = stage.old();
-    let mut socket = stage.open("/actor");
-    let mut new = stage.taker("new");
-    socket.text("slow 500");
-    order(&mut old, &mut new);
-    old.await_hold();
+    let (old, mut socket, _new) = in_the_middle(&stage);
     let second = Fake::hello(old.giving());
     assert_eq!(old.moved().moved, 1);
     assert_eq!(old.kept(), "this process is ending");
@@ -57,12 +52,7 @@ fn a_newer_order_after_one_that_succeeds_moves_nothing() {
 #[test]
 fn one_that_is_told_to_end_while_it_gives_has_given_or_closes_everything() {
     let stage = Stage::new();
-    let mut old = stage.old();
-    let mut socket = stage.open("/actor");
-    let mut new = stage.taker("new");
-    socket.text("slow 500");
-    order(&mut old, &mut new);
-    old.await_hold();
+    let (old, mut socket, new) = in_the_middle(&stage);
     old.process.signal("TERM");
     assert_eq!(old.moved().moved, 1);
     new.await_ready();
@@ -83,12 +73,7 @@ fn one_that_is_told_to_end_while_it_gives_has_given_or_closes_everything() {
 #[test]
 fn one_whose_supervisor_goes_away_while_it_gives_has_given_or_closes_everything() {
     let stage = Stage::new();
-    let mut old = stage.old();
-    let mut socket = stage.open("/actor");
-    let mut new = stage.taker("new");
-    socket.text("slow 500");
-    order(&mut old, &mut new);
-    old.await_hold();
+    let (mut old, mut socket, mut new) = in_the_middle(&stage);
     old.close_line();
     new.await_ready();
     assert_eq!(socket.receive_text(), "done");
@@ -101,4 +86,15 @@ fn one_whose_supervisor_goes_away_while_it_gives_has_given_or_closes_everything(
     drop(fake);
     assert_eq!(socket.receive().without_hint(), Received::close(1001));
     new.end();
+}
+
+/// A move that waits for a callback of its one connection: the old process, the connection and the new process.
+fn in_the_middle(stage: &Stage) -> (Application, WebSocket, Application) {
+    let mut old = stage.old();
+    let mut socket = stage.open("/actor");
+    let mut new = stage.taker("new");
+    socket.text("slow 500");
+    order(&mut old, &mut new);
+    old.await_hold();
+    (old, socket, new)
 }

@@ -151,14 +151,11 @@ impl Supervisor {
                 };
                 if let Some(newer) = newer {
                     // What this build was for is not served yet where it failed.
-                    let since = newer.since;
-                    let mut cause = Cause {
+                    let cause = Cause {
                         restart: false,
                         ..cause
-                    }
-                    .then(newer);
-                    cause.since = since;
-                    actions.extend(self.build(cause, now));
+                    };
+                    actions.extend(self.build(cause.then(newer), now));
                 }
                 actions
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::*;
-use crate::pubsub::Payload;
+use crate::pubsub::{Deliver as _, Message, Payload};
 use crate::websocket::NoMessage;
 use crate::wire::{self, Frame};
 

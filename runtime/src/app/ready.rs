@@ -1,0 +1,261 @@
+//! An application put together, and run.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::process::Process;
+use super::{describe, supervised};
+use crate::config::Config;
+use crate::csrf::{Csrf, CsrfOptions};
+use crate::dev::{self, Dev};
+use crate::dispatch::Dispatcher;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::fallback::Fallback;
+use crate::lifecycle::{Ended, Lifecycle};
+use crate::pubsub::PubSub;
+use crate::registry::{Registry, builtin};
+use crate::router::{self, AppLayer, AppService, Assembly};
+use crate::routes::Routes;
+use crate::scope::{Scope, Values};
+use crate::server::{self, Arrivals, MovedHere, Remaining, ServerOptions, Tls};
+use crate::session::{SessionOptions, Sessions, StoreOf};
+use crate::telemetry;
+use crate::unwind;
+use crate::view::{ViewOptions, Views};
+use crate::websocket::{Resumer, Settings, WebSocketOptions};
+use crate::wheel::Wheel;
+
+/// The sections of `nova.toml` that the framework reads, and the application's own.
+const SECTIONS: [&str; 8] = [
+    "server",
+    "log",
+    "views",
+    "session",
+    "csrf",
+    "websocket",
+    "pubsub",
+    "app",
+];
+
+/// What an application has besides its routes and their state.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) config: Option<Config>,
+    pub(super) fallback: Option<Fallback>,
+    pub(super) layers: Vec<AppLayer>,
+    pub(super) reply_handlers: Vec<RegisterHandlers>,
+    pub(super) sessions: Option<StoreOf>,
+}
+
+/// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
+/// compiled with this crate, and not with the application at every edit.
+pub(super) struct Ready {
+    pub(super) routes: GiveRoutes<()>,
+    /// The state itself, for connections that come from another process.
+    pub(super) state: Arc<dyn Any + Send + Sync>,
+    pub(super) parts: Parts,
+}
+
+pub(super) type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S> + Send>;
+pub(super) type RegisterHandlers = Box<dyn FnOnce(&mut Registry) -> Result<()> + Send>;
+
+/// An application put together: what a server serves.
+pub(crate) struct Assembled {
+    pub(crate) service: AppService,
+    pub(crate) settings: Arc<Settings>,
+    /// By which connections that come from another process go on.
+    pub(crate) resumers: Vec<Resumer>,
+    pub(crate) options: ServerOptions,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) pubsub: PubSub,
+    pub(crate) wheel: Wheel,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) ended: Ended,
+    /// Where the supervisor's lines for open pages go: in `dev` only.
+    pub(crate) feed: Option<dev::Feed>,
+}
+
+impl Ready {
+    pub(super) fn run(mut self) -> Result<()> {
+        if supervised::describes_routes() {
+            let environment = Environment::current();
+            return describe::print(&(self.routes)(&environment));
+        }
+        let config = self.take_config()?;
+        telemetry::start(&config.section("log")?, config.environment());
+        unwind::install_hook();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let result = runtime.block_on(async {
+            let mut process = Process::begin().await?;
+            self.parts.config = Some(config);
+            let app = self.assemble()?;
+            let listener = match process.listener()? {
+                Some(listener) => listener,
+                None => listen(&app.options).await?,
+            };
+            supervised::end_with_signals(app.lifecycle.clone())?;
+            let moved = process.take_over(&app).await?;
+            process.attend(&app, &listener)?;
+            announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
+            supervised::notify("READY=1");
+            let pubsub = app.pubsub.clone();
+            let remaining = app.serve_with(listener, moved).await;
+            process.stopping();
+            end(remaining, &pubsub).await;
+            process.end().await;
+            Ok(())
+        });
+        // What blocking work is left is not waited for: its deadline has passed.
+        runtime.shutdown_background();
+        result
+    }
+
+    fn take_config(&mut self) -> Result<Config> {
+        match self.parts.config.take() {
+            Some(config) => Ok(config),
+            None => Ok(Config::load(Environment::current())?),
+        }
+    }
+
+    /// Puts everything together, checking all that can be checked before the first request.
+    pub(super) fn assemble(mut self) -> Result<Assembled> {
+        let config = self.take_config()?;
+        config.expect_sections(&SECTIONS)?;
+        let environment = config.environment().clone();
+        if environment.is_dev() {
+            Error::record_backtraces();
+        }
+        let options: ServerOptions = config.section("server")?;
+        let tls = options.tls.as_ref();
+        let tls = tls.map(|tls| Tls::load(tls, config.root())).transpose()?;
+        let websocket: WebSocketOptions = config.section("websocket")?;
+        let views: ViewOptions = config.section("views")?;
+        let csrf: CsrfOptions = config.section("csrf")?;
+        let session: SessionOptions = config.section("session")?;
+        let sessions = self
+            .parts
+            .sessions
+            .map(|store| Sessions::new(store, session, &environment));
+        let sessions = sessions.transpose()?.map(Arc::new);
+        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let watcher = dev.as_ref().map(Dev::views_watcher);
+        let views = Views::load(config.root().join(views.dir()), watcher)?;
+
+        let mut registry = builtin::registry(&views, config.root());
+        for change in self.parts.reply_handlers {
+            change(&mut registry)?;
+        }
+        let mut routes = (self.routes)(&environment);
+        let described = dev.as_ref().map(|_| describe::values(&routes));
+        let wheel = Wheel::with_a_past();
+        let pubsub = PubSub::with_settings(&config)?;
+        let (lifecycle, ended) = Lifecycle::new();
+        let scope = Scope(Arc::new(Values {
+            config,
+            pubsub: pubsub.clone(),
+            lifecycle: lifecycle.clone(),
+        }));
+        let dispatcher = Dispatcher {
+            registry,
+            pages: router::pages(&mut routes)?,
+            fallback: self.parts.fallback,
+            error_page: environment.is_dev().then_some(dev::error_page),
+            scope: scope.clone(),
+        };
+
+        let settings = Settings {
+            options: websocket,
+            pubsub: pubsub.clone(),
+            wheel: wheel.clone(),
+            lifecycle: lifecycle.clone(),
+            state: self.state,
+            console: environment.is_dev().then_some(dev::console),
+        };
+        let assembly = Assembly {
+            dispatcher: Arc::new(dispatcher),
+            scope,
+            settings: Arc::new(settings),
+            body_limit: options.body_limit,
+            sessions,
+            csrf: Arc::new(Csrf::new(csrf)),
+            layers: self.parts.layers,
+            tells_routes: dev.is_some(),
+            watch: dev.as_ref().map(Dev::watch),
+            resumers: RefCell::default(),
+        };
+        let feed = dev.as_ref().map(Dev::feed);
+        let mut service = router::build(&routes, &assembly)?;
+        if let Some(dev) = dev {
+            let application = dev::Application {
+                routes: described.unwrap_or_default(),
+                views,
+                pubsub: pubsub.clone(),
+                lifecycle: lifecycle.clone(),
+            };
+            service = dev.around(service, application);
+        }
+        Ok(Assembled {
+            service,
+            settings: assembly.settings,
+            resumers: assembly.resumers.into_inner(),
+            options,
+            tls,
+            pubsub,
+            wheel,
+            lifecycle,
+            ended,
+            feed,
+        })
+    }
+}
+
+impl Assembled {
+    pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+        self.serve_with(listener, MovedHere::default())
+    }
+
+    /// Serves, first of all those that have moved here. In a box, so that the caller's crate does not compile it again.
+    fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+        Box::pin(async move {
+            self.pubsub.start();
+            server::serve(
+                Arrivals { listener, moved },
+                self.service,
+                self.tls,
+                &self.options,
+                self.lifecycle,
+                self.wheel,
+                self.ended,
+            )
+            .await
+        })
+    }
+}
+
+/// Waits for the end of what is still served, and then for what it has sent to other nodes.
+pub(super) async fn end(remaining: Remaining, pubsub: &PubSub) {
+    remaining.end().await;
+    pubsub.close().await;
+}
+
+/// A socket of the process's own.
+async fn listen(options: &ServerOptions) -> Result<TcpListener> {
+    let address = (options.host.as_str(), options.port);
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::new(format!("can't listen on {}:{}: {error}", options.host, options.port)))
+}
+
+fn announce(listener: &TcpListener, scheme: &str) -> Result<()> {
+    let address: SocketAddr = listener.local_addr()?;
+    if !supervised::is_supervised() {
+        tracing::info!("listening on {scheme}://{address}");
+    }
+    Ok(())
+}
