@@ -1,11 +1,11 @@
-//! The limit on a request's body: the outermost layer of a route.
+//! The limit on a request's body: the outermost of a route.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_body_util::Limited;
@@ -17,17 +17,35 @@ use crate::reply::Reply;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BodyLimit(pub(super) usize);
 
+impl BodyLimit {
+    /// The request with its limit, or the refusal.
+    #[expect(clippy::result_large_err, reason = "a response is as large as a request")]
+    pub(super) fn apply(self, mut request: Request) -> Result<Request, Response> {
+        let Self(limit) = self;
+        // What the body says of itself: its `content-length`.
+        if request.body().size_hint().lower() > limit as u64 {
+            return Err(Reply::status(StatusCode::PAYLOAD_TOO_LARGE).into_response());
+        }
+        if request.body().is_end_stream() {
+            return Ok(request);
+        }
+        // Axum's own limit is for some extractors only.
+        DefaultBodyLimit::disable().apply(&mut request);
+        Ok(request.map(|body| Body::new(Limited::new(body, limit))))
+    }
+}
+
 impl<T> Layer<T> for BodyLimit {
     type Service = LimitService<T>;
 
     fn layer(&self, route: T) -> LimitService<T> {
-        LimitService { limit: self.0, route }
+        LimitService { limit: *self, route }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct LimitService<T> {
-    limit: usize,
+    limit: BodyLimit,
     route: T,
 }
 
@@ -44,16 +62,12 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let limit = self.limit;
-        // What the body says of itself: its `content-length`.
-        if request.body().size_hint().lower() > limit as u64 {
-            return Box::pin(async { Ok(Reply::status(StatusCode::PAYLOAD_TOO_LARGE).into_response()) });
+        match self.limit.apply(request) {
+            Ok(request) => {
+                let response = self.route.call(request);
+                Box::pin(async move { response.await.map(IntoResponse::into_response) })
+            }
+            Err(too_large) => Box::pin(async { Ok(too_large) }),
         }
-        let request = match request.body().is_end_stream() {
-            true => request,
-            false => request.map(|body| Body::new(Limited::new(body, limit))),
-        };
-        let response = self.route.call(request);
-        Box::pin(async move { response.await.map(IntoResponse::into_response) })
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::handler::Handler;
 use http::StatusCode;
 
-pub(crate) use controller::{Controller, erased};
+pub(crate) use controller::{Answering, Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
 
