@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[derive(Clone)]
-    struct Timing<T>(#[expect(dead_code, reason = "a type alone is looked at")] T);
+    struct Timing<T>(T);
 
     fn layer_of<L>(_: &L) -> Vec<String> {
         super::of_layer(std::any::type_name::<L>())

@@ -40,16 +40,12 @@ impl Declared {
 
     /// A part of the whole, as it is declared. A parameter is named by its place in the whole, so that no two are the same.
     fn written(parts: &[Part], before: usize) -> String {
-        let mut written = String::new();
-        for (index, part) in parts.iter().enumerate() {
-            written.push('/');
-            match part {
-                Part::Literal(text) => written.push_str(text),
-                Part::Parameter(name) => written.push_str(&format!("{{{name}{}}}", before + index)),
-                Part::Wildcard => written.push_str("{*rest}"),
-            }
-        }
-        if written.is_empty() { "/".to_owned() } else { written }
+        let parts = parts.iter().enumerate().map(|(index, part)| match part {
+            Part::Literal(text) => (*text).to_owned(),
+            Part::Parameter(name) => format!("{{{name}{}}}", before + index),
+            Part::Wildcard => "{*rest}".to_owned(),
+        });
+        format!("/{}", parts.collect::<Vec<_>>().join("/"))
     }
 
     /// What is preferred, compared part by part.
