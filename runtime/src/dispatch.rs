@@ -303,12 +303,19 @@ impl Pages {
     }
 
     fn find(&self, status: StatusCode, path: &str) -> Option<&Page> {
-        let below = |prefix: &str| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.0.get(&status)?.iter().find(|page| below(&page.prefix))
+        self.0.get(&status)?.iter().find(|page| is_below(&page.prefix, path))
     }
+}
+
+/// Whether a path is that of a mounted table, or below it. A parameter in the prefix is any part.
+fn is_below(prefix: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    prefix.split('/').all(|wanted| {
+        let is_parameter = wanted.starts_with('{') && wanted.ends_with('}');
+        parts
+            .next()
+            .is_some_and(|part| part == wanted || (is_parameter && !part.is_empty()))
+    })
 }
 
 /// Lays headers over others: they replace those of the same names, but for those that add up.

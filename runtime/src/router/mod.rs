@@ -2,10 +2,12 @@
 
 mod around;
 mod check;
+mod encoding;
 mod hosts;
 mod limit;
 mod outermost;
 mod service;
+mod slashes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path as PathParameters, Request};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, any_service, on_service};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -24,7 +27,7 @@ use tower::util::BoxCloneSyncService;
 pub(crate) use around::Answered;
 use around::{Called, Innermost, around};
 pub use check::RouteError;
-use check::{Claims, Level, check_route};
+use check::{Claims, check_page, check_route};
 use hosts::Hosts;
 use limit::BodyLimit;
 use outermost::Outermost;
@@ -34,15 +37,20 @@ use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
 use crate::reply::Reply;
-use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
+use crate::routes::{Controller, Endpoint, Group, Route, Routes, TrailingSlash, erased};
 use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::websocket::{self, Resumer, Settings, Watch};
 
 pub(crate) use service::AppService;
 
-/// Puts a middleware around the whole application.
-pub(crate) type AppLayer = Box<dyn Fn(Router) -> Router + Send>;
+/// A middleware of the whole application.
+pub(crate) struct AppLayer {
+    /// Of the layer.
+    pub(crate) type_name: &'static str,
+    /// Puts it around everything.
+    pub(crate) apply: Box<dyn Fn(Router) -> Router + Send>,
+}
 
 /// What the routes of one application share.
 pub(crate) struct Assembly {
@@ -50,6 +58,7 @@ pub(crate) struct Assembly {
     pub(crate) scope: Scope,
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
+    pub(crate) slashes: TrailingSlash,
     /// Where the application has them.
     pub(crate) sessions: Option<Arc<Sessions>>,
     pub(crate) csrf: Arc<Csrf>,
@@ -67,6 +76,7 @@ pub(crate) fn pages(routes: &mut Routes) -> Result<Pages, RouteError> {
     let mut pages = Pages::default();
     let mut places = BTreeMap::new();
     for page in std::mem::take(&mut routes.pages) {
+        check_page(&page)?;
         let status = page.status().ok_or(RouteError::NoErrorStatus {
             code: page.code,
             place: page.place,
@@ -106,13 +116,21 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
     let own = own
         .map(|(name, host)| Ok((name, host.router(assembly, Some(&any))?)))
         .collect::<Result<_, RouteError>>()?;
-    let service = |router: Router| assembly.layers.iter().rev().fold(router, |inner, layer| layer(inner));
+    let service = |router: Router| {
+        let router = match assembly.slashes {
+            TrailingSlash::Redirect => router.layer(from_fn(slashes::redirect)),
+            TrailingSlash::Ignore | TrailingSlash::Strict => router,
+        };
+        let layers = assembly.layers.iter().rev();
+        layers.fold(router, |inner, layer| (layer.apply)(inner))
+    };
     let own: BTreeMap<String, Router> = own;
     let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
     Ok(AppService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
         hosts: Arc::new(Hosts::new(own, service(any))),
         sessions: assembly.sessions.clone(),
+        ignores_slashes: assembly.slashes == TrailingSlash::Ignore,
     }))
 }
 
@@ -144,19 +162,18 @@ impl<'a> Host<'a> {
 
     /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404.
     fn router(self, assembly: &Assembly, any: Option<&Router>) -> Result<Router, RouteError> {
-        let levels = self.claims.levels()?;
-        let mut first = Router::new();
-        // A parameter is preferred to a wildcard in the same place, which one tree can't tell apart.
-        let mut second = Router::new();
-        for (path, routes) in self.paths {
-            let endpoint = assembly.path(routes);
-            match levels.get(&path) {
-                Some(Level::Second) => second = second.route(&path, endpoint),
-                _ => first = first.route(&path, endpoint),
+        let mut paths = self.paths;
+        let mut next = any.cloned().unwrap_or_else(|| assembly.not_found());
+        for tree in self.claims.trees()?.into_iter().rev() {
+            let mut router = Router::new();
+            for path in tree {
+                if let Some(routes) = paths.remove(&path) {
+                    router = router.route(&path, assembly.path(routes));
+                }
             }
+            next = router.fallback_service(next);
         }
-        let last = any.cloned().unwrap_or_else(|| assembly.not_found());
-        Ok(first.fallback_service(second.fallback_service(last)))
+        Ok(next)
     }
 }
 
@@ -189,7 +206,7 @@ impl Assembly {
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
-        let (path, methods, controller) = self.endpoint(group.path_of(route), group, route)?;
+        let (path, methods, controller) = self.endpoint(group.path_of(route, self.slashes), group, route)?;
         let around = around(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: route.name,
@@ -205,7 +222,7 @@ impl Assembly {
             }),
         });
         Ok(Resolved {
-            path,
+            path: encoding::declared(&path),
             group,
             route,
             router: self.in_group(group, on_service(methods, around)),
@@ -217,7 +234,8 @@ impl Assembly {
         if group.layers.is_empty() {
             return endpoint;
         }
-        let endpoint = group.layers.iter().rev().fold(endpoint, |inner, layer| layer(inner));
+        let layers = group.layers.iter().rev();
+        let endpoint = layers.fold(endpoint, |inner, layer| (layer.apply)(inner));
         endpoint.layer(self.limit(group))
     }
 

@@ -9,8 +9,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, header};
 use tower::Service;
 
 use crate::dispatch::Dispatcher;
@@ -19,6 +18,7 @@ use crate::session::Sessions;
 use crate::unwind::{caught_now, caught_pinned};
 
 use super::hosts::Hosts;
+use super::{encoding, slashes};
 
 #[derive(Clone)]
 pub(super) struct Outermost {
@@ -26,6 +26,8 @@ pub(super) struct Outermost {
     pub(super) hosts: Arc<Hosts>,
     /// Where the application has them.
     pub(super) sessions: Option<Arc<Sessions>>,
+    /// Whether a slash at the end of a path says nothing.
+    pub(super) ignores_slashes: bool,
 }
 
 impl Service<Request> for Outermost {
@@ -38,7 +40,12 @@ impl Service<Request> for Outermost {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if let Some(uri) = without_trailing_slash(request.uri()) {
+        if let Some(uri) = encoding::normal(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        if self.ignores_slashes
+            && let Some(uri) = slashes::without(request.uri())
+        {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(self.dispatcher.scope.clone());
@@ -79,39 +86,5 @@ impl Service<Request> for Outermost {
             }
             Ok(response)
         })
-    }
-}
-
-/// The same target without the slash at the end of its path, where it has one. The root is its slash.
-fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
-    let path = uri.path();
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || path.len() == 1 {
-        return None;
-    }
-    let trimmed = if trimmed.is_empty() { "/" } else { trimmed };
-    let target = match uri.query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
-    Uri::from_parts(parts).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trailing_slash_is_cut_and_nothing_else() {
-        let cut = |uri: &'static str| without_trailing_slash(&Uri::from_static(uri)).map(|uri| uri.to_string());
-        assert_eq!(cut("/a/"), Some("/a".to_owned()));
-        assert_eq!(cut("/a//?b=/"), Some("/a?b=/".to_owned()));
-        assert_eq!(cut("//"), Some("/".to_owned()));
-        assert_eq!(cut("/"), None);
-        assert_eq!(cut("/a"), None);
-        assert_eq!(cut("/a?b/"), None);
-        assert_eq!(cut("*"), None);
     }
 }

@@ -153,7 +153,7 @@ impl TestApp {
         })
     }
 
-    /// Sends any request.
+    /// Sends any request, to the host `localhost` where the headers name none.
     ///
     /// # Panics
     /// When the path or a header can't be one, or the body of the response fails.
@@ -164,11 +164,10 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .extension(ConnectInfo(PEER));
+        let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(PEER));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header(header::HOST, "localhost");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
