@@ -16,6 +16,8 @@ use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+#[cfg(feature = "multipart")]
+use crate::extract::UploadOptions;
 use crate::fallback::Fallback;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
@@ -32,7 +34,7 @@ use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: &[&str] = &[
     "server",
     "log",
     "views",
@@ -40,6 +42,8 @@ const SECTIONS: [&str; 8] = [
     "csrf",
     "websocket",
     "pubsub",
+    #[cfg(feature = "multipart")]
+    "uploads",
     "app",
 ];
 
@@ -126,7 +130,7 @@ impl Ready {
     /// Puts everything together, checking all that can be checked before the first request.
     pub(super) fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
-        config.expect_sections(&SECTIONS)?;
+        config.expect_sections(SECTIONS)?;
         let environment = config.environment().clone();
         if environment.is_dev() {
             Error::record_backtraces();
@@ -143,7 +147,7 @@ impl Ready {
             .sessions
             .map(|store| Sessions::new(store, session, &environment));
         let sessions = sessions.transpose()?.map(Arc::new);
-        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let dev = environment.is_dev().then(|| Dev::new(&config, SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
@@ -156,10 +160,14 @@ impl Ready {
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
+        #[cfg(feature = "multipart")]
+        let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
             lifecycle: lifecycle.clone(),
+            #[cfg(feature = "multipart")]
+            uploads,
         }));
         let dispatcher = Dispatcher {
             registry,

@@ -26,6 +26,7 @@ mod in_memory;
 mod log;
 mod metrics;
 mod middleware;
+mod multipart;
 mod pings;
 mod protocol;
 mod pubsub;
