@@ -81,6 +81,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Where the supervisor's lines for open pages go: in `dev` only.
     pub(crate) feed: Option<dev::Feed>,
 }
@@ -141,11 +143,9 @@ impl Ready {
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
         let csrf: CsrfOptions = config.section("csrf")?;
-        let session: SessionOptions = config.section("session")?;
-        let sessions = self
-            .parts
-            .sessions
-            .map(|store| Sessions::new(store, session, &environment));
+        // Checked also where there are none.
+        let _: SessionOptions = config.section("session")?;
+        let sessions = self.parts.sessions.map(|store| Sessions::new(store, &config));
         let sessions = sessions.transpose()?.map(Arc::new);
         let dev = environment.is_dev().then(|| Dev::new(&config, SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
@@ -190,7 +190,7 @@ impl Ready {
             scope,
             settings: Arc::new(settings),
             body_limit: options.body_limit,
-            sessions,
+            sessions: sessions.clone(),
             csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,
             tells_routes: dev.is_some(),
@@ -218,6 +218,7 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            sessions,
             feed,
         })
     }

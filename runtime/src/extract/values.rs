@@ -168,7 +168,7 @@ impl<'de> Deserializer<'de> for Fields<'_, '_> {
 
 /// As a map: each name once, where it comes first.
 struct Groups<'a, 'n> {
-    groups: std::vec::IntoIter<(Cow<'a, str>, Vec<Value<'a>>)>,
+    rest: std::vec::IntoIter<(Cow<'a, str>, Vec<Value<'a>>)>,
     current: Option<(Cow<'a, str>, Vec<Value<'a>>)>,
     notes: &'n Notes,
 }
@@ -186,7 +186,7 @@ impl<'a, 'n> Groups<'a, 'n> {
             }
         }
         Self {
-            groups: groups.into_iter(),
+            rest: groups.into_iter(),
             current: None,
             notes: fields.notes,
         }
@@ -197,7 +197,7 @@ impl<'de> MapAccess<'de> for Groups<'_, '_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        self.current = self.groups.next();
+        self.current = self.rest.next();
         let Some((name, _)) = &self.current else {
             return Ok(None);
         };
