@@ -85,6 +85,7 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
 //! # Metrics
@@ -150,6 +151,8 @@ mod registry;
 pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod extract;
 pub use extract::{Form, Json, Path, Query};
+#[cfg(feature = "multipart")]
+pub use extract::{Multipart, MultipartField, MultipartStream, Upload};
 mod fallback;
 pub use fallback::Invalid;
 mod files;

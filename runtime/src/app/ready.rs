@@ -17,6 +17,8 @@ use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+#[cfg(feature = "multipart")]
+use crate::extract::UploadOptions;
 use crate::fallback::Fallback;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
@@ -33,7 +35,7 @@ use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: &[&str] = &[
     "server",
     "log",
     "views",
@@ -41,6 +43,8 @@ const SECTIONS: [&str; 8] = [
     "csrf",
     "websocket",
     "pubsub",
+    #[cfg(feature = "multipart")]
+    "uploads",
     "app",
 ];
 
@@ -78,6 +82,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Where the supervisor's lines for open pages go: in `dev` only.
     pub(crate) feed: Option<dev::Feed>,
 }
@@ -141,7 +147,7 @@ impl Ready {
     /// Puts everything together, checking all that can be checked before the first request.
     pub(super) fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
-        config.expect_sections(&SECTIONS)?;
+        config.expect_sections(SECTIONS)?;
         let environment = config.environment().clone();
         if environment.is_dev() {
             Error::record_backtraces();
@@ -152,13 +158,11 @@ impl Ready {
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
         let csrf: CsrfOptions = config.section("csrf")?;
-        let session: SessionOptions = config.section("session")?;
-        let sessions = self
-            .parts
-            .sessions
-            .map(|store| Sessions::new(store, session, &environment));
+        // Checked also where there are none.
+        let _: SessionOptions = config.section("session")?;
+        let sessions = self.parts.sessions.map(|store| Sessions::new(store, &config));
         let sessions = sessions.transpose()?.map(Arc::new);
-        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let dev = environment.is_dev().then(|| Dev::new(&config, SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
@@ -177,10 +181,14 @@ impl Ready {
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
+        #[cfg(feature = "multipart")]
+        let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
             lifecycle: lifecycle.clone(),
+            #[cfg(feature = "multipart")]
+            uploads,
         }));
         let dispatcher = Dispatcher {
             registry,
@@ -204,7 +212,7 @@ impl Ready {
             settings: Arc::new(settings),
             body_limit: options.body_limit,
             slashes: options.trailing_slash,
-            sessions,
+            sessions: sessions.clone(),
             csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,
             tells_routes: dev.is_some(),
@@ -232,6 +240,7 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            sessions,
             feed,
         })
     }
