@@ -1,7 +1,8 @@
-//! The limit on a request's body: the outermost layer of a route.
+//! The limit on a request's body, and what is said of one that comes too slowly: the outermost layer of a route.
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody as _};
@@ -12,6 +13,7 @@ use http_body_util::Limited;
 use tower::{Layer, Service};
 
 use crate::reply::Reply;
+use crate::transport::Arrival;
 
 /// Refuses a body that says it is larger with 413, before any of it is read, and breaks off one that turns out to be.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +55,15 @@ where
             true => request,
             false => request.map(|body| Body::new(Limited::new(body, limit))),
         };
+        let arrival = request.extensions().get::<Arc<Arrival>>().cloned();
         let response = self.route.call(request);
-        Box::pin(async move { response.await.map(IntoResponse::into_response) })
+        Box::pin(async move {
+            let response = response.await?;
+            // Whatever was made of the half of it: the client is told what it was.
+            if arrival.is_some_and(|arrival| arrival.is_late()) {
+                return Ok(Reply::status(StatusCode::REQUEST_TIMEOUT).into_response());
+            }
+            Ok(response.into_response())
+        })
     }
 }
