@@ -70,7 +70,7 @@
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
 //!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
 //!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
-//!   for `server.header_timeout`.
+//!   for `server.idle_timeout`; each of its requests counts as one of `server.max_requests`.
 //! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
 //!   application installs before it runs. See [below](#metrics).
 //! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler

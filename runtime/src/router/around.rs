@@ -23,7 +23,7 @@ use crate::security::Decision;
 use crate::session::Session;
 use crate::unwind::{Panic, caught_now, caught_pinned};
 
-use super::limit::BodyLimit;
+use super::limit::{Arriving, BodyLimit};
 
 pub(super) struct Innermost {
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -62,7 +62,7 @@ pub(super) fn around(
         let innermost = Arc::clone(&innermost);
         // What can be done at once is not done in the future: it would have room for the request several times.
         let begun = innermost.begin(request);
-        async move { Ok(innermost.finish(begun).await) }
+        innermost.finish(begun)
     })
 }
 
@@ -87,13 +87,14 @@ struct Begun {
     /// Moved several times.
     context: Box<RequestContext>,
     step: Step,
+    arriving: Arriving,
 }
 
 enum Step {
     Called(Answering),
     /// First to whoever is asked before the controller.
     Guarded(Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>),
-    Refused(Response),
+    Refused(Box<Response>),
     Failed(Error),
 }
 
@@ -114,33 +115,63 @@ impl Innermost {
             controller: self.name,
             session: request.extensions().get::<Session>().cloned(),
         });
-        let request = match self.limit {
+        let limited = match self.limit {
             Some(limit) => limit.apply(request),
-            None => Ok(request),
+            None => Ok((request, Arriving::default())),
         };
-        let step = match request {
-            Ok(request) if self.is_open_to(&request) => match caught_now(|| self.controller.call(request, &())) {
-                Ok(answering) => Step::Called(answering),
-                Err(panic) => Step::Failed(panic.into_error()),
-            },
-            Ok(request) => Step::Guarded(Box::pin(Arc::clone(self).guarded(request))),
-            Err(too_large) => Step::Refused(too_large),
+        let (step, arriving) = match limited {
+            Ok((request, arriving)) => (self.call(request), arriving),
+            Err(too_large) => (Step::Refused(Box::new(too_large)), Arriving::default()),
         };
-        Begun { start, context, step }
+        Begun {
+            start,
+            context,
+            step,
+            arriving,
+        }
     }
 
-    async fn finish(&self, begun: Begun) -> Response {
-        let Begun { start, context, step } = begun;
+    fn call(self: &Arc<Self>, request: Request) -> Step {
+        if !self.is_open_to(&request) {
+            return Step::Guarded(Box::pin(Arc::clone(self).guarded(request)));
+        }
+        match caught_now(|| self.controller.call(request, &())) {
+            Ok(answering) => Step::Called(answering),
+            Err(panic) => Step::Failed(panic.into_error()),
+        }
+    }
+
+    async fn finish(self: Arc<Self>, begun: Begun) -> Result<Response, Infallible> {
+        let Begun {
+            start,
+            context,
+            step,
+            arriving,
+        } = begun;
         let returned = match step {
             Step::Called(mut answering) => caught_pinned(Pin::new(&mut answering)).await.map_err(Panic::into_error),
             Step::Guarded(mut answering) => caught_pinned(Pin::new(&mut answering))
                 .await
                 .unwrap_or_else(|panic| Err(panic.into_error())),
-            Step::Refused(response) => Ok(response),
+            Step::Refused(response) => Ok(*response),
             Step::Failed(error) => Err(error),
         };
-        let mut response = match returned {
-            Ok(returned) => self.dispatch(&context, returned).await,
+        let dispatched = match returned {
+            Ok(returned) => {
+                let returned = arriving.too_late().unwrap_or(returned);
+                caught_now(|| self.dispatcher.dispatch(&context, self.fallback.as_ref(), returned))
+                    .map_err(Panic::into_error)
+            }
+            Err(error) => Err(error),
+        };
+        let dispatched = match dispatched {
+            Ok(Dispatched::Now(response)) => Ok(response),
+            Ok(Dispatched::Later(mut later)) => caught_pinned(Pin::new(&mut later)).await.map_err(Panic::into_error),
+            Err(error) => Err(error),
+        };
+        let mut response = match dispatched {
+            Ok(response) => response,
+            // In a box, so that no other request has room for it.
             Err(error) => Box::pin(self.dispatcher.fail(&context, &error)).await,
         };
         Refusal::enforce(&mut response);
@@ -152,20 +183,7 @@ impl Innermost {
         if let Some(answered) = &self.answered {
             response.extensions_mut().insert(answered.clone());
         }
-        response
-    }
-
-    async fn dispatch(&self, context: &RequestContext, returned: Response) -> Response {
-        let fallback = self.fallback.as_ref();
-        let dispatched = match caught_now(|| self.dispatcher.dispatch(context, fallback, returned)) {
-            Ok(Dispatched::Now(response)) => return response,
-            Ok(Dispatched::Later(mut later)) => caught_pinned(Pin::new(&mut later)).await,
-            Err(panic) => Err(panic),
-        };
-        match dispatched {
-            Ok(response) => response,
-            Err(panic) => Box::pin(self.dispatcher.fail(context, &panic.into_error())).await,
-        }
+        Ok(response)
     }
 
     /// Asks whoever is asked before the controller, and then it.
