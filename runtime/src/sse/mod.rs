@@ -6,8 +6,7 @@
 //! use nova::sse::{Event, Sse};
 //!
 //! async fn news(sse: Sse, pubsub: PubSub) -> impl nova::axum::response::IntoResponse {
-//!     let subscription = pubsub.subscribe();
-//!     subscription.join("news");
+//!     let subscription = pubsub.subscribe("news");
 //!     sse.subscription(subscription, |received| match received {
 //!         Received::Message(message) => Some(Event::new(message.payload.as_text()?).named(message.event)),
 //!         // A client that reads too slowly has missed some: it may load the page again.
@@ -86,7 +85,8 @@ impl Sse {
         self
     }
 
-    /// A stream of what `next` gives, again and again, until that is nothing. It is given back what it gave for itself.
+    /// A stream of what `next` gives, again and again, until that is nothing. What it needs is in its state, which it is given
+    /// and gives back.
     ///
     /// What `next` waits for is not cancelled while the stream goes on. A panic in it ends the stream, and is a line in the log.
     ///
