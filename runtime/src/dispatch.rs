@@ -174,6 +174,7 @@ impl Dispatcher {
         page
     }
 
+    #[expect(clippy::result_large_err, reason = "it is what a fallback takes, and seldom")]
     fn answered(
         &self,
         context: &RequestContext,
@@ -187,6 +188,7 @@ impl Dispatcher {
     }
 
     /// Hands a reply to the handler of its kind.
+    #[expect(clippy::result_large_err, reason = "it is what a fallback takes, and seldom")]
     fn reply(&self, context: &RequestContext, reply: Reply, wishes: &mut Wishes) -> Result<Handling, Invalid> {
         let Some(handler) = self.registry.handler(reply.kind()) else {
             return Err(Invalid::Unhandled(reply));

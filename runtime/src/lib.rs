@@ -56,6 +56,7 @@
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
+//! - [`sse`]: server-sent events.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
 //! - [`testing`]: all of it without a port.
@@ -113,6 +114,7 @@
 pub mod prelude;
 pub mod session;
 pub use session::Session;
+pub mod sse;
 pub mod testing;
 
 mod app;

@@ -36,6 +36,7 @@ use crate::csrf::Csrf;
 use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
+use crate::negotiate::codings;
 use crate::reply::Reply;
 use crate::routes::{Controller, Endpoint, Group, Route, Routes, TrailingSlash, erased};
 use crate::scope::Scope;
@@ -333,15 +334,22 @@ fn allow(listed: &[Method]) -> HeaderValue {
 fn directory_endpoint(root: PathBuf) -> Box<dyn Controller<()>> {
     erased(
         async move |PathParameters(file): PathParameters<String>, method: Method, headers: HeaderMap| {
-            match files::locate(root, file.into()).await {
-                Some(file) => files::send(&file, &method, &headers).await,
-                None => Reply::status(StatusCode::NOT_FOUND).into_response(),
-            }
+            asset(root, file.into(), &method, &headers).await
         },
     )
 }
 
+/// One file, which the table names: links that lead to it are the application's own doing.
 fn file_endpoint(file: &Path) -> Box<dyn Controller<()>> {
-    let file = file.to_path_buf();
-    erased(async move |method: Method, headers: HeaderMap| files::send(&file, &method, &headers).await)
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let root = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let name = PathBuf::from(file.file_name().unwrap_or_default());
+    erased(async move |method: Method, headers: HeaderMap| asset(root, name, &method, &headers).await)
+}
+
+async fn asset(root: PathBuf, file: PathBuf, method: &Method, headers: &HeaderMap) -> Response {
+    match files::locate(root, file, Some(codings(headers))).await {
+        Some(file) => files::send(&file, method, headers, None).await,
+        None => Reply::status(StatusCode::NOT_FOUND).into_response(),
+    }
 }

@@ -44,6 +44,7 @@ mod service;
 mod sessions;
 mod shutdown;
 mod slow_consumers;
+mod sse;
 mod tls;
 mod views_and_pages;
 mod websocket;
