@@ -54,15 +54,13 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>
 
 /// A controller, with what is around it.
 pub(super) fn around(
-    innermost: Innermost,
+    innermost: Arc<Innermost>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
-    let innermost = Arc::new(innermost);
     service_fn(move |request| {
-        let innermost = Arc::clone(&innermost);
-        // What can be done at once is not done in the future: it would have room for the request several times.
         let begun = innermost.begin(request);
-        innermost.finish(begun)
+        let finished = Arc::clone(&innermost).finish(begun);
+        async move { Ok(finished.await) }
     })
 }
 
@@ -82,7 +80,7 @@ impl Service<Request> for Called {
 }
 
 /// A request on its way.
-struct Begun {
+pub(super) struct Begun {
     start: Option<Instant>,
     /// Moved several times.
     context: Box<RequestContext>,
@@ -105,7 +103,8 @@ enum Denial {
 }
 
 impl Innermost {
-    fn begin(self: &Arc<Self>, request: Request) -> Begun {
+    /// What can be done at once is not done in a future: it would have room for the request several times.
+    pub(super) fn begin(self: &Arc<Self>, request: Request) -> Begun {
         // To read the clock twice is not for nothing either.
         let start = (cfg!(feature = "metrics") || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now);
         let context = Box::new(RequestContext {
@@ -141,7 +140,8 @@ impl Innermost {
         }
     }
 
-    async fn finish(self: Arc<Self>, begun: Begun) -> Result<Response, Infallible> {
+    /// The response. What panics is caught.
+    pub(super) async fn finish(self: Arc<Self>, begun: Begun) -> Response {
         let Begun {
             start,
             context,
@@ -183,7 +183,7 @@ impl Innermost {
         if let Some(answered) = &self.answered {
             response.extensions_mut().insert(answered.clone());
         }
-        Ok(response)
+        response
     }
 
     /// Asks whoever is asked before the controller, and then it.

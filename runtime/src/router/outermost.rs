@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, header};
@@ -48,12 +47,20 @@ impl Service<Request> for Outermost {
         {
             *request.uri_mut() = uri;
         }
-        request.extensions_mut().insert(self.dispatcher.scope.clone());
         let session = self.sessions.as_ref().map(|sessions| sessions.begin(request.headers()));
         if let Some(session) = &session {
             request.extensions_mut().insert(session.clone());
         }
-        let mut router: Router = self.hosts.router(&request).clone();
+        let table = self.hosts.table(&request);
+        if session.is_none()
+            && let Some(innermost) = table.literals.find(&mut request)
+        {
+            let begun = innermost.begin(request);
+            let finished = innermost.finish(begun);
+            return Box::pin(async { Ok(finished.await) });
+        }
+        let mut router = table.router.clone();
+        request.extensions_mut().insert(self.dispatcher.scope.clone());
         let dispatcher = Arc::clone(&self.dispatcher);
         // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());

@@ -18,7 +18,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
-use tower::ServiceExt as _;
 
 use super::arriving::arriving;
 use super::heads::MAX_HEAD;
@@ -55,16 +54,16 @@ where
         lifecycle,
         ..
     } = served;
-    let answering = Answering {
+    let answering = Arc::new(Answering {
         connection: connection.clone(),
         limits: Arc::clone(&limits),
         lifecycle: lifecycle.clone(),
         talk: talk.clone(),
         peer,
-    };
+    });
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         // In a box, for hyper wants to move it.
-        Box::pin(answering.clone().answer(request, service.clone()))
+        Box::pin(Arc::clone(&answering).answer(request, service.clone()))
     });
     let mut builder = http1::Builder::new();
     builder
@@ -152,7 +151,6 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What it takes to answer the requests of a connection.
-#[derive(Clone)]
 struct Answering {
     connection: Connection,
     limits: Arc<Limits>,
@@ -163,9 +161,9 @@ struct Answering {
 
 impl Answering {
     async fn answer<T: Application>(
-        self,
+        self: Arc<Self>,
         request: hyper::Request<Incoming>,
-        service: T,
+        mut service: T,
     ) -> Result<Response<Outgoing<Lasting>>, Infallible> {
         let (turn, is_clear) = self.talk.begin();
         let (request, body) = request.into_parts();
@@ -179,11 +177,14 @@ impl Answering {
             (None, None) => too_many(),
             (None, Some(_)) => {
                 request.extensions_mut().insert(ConnectInfo(self.peer));
-                request.extensions_mut().insert(self.connection.clone());
+                if request.headers().contains_key(header::UPGRADE) {
+                    request.extensions_mut().insert(self.connection.clone());
+                }
                 if let Some(arrival) = &arrival {
                     request.extensions_mut().insert(Arc::clone(arrival));
                 }
-                let Ok(response) = service.oneshot(request).await;
+                // It is always ready.
+                let Ok(response) = service.call(request).await;
                 response
             }
         };

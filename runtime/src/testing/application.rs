@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -190,7 +190,12 @@ impl TestApp {
     /// });
     /// ```
     pub async fn call(&self, request: Request) -> Response {
-        let Ok(response) = self.running.service.clone().oneshot(request).await;
+        let Ok(mut response) = self.running.service.clone().oneshot(request).await;
+        // As every server says it.
+        if let Some(length) = response.body().size_hint().exact() {
+            let length = HeaderValue::from(length);
+            response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length);
+        }
         response
     }
 
