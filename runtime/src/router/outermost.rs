@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri, header};
 use tower::{Service, ServiceExt as _};
 
 use crate::dispatch::Dispatcher;
+use crate::problem::Problem;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
 use crate::unwind::caught;
@@ -69,7 +70,10 @@ impl Service<Request> for Outermost {
                 && let Err(error) = session.finish(&mut response).await
             {
                 // What the response says may not be so.
-                response = dispatcher.fail(&context(), &error).await;
+                response = match error.downcast::<Problem>() {
+                    Ok(problem) => dispatcher.dispatch(&context(), None, problem.into_response()).await,
+                    Err(error) => dispatcher.fail(&context(), &error).await,
+                };
             }
             Ok(response)
         })
