@@ -15,10 +15,11 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Undispatched, kind};
+use crate::reply::{self, Overrides, Reply, Seen, Undispatched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
+use crate::view;
 
 /// How many replies may answer one another: a handler's of its own kind would never end.
 const MAX_REPLIES: usize = 8;
@@ -32,6 +33,8 @@ pub(crate) struct Dispatcher {
     pub(crate) error_page: Option<ErrorPage>,
     /// What every request finds of its application.
     pub(crate) scope: Scope,
+    /// Whether a test asks: then responses have with them what was replied, and security functions can be answered for.
+    pub(crate) in_test: bool,
 }
 
 /// Shows an error, and where it arose.
@@ -64,8 +67,23 @@ impl Dispatcher {
         &self,
         context: &RequestContext,
         fallback: Option<&Fallback>,
-        mut response: Response,
+        response: Response,
     ) -> Response {
+        if !self.in_test {
+            return self.answer(context, fallback, response).await;
+        }
+        let seen = Undispatched::look_at(&response, Seen::of);
+        let mut response = self.answer(context, fallback, response).await;
+        if let Some(mut seen) = seen {
+            if seen.view.is_none() && [kind::VIEW.name(), kind::OK.name()].contains(&&*seen.kind) {
+                seen.view = view::default_name(context.controller).ok();
+            }
+            response.extensions_mut().insert(seen);
+        }
+        response
+    }
+
+    async fn answer(&self, context: &RequestContext, fallback: Option<&Fallback>, mut response: Response) -> Response {
         let Some(mut undispatched) = Undispatched::take_from(&mut response) else {
             return self.bare(context, response).await;
         };
