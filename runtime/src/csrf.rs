@@ -56,7 +56,7 @@ pub(crate) struct CsrfOptions {
 /// `x-csrf-token`. In a form with files the field comes before these, within its first 64 KiB. It is another text in every response, so that
 /// compressing a page does not give it away (BREACH).
 ///
-/// A view has it [by itself](Reply::view#what-is-there-by-itself): `<input type="hidden" name="_csrf" value="{{csrf_token}}">`. This
+/// A view has it [by itself](Reply::view): `<input type="hidden" name="_csrf" value="{{csrf_token}}">`. This
 /// is for what is no view:
 ///
 /// ```

@@ -329,7 +329,7 @@ impl Session {
     }
 
     /// The messages that earlier requests have left, which are then gone. A view has them
-    /// [by itself](crate::Reply::view#what-is-there-by-itself), as `flashes`.
+    /// [by itself](crate::Reply::view), as `flashes`.
     pub fn flashes(&self) -> Vec<Flash> {
         self.state().map(|mut state| state.flashes()).unwrap_or_default()
     }
