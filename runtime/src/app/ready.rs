@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use super::describe::Table;
 use super::process::Process;
-use super::{describe, supervised};
+use super::supervised;
 use crate::config::Config;
 use crate::csrf::{Csrf, CsrfOptions};
 use crate::dev::{self, Dev};
@@ -91,8 +92,7 @@ pub(crate) struct Assembled {
 impl Ready {
     pub(super) fn run(mut self) -> Result<()> {
         if supervised::describes_routes() {
-            let environment = Environment::current();
-            return describe::print(&(self.routes)(&environment));
+            return self.describe();
         }
         let config = self.take_config()?;
         telemetry::start(&config.section("log")?, config.environment());
@@ -130,6 +130,21 @@ impl Ready {
         }
     }
 
+    /// Prints the route table. What is wrong with the settings is not said here.
+    fn describe(mut self) -> Result<()> {
+        let config = self.take_config().ok();
+        let environment = config.as_ref().map(|config| config.environment().clone());
+        let options = config.and_then(|config| config.section("server").ok());
+        let options: ServerOptions = options.unwrap_or_default();
+        Table {
+            routes: &(self.routes)(&environment.unwrap_or_else(Environment::current)),
+            layers: &self.parts.layers,
+            fallback: self.parts.fallback.as_ref(),
+            slashes: options.trailing_slash,
+        }
+        .print()
+    }
+
     /// Puts everything together, checking all that can be checked before the first request.
     pub(super) fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
@@ -157,7 +172,13 @@ impl Ready {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let described = dev.as_ref().map(|_| describe::values(&routes));
+        let table = Table {
+            routes: &routes,
+            layers: &self.parts.layers,
+            fallback: self.parts.fallback.as_ref(),
+            slashes: options.trailing_slash,
+        };
+        let described = dev.as_ref().map(|_| table.values());
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -192,6 +213,7 @@ impl Ready {
             scope,
             settings: Arc::new(settings),
             body_limit: options.body_limit,
+            slashes: options.trailing_slash,
             sessions: sessions.clone(),
             csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,

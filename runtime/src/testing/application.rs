@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
 
 use super::TestRequest;
 use super::client::TestClient;
@@ -167,7 +169,8 @@ impl TestApp {
         })
     }
 
-    /// Sends a request with these headers, of which one may come several times, and with no others but `host`.
+    /// Sends a request with these headers, of which one may come several times, and no others but a `host`, `localhost` where
+    /// they name none.
     ///
     /// # Panics
     /// When the path or a header can't be one, or the body of the response fails.
@@ -183,6 +186,25 @@ impl TestApp {
             .iter()
             .fold(request, |request, (name, value)| request.another(name, value))
             .await
+    }
+
+    /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed.
+    ///
+    /// ```
+    /// use nova::axum::body::Body;
+    /// use nova::http::Request;
+    /// # use nova::prelude::*;
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").get("/", async || "hello")) }
+    ///
+    /// nova::testing::run(async {
+    ///     let request = Request::get("/").header("host", "localhost").body(Body::empty()).unwrap();
+    ///     let response = nova::testing::app(routes).call(request).await;
+    ///     assert_eq!(response.status(), 200);
+    /// });
+    /// ```
+    pub async fn call(&self, request: Request) -> Response {
+        let Ok(response) = self.running.service.clone().oneshot(request).await;
+        response
     }
 
     /// Opens a WebSocket, in memory: a request that passes the whole application, and then a connection as over TCP.

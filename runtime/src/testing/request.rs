@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
-use tower::ServiceExt as _;
 
 use super::handshake::PEER;
 use super::{TestApp, TestClient, TestResponse};
@@ -223,7 +222,7 @@ impl<'a> TestRequest<'a> {
         if let Some(client) = self.client {
             client.equip(&mut request);
         }
-        let Ok(response) = self.app.running.service.clone().oneshot(request).await;
+        let response = self.app.call(request).await;
         let response = TestResponse::read(response).await;
         if let Some(client) = self.client {
             client.keep(&response);

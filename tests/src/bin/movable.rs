@@ -252,6 +252,14 @@ fn routes() -> Routes<Shared> {
             "/members/{channel}",
             async |pubsub: PubSub, Path(channel): Path<String>| pubsub.local_members(&channel).len().to_string(),
         )
+        .get("/events", async |State(shared): State<Shared>, sse: nova::sse::Sse| {
+            let last = sse.last_event_id().unwrap_or("nothing").to_owned();
+            let first = format!("{} after {last}", shared.code);
+            sse.events(Some(first), async |first: Option<String>| match first {
+                Some(first) => Some((nova::sse::Event::new(first).with_id("7"), None)),
+                None => std::future::pending().await,
+            })
+        })
         .ws("/actor", Actor::init)
         .ws("/compressed", Actor::compressed)
         .ws("/lossy", Actor::lossy)
