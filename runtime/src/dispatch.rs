@@ -16,10 +16,11 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Undispatched, kind};
+use crate::reply::{self, Overrides, Reply, Seen, Undispatched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
+use crate::view;
 
 /// How many replies may answer one another: a handler's of its own kind would never end.
 const MAX_REPLIES: usize = 8;
@@ -33,6 +34,8 @@ pub(crate) struct Dispatcher {
     pub(crate) error_page: Option<ErrorPage>,
     /// What every request finds of its application.
     pub(crate) scope: Scope,
+    /// Whether a test asks: then responses have with them what was replied, and security functions can be answered for.
+    pub(crate) in_test: bool,
 }
 
 /// Shows an error, and where it arose.
@@ -78,6 +81,36 @@ impl Dispatched<'_> {
 impl Dispatcher {
     /// Gives the response for what a controller returned.
     pub(crate) fn dispatch<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        fallback: Option<&'a Fallback>,
+        response: Response,
+    ) -> Dispatched<'a> {
+        if self.in_test
+            && let Some(seen) = Undispatched::look_at(&response, Seen::of)
+        {
+            return Dispatched::Later(Box::pin(self.watched(context, fallback, response, seen)));
+        }
+        self.answer(context, fallback, response)
+    }
+
+    /// The response with what was replied, for a test.
+    async fn watched(
+        &self,
+        context: &RequestContext,
+        fallback: Option<&Fallback>,
+        response: Response,
+        mut seen: Seen,
+    ) -> Response {
+        let mut response = self.answer(context, fallback, response).response().await;
+        if seen.view.is_none() && [kind::VIEW.name(), kind::OK.name()].contains(&&*seen.kind) {
+            seen.view = view::default_name(context.controller).ok();
+        }
+        response.extensions_mut().insert(seen);
+        response
+    }
+
+    fn answer<'a>(
         &'a self,
         context: &'a RequestContext,
         fallback: Option<&'a Fallback>,

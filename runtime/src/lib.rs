@@ -51,8 +51,8 @@
 //! - [`Routes`], [`Group`]: the table.
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
-//! - [`Json`], [`Form`], [`Query`], [`Path`], [`Problem`]: what a controller takes from a request, and what a client is told
-//!   that sent something else.
+//! - [`Json`], [`Form`], [`Query`], [`Path`], `Multipart`, [`Problem`]: what a controller takes from a request, and what a client
+//!   is told that sent something else.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
@@ -66,6 +66,7 @@
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
 //! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
 //! - `nats-nkeys`, off by default: the same, with `NKeys` and credentials files.
+//! - `nats-sessions`, off by default: sessions that several nodes share, in a key/value bucket of NATS. See `session::NatsStore`.
 //! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
 //!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and

@@ -207,6 +207,12 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         Ok(())
     }
 
+    /// Lets a test see what was replied, and answer for security functions.
+    pub(crate) fn in_test(mut self) -> Self {
+        self.parts.in_test = true;
+        self
+    }
+
     pub(crate) fn has_config(&self) -> bool {
         self.parts.config.is_some()
     }

@@ -56,6 +56,7 @@ pub(super) struct Parts {
     pub(super) layers: Vec<AppLayer>,
     pub(super) reply_handlers: Vec<RegisterHandlers>,
     pub(super) sessions: Option<StoreOf>,
+    pub(super) in_test: bool,
 }
 
 /// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
@@ -196,6 +197,7 @@ impl Ready {
             fallback: self.parts.fallback,
             error_page: environment.is_dev().then_some(dev::error_page),
             scope: scope.clone(),
+            in_test: self.parts.in_test,
         };
 
         let settings = Settings {

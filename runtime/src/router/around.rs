@@ -19,7 +19,7 @@ use crate::metrics::Requests;
 use crate::registry::RequestContext;
 use crate::reply::Refusal;
 use crate::routes::{Answering, Controller, Guard};
-use crate::security::Decision;
+use crate::security::{Assumed, Decision};
 use crate::session::Session;
 use crate::unwind::{Panic, caught_now, caught_pinned};
 
@@ -208,6 +208,12 @@ impl Innermost {
             request = csrf.check(request).await.map_err(Denial::Response)?;
         }
         if self.guards.is_empty() {
+            return Ok(request);
+        }
+        if self.dispatcher.in_test
+            && let Some(assumed) = request.extensions().get::<Assumed>().cloned()
+        {
+            assumed.grant(request.extensions_mut());
             return Ok(request);
         }
         let (mut parts, body) = request.into_parts();

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
 use tower::Service;
 
 use crate::dispatch::Dispatcher;
+use crate::problem::Problem;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
 use crate::unwind::{caught_now, caught_pinned};
@@ -89,7 +90,13 @@ impl Service<Request> for Outermost {
                 && let Err(error) = Box::pin(session.finish(&mut response)).await
             {
                 // What the response says may not be so.
-                response = Box::pin(dispatcher.fail(&context(), &error)).await;
+                response = match error.downcast::<Problem>() {
+                    Ok(problem) => {
+                        let problem = problem.into_response();
+                        dispatcher.dispatch(&context(), None, problem).response().await
+                    }
+                    Err(error) => Box::pin(dispatcher.fail(&context(), &error)).await,
+                };
             }
             Ok(response)
         })
