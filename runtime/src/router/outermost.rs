@@ -95,7 +95,26 @@ fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_cut_of_a_path_is_slashes_at_its_end(path in "/[a-z/%.]{0,20}", query in "(\\?[a-z/=]{0,9})?") {
+            let Ok(uri) = format!("{path}{query}").parse::<Uri>() else {
+                return Ok(());
+            };
+            match without_trailing_slash(&uri) {
+                None => prop_assert!(path == "/" || !path.ends_with('/')),
+                Some(cut) => {
+                    prop_assert!(cut.path() == "/" || !cut.path().ends_with('/'));
+                    prop_assert!(path[cut.path().len()..].chars().all(|char| char == '/'));
+                    prop_assert_eq!(cut.query(), uri.query());
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_trailing_slash_is_cut_and_nothing_else() {

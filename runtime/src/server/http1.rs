@@ -81,9 +81,12 @@ where
     let mut is_ending = false;
     let served = poll_fn(|context| {
         if !is_ending && last_request.as_mut().poll(context).is_ready() {
-            Pin::new(&mut http).graceful_shutdown();
             // Who has not sent one by now is not waited for.
             (is_ending, head_timeout) = (true, Duration::ZERO);
+            if talk.is_cut_short() {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut http).graceful_shutdown();
         }
         if let Poll::Ready(served) = http.poll_without_shutdown(context) {
             return Poll::Ready(Some(served));
@@ -120,10 +123,11 @@ where
     let io = http.into_parts().io.into_inner();
     let late = || (is_late && talk.is_cut_short()).then_some(StatusCode::REQUEST_TIMEOUT);
     let last_words = talk.too_long().or_else(late);
-    let is_heard = ended.is_err() || last_words.is_some() || talk.may_send_more();
-    if is_heard || is_late {
+    // At the end of the server those are not listened to who were silent before.
+    let takes = (ended.is_err() || talk.may_send_more()) && !(is_late && is_ending);
+    if takes || is_late {
         // It has ended whether the client hears that or not.
-        let _ = timeout(LAST_WORDS, end(io, last_words, is_heard)).await;
+        let _ = timeout(LAST_WORDS, end(io, last_words, takes)).await;
     }
     ended.map(|()| None)
 }

@@ -90,10 +90,10 @@ impl Talk {
         })
     }
 
-    /// Whether a head has begun that is not waited for any more.
+    /// Whether a head has begun and not ended, and nothing else is to be done.
     pub(super) fn is_cut_short(&self) -> bool {
         let inner = self.lock();
-        inner.heads.has_begun() && !inner.is_over
+        inner.heads.has_begun() && !inner.is_over && !inner.is_running && !inner.is_writing
     }
 
     /// Whether the client may still be sending what nobody reads.
