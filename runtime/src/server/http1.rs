@@ -127,7 +127,7 @@ where
     let takes = (ended.is_err() || talk.may_send_more()) && !(is_late && is_ending);
     if takes || is_late {
         // It has ended whether the client hears that or not.
-        let _ = timeout(LAST_WORDS, end(io, last_words, takes)).await;
+        let _ = timeout(LAST_WORDS, Box::pin(end(io, last_words, takes))).await;
     }
     ended.map(|()| None)
 }
@@ -144,8 +144,9 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
     }
     io.shutdown().await?;
     let mut io = io.into_inner();
-    let mut space = [0; 8 * 1024];
     let mut taken = if takes { 0 } else { LAST_BYTES };
+    // Here, so that a connection has no room for it before.
+    let mut space = vec![0; if takes { BUFFER } else { 0 }];
     while taken < LAST_BYTES {
         match io.read(&mut space).await? {
             0 => break,
