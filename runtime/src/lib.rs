@@ -56,6 +56,7 @@
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
+//! - [`sse`]: server-sent events.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
 //! - [`testing`]: all of it without a port.
@@ -85,6 +86,7 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
 //! # Metrics
@@ -112,6 +114,7 @@
 pub mod prelude;
 pub mod session;
 pub use session::Session;
+pub mod sse;
 pub mod testing;
 
 mod app;
@@ -150,6 +153,8 @@ mod registry;
 pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod extract;
 pub use extract::{Form, Json, Path, Query};
+#[cfg(feature = "multipart")]
+pub use extract::{Multipart, MultipartField, MultipartStream, Upload};
 mod fallback;
 pub use fallback::Invalid;
 mod files;

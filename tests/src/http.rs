@@ -86,6 +86,16 @@ impl Connection {
 
     /// Reads a response, or `None` when the connection ends before one begins.
     pub fn try_response(&mut self, method: &str) -> Option<Response> {
+        let mut response = self.head()?;
+        let is_bodiless = method == "HEAD" || matches!(response.status, 100..=199 | 204 | 304);
+        if !is_bodiless {
+            response.body = self.body(&response);
+        }
+        Some(response)
+    }
+
+    /// Reads the head of a response, whose body is read in [chunks](Self::chunk).
+    pub fn head(&mut self) -> Option<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {status_line:?}"));
@@ -104,11 +114,16 @@ impl Connection {
                 .headers
                 .push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let is_bodiless = method == "HEAD" || matches!(status, 100..=199 | 204 | 304);
-        if !is_bodiless {
-            response.body = self.body(&response);
-        }
         Some(response)
+    }
+
+    /// Reads the next chunk of a body: nothing at its end.
+    pub fn chunk(&mut self) -> Vec<u8> {
+        let size = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).unwrap();
+        chunk.truncate(size);
+        chunk
     }
 
     /// Whether the server has nothing more to say: its end of the connection is closed.
@@ -171,13 +186,11 @@ impl Connection {
         let mut body = Vec::new();
         if response.header("transfer-encoding") == Some("chunked") {
             loop {
-                let size = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
-                let mut chunk = vec![0; size + 2];
-                self.stream.read_exact(&mut chunk).unwrap();
-                if size == 0 {
+                let chunk = self.chunk();
+                if chunk.is_empty() {
                     return body;
                 }
-                body.extend_from_slice(&chunk[..size]);
+                body.extend_from_slice(&chunk);
             }
         }
         match response.header("content-length") {

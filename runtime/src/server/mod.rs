@@ -42,6 +42,7 @@ pub(crate) use tls::{Tls, TlsOptions};
 
 use self::limits::{Limits, Pace, Seldom, seconds};
 use crate::lifecycle::{Ended, Lifecycle};
+use crate::routes::TrailingSlash;
 use crate::transport::{self, Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
@@ -80,6 +81,8 @@ pub(crate) struct ServerOptions {
     close_rate: NonZeroU32,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    /// What a slash at the end of a path says.
+    pub(crate) trailing_slash: TrailingSlash,
     pub(crate) tls: Option<TlsOptions>,
 }
 
@@ -98,6 +101,7 @@ impl Default for ServerOptions {
             shutdown_timeout: 30,
             close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
+            trailing_slash: TrailingSlash::default(),
             tls: None,
         }
     }
