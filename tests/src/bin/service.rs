@@ -117,15 +117,15 @@ fn routes() -> Routes {
                 .get("/", async || "here")
                 .get("/slow/{id}", begin)
                 .post("/posts", create)
-                .post("/length", length)
-                .get("/large", async || vec![b'x'; 64 << 20])
-                .get("/endless", endless)
                 .get("/panic", panics)
                 .get("/fails", fails)
                 .get("/events", events)
                 .get("/unhandled", async || Reply::of("unknown", ()))
                 .ws("/ws", Listener::init)
-                .ws("/stubborn", Stubborn::init),
+                .ws("/stubborn", Stubborn::init)
+                .post("/length", length)
+                .get("/large", async || vec![b'x'; 64 << 20])
+                .get("/endless", endless),
         )
         .group(
             Group::new("/admin")
