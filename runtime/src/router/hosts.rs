@@ -49,7 +49,20 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::without_port;
+
+    proptest! {
+        #[test]
+        fn what_is_left_of_a_host_has_no_port(
+            name in "([a-z0-9.-]{1,20}|\\[[0-9a-f:]{2,20}\\])",
+            port in "(:[0-9]{0,5})?",
+        ) {
+            let host = format!("{name}{port}");
+            prop_assert_eq!(without_port(&host), name);
+        }
+    }
 
     #[test]
     fn a_port_is_cut_off_the_name() {

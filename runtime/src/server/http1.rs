@@ -80,9 +80,12 @@ where
     let mut is_ending = false;
     let served = poll_fn(|context| {
         if !is_ending && last_request.as_mut().poll(context).is_ready() {
-            Pin::new(&mut http).graceful_shutdown();
             // Who has not sent one by now is not waited for.
             (is_ending, head_timeout) = (true, Duration::ZERO);
+            if talk.is_cut_short() {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut http).graceful_shutdown();
         }
         if let Poll::Ready(served) = http.poll_without_shutdown(context) {
             return Poll::Ready(Some(served));
@@ -119,10 +122,11 @@ where
     let io = http.into_parts().io.into_inner();
     let late = || (is_late && talk.is_cut_short()).then_some(StatusCode::REQUEST_TIMEOUT);
     let last_words = talk.too_long().or_else(late);
-    let is_heard = ended.is_err() || last_words.is_some() || talk.may_send_more();
-    if is_heard || is_late {
+    // At the end of the server those are not listened to who were silent before.
+    let takes = (ended.is_err() || talk.may_send_more()) && !(is_late && is_ending);
+    if takes || is_late {
         // It has ended whether the client hears that or not.
-        let _ = timeout(LAST_WORDS, end(io, last_words, is_heard)).await;
+        let _ = timeout(LAST_WORDS, Box::pin(end(io, last_words, takes))).await;
     }
     ended.map(|()| None)
 }
@@ -139,8 +143,9 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
     }
     io.shutdown().await?;
     let mut io = io.into_inner();
-    let mut space = [0; 8 * 1024];
     let mut taken = if takes { 0 } else { LAST_BYTES };
+    // Here, so that a connection has no room for it before.
+    let mut space = vec![0; if takes { BUFFER } else { 0 }];
     while taken < LAST_BYTES {
         match io.read(&mut space).await? {
             0 => break,

@@ -83,6 +83,9 @@ fn the_route_table_is_described_in_json_lines() {
             "/unhandled",
             "/ws",
             "/stubborn",
+            "/length",
+            "/large",
+            "/endless",
             "/admin",
             "404"
         ]
@@ -96,10 +99,10 @@ fn the_route_table_is_described_in_json_lines() {
             serde_json::json!(["websocket", ["GET"], null, "Listener::init", null]),
         ),
         (
-            9,
+            12,
             serde_json::json!(["http", ["GET"], "admin.example", "create", "nobody"]),
         ),
-        (10, serde_json::json!(["status", [], null, "not_found", null])),
+        (13, serde_json::json!(["status", [], null, "not_found", null])),
     ];
     for (index, expected) in expected {
         let line = &lines[index];
