@@ -13,22 +13,22 @@ pub(super) fn asked(headers: &HeaderMap, length: u64) -> Option<String> {
         return None;
     }
     let (first, last) = range.trim().split_once('-')?;
-    match (number(first)?, number(last)?) {
-        (None, None) => None,
+    match (first.is_empty(), last.is_empty()) {
+        (true, true) => None,
         // The last so many. More than there are is all.
-        (None, Some(count)) => Some(format!("bytes=-{}", count.min(length))),
-        (Some(first), None) => Some(format!("bytes={first}-")),
-        (Some(first), Some(last)) => (first <= last).then(|| format!("bytes={first}-{last}")),
+        (true, false) => Some(format!("bytes=-{}", number(last)?.min(length))),
+        (false, true) => Some(format!("bytes={}-", number(first)?)),
+        (false, false) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then(|| format!("bytes={first}-{last}"))
+        }
     }
 }
 
-/// A number, or that there is none; `None` where it is something else. One that is too large is the largest.
-fn number(text: &str) -> Option<Option<u64>> {
-    if text.is_empty() {
-        return Some(None);
-    }
+/// A number. One that is too large is the largest.
+fn number(text: &str) -> Option<u64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Some(text.parse().unwrap_or(u64::MAX)))
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use nova::axum::response::IntoResponse;
+use nova::middleware::RequestIds;
 use nova::prelude::*;
 use nova::sse::Sse;
 use nova_tests::Gate;
@@ -113,5 +114,5 @@ fn await_opening() {
 
 fn main() -> nova::Result<()> {
     await_opening();
-    nova::App::new(routes).run()
+    nova::App::new(routes).layer(RequestIds::new()).run()
 }

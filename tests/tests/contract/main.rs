@@ -30,6 +30,7 @@ mod pings;
 mod protocol;
 mod pubsub;
 mod puppet;
+mod ready_made;
 mod registry;
 mod replies;
 mod routes;

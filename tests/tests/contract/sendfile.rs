@@ -364,7 +364,7 @@ fn compressed() -> Server {
     let secret = project.path().join("secret.br");
     let project = project.link("files/linked.css.br", secret);
     // As a build leaves them that sets all times to one.
-    let time = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let time = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
     for file in std::fs::read_dir(project.path().join("files")).unwrap() {
         let file = std::fs::File::options()
             .append(true)
