@@ -92,12 +92,13 @@ impl Service<Request> for Around {
                 headers: request.headers().clone(),
                 controller: inner.name,
                 session: request.extensions().get::<Session>().cloned(),
+                peer: inner.dispatcher.peer(&request),
             };
             let answered = caught(async {
                 let response = match inner.secure(request).await {
                     Ok(request) => inner.controller.call(request, &()).await,
                     Err(Denial::Response(response)) => response,
-                    Err(Denial::Error(error)) => return inner.dispatcher.fail(&context, &error).await,
+                    Err(Denial::Error(error)) => return inner.dispatcher.fail(&context, error).await,
                 };
                 inner
                     .dispatcher
@@ -106,7 +107,7 @@ impl Service<Request> for Around {
             });
             let mut response = match answered.await {
                 Ok(response) => response,
-                Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
+                Err(panic) => inner.dispatcher.fail(&context, panic.into_error()).await,
             };
             Refusal::enforce(&mut response);
             let (status, time) = (response.status().as_u16(), start.elapsed());

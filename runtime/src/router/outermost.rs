@@ -48,28 +48,34 @@ impl Service<Request> for Outermost {
         }
         let router: Router = self.hosts.router(&request).clone();
         let dispatcher = Arc::clone(&self.dispatcher);
-        // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        // Of the headers, what a page of the framework's own asks for.
         let accept = request.headers().get(header::ACCEPT).cloned();
+        let peer = dispatcher.peer(&request);
+        let all = peer.map(|_| request.headers().clone());
         let begun = session.clone();
         let context = move || RequestContext {
             method: method.clone(),
             uri: uri.clone(),
-            headers: HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            headers: match &all {
+                Some(all) => all.clone(),
+                None => HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            },
             controller: None,
             session: begun.clone(),
+            peer,
         };
         Box::pin(async move {
             let mut response = match caught(router.oneshot(request)).await {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
                 Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).await,
-                Err(panic) => dispatcher.fail(&context(), &panic.into_error()).await,
+                Err(panic) => dispatcher.fail(&context(), panic.into_error()).await,
             };
             if let Some(session) = session
                 && let Err(error) = session.finish(&mut response).await
             {
                 // What the response says may not be so.
-                response = dispatcher.fail(&context(), &error).await;
+                response = dispatcher.fail(&context(), error).await;
             }
             Ok(response)
         })

@@ -13,6 +13,7 @@ mod csrf;
 mod depth;
 #[cfg(unix)]
 mod dev;
+mod error_page;
 mod extractors;
 mod fallback;
 mod forwarding;
