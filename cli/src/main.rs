@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
+mod audit;
+mod describe;
 mod edit;
 mod error;
 mod generate;
@@ -43,5 +45,6 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
         args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
+        args::Command::Audit(args) => audit::run(&args),
     }
 }

@@ -72,7 +72,7 @@
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
 //!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
 //!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
-//!   for `server.header_timeout`.
+//!   for `server.idle_timeout`; each of its requests counts as one of `server.max_requests`.
 //! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
 //!   application installs before it runs. See [below](#metrics).
 //! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler
@@ -90,6 +90,7 @@
 //! - `middleware`, off by default: request ids, CORS, timeouts and headers for safety. See `middleware`.
 //! - `compression`, off by default: middleware that compresses responses with gzip; `compression-br` adds Brotli.
 //! - `rate-limit`, off by default: middleware that limits how many requests a client may make.
+//! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
 //! # Metrics
@@ -158,6 +159,8 @@ mod registry;
 pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod extract;
 pub use extract::{Form, Json, Path, Query};
+#[cfg(feature = "multipart")]
+pub use extract::{Multipart, MultipartField, MultipartStream, Upload};
 mod fallback;
 pub use fallback::Invalid;
 mod files;

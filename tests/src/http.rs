@@ -1,8 +1,9 @@
 //! An HTTP/1.1 client that sends what it is told, well-formed or not.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -134,6 +135,35 @@ impl Connection {
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
             ),
         }
+    }
+
+    /// Its own address.
+    ///
+    /// # Panics
+    /// When it is not over a socket.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.get_ref().socket().unwrap().local_addr().unwrap()
+    }
+
+    /// Reads something, whatever it is: at most so many bytes, and none when the server has ended the connection.
+    pub fn read_some(&mut self, most: usize) -> usize {
+        let mut space = vec![0; most];
+        self.stream.read(&mut space).unwrap_or_default()
+    }
+
+    /// Whether something comes within a time: an answer, or the end.
+    pub fn has_answer(&mut self, within: Duration) -> bool {
+        if let Some(socket) = self.stream.get_ref().socket() {
+            socket.set_read_timeout(Some(within)).unwrap();
+        }
+        let answered = match self.stream.fill_buf() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        };
+        if let Some(socket) = self.stream.get_ref().socket() {
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+        answered
     }
 
     /// The stream, with what was read beyond the last response.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
@@ -46,8 +47,11 @@ fn json(reply: &Replying<Data>, context: &RequestContext) -> Response {
                 Method::POST => StatusCode::CREATED,
                 _ => StatusCode::OK,
             };
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
             let content_type = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
         }
         Err(error) => Error::from(error).into_response(),
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+mod addresses;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod closing;
@@ -27,6 +28,8 @@ mod in_memory;
 mod log;
 mod metrics;
 mod middleware;
+mod mounting;
+mod multipart;
 mod pings;
 mod protocol;
 mod pubsub;
@@ -35,6 +38,7 @@ mod ready_made;
 mod registry;
 mod replies;
 mod routes;
+mod routing_model;
 mod safety;
 mod security;
 mod sendfile;
