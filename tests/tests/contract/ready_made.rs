@@ -287,6 +287,38 @@ fn headers_for_safety_are_added_where_there_are_none() {
     }
 }
 
+#[test]
+fn the_pages_for_developers_work_behind_headers_for_safety() {
+    let server = Project::new().environment("dev").serve(|| {
+        let fails = async || -> nova::Result<Reply> { Err(nova::Error::new("it fails")) };
+        App::new(move || {
+            Routes::new().group(
+                Group::new("/")
+                    .get("/fails", fails)
+                    .ws("/ws", echo)
+                    .get("/page", async || nova::axum::response::Html("<body></body>")),
+            )
+        })
+        .layer(SecurityHeaders::new())
+    });
+    let policy = |target| {
+        let page = server.get_accepting(target, "text/html");
+        let policies = page
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "content-security-policy");
+        assert_eq!(policies.count(), 1, "{target}");
+        assert!(
+            page.text().contains("/__nova/live.js"),
+            "{target}: it is loaded again by itself"
+        );
+        page.header("content-security-policy").unwrap().to_owned()
+    };
+    assert!(policy("/ws").contains("'unsafe-inline'"), "its script is in the page");
+    assert!(policy("/fails").contains("default-src 'none'"));
+    assert!(policy("/page").contains("default-src 'self'"));
+}
+
 fn compressing() -> Server {
     let project = Project::new()
         .file("files/app.css", &long())
