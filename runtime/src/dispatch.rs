@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use tower::ServiceExt as _;
@@ -39,7 +41,8 @@ pub(crate) struct Dispatcher {
 }
 
 /// Shows an error, and where it arose.
-pub(crate) type ErrorPage = fn(&RequestContext, &Error) -> Response;
+pub(crate) type ErrorPage =
+    Arc<dyn Fn(RequestContext, Error) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
 /// The controllers for statuses. Those of a mounted table are for what is below its prefix.
 #[derive(Default)]
@@ -147,7 +150,7 @@ impl Dispatcher {
                     wishes = Wishes::default();
                     match fallback.take() {
                         Some(fallback) => resolve(fallback, context, invalid).await,
-                        None => return self.fail(context, &invalid.into()).await,
+                        None => return self.fail(context, invalid.into()).await,
                     }
                 }
             };
@@ -171,12 +174,18 @@ impl Dispatcher {
         !Undispatched::is_in(response) && !is_bare(response) && response.extensions().get::<Problem>().is_none()
     }
 
+    /// Who sent a request, where that is shown: in `dev` only.
+    pub(crate) fn peer(&self, request: &Request) -> Option<SocketAddr> {
+        self.error_page.as_ref()?;
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
+    }
+
     /// The 500 page for an error, and a line in the log.
-    pub(crate) async fn fail(&self, context: &RequestContext, error: &Error) -> Response {
+    pub(crate) async fn fail(&self, context: &RequestContext, error: Error) -> Response {
         let controller = context.controller.unwrap_or("a closure");
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
-        match self.error_page {
-            Some(page) => page(context, error),
+        match &self.error_page {
+            Some(page) => page(context.clone(), error).await,
             None => {
                 self.page(context, &Problem::new(StatusCode::INTERNAL_SERVER_ERROR))
                     .await

@@ -59,6 +59,7 @@
 //! - [`sse`]: server-sent events.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
+//! - `middleware`, with the feature of that name: ready-made middleware.
 //! - [`testing`]: all of it without a port.
 //!
 //! # Features
@@ -87,6 +88,9 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `middleware`, off by default: request ids, CORS, timeouts and headers for safety. See `middleware`.
+//! - `compression`, off by default: middleware that compresses responses with gzip; `compression-br` adds Brotli.
+//! - `rate-limit`, off by default: middleware that limits how many requests a client may make.
 //! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
@@ -112,6 +116,8 @@
 //! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
 //! for a scrape unless the application makes it.
 
+#[cfg(feature = "middleware")]
+pub mod middleware;
 pub mod prelude;
 pub mod session;
 pub use session::Session;

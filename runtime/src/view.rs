@@ -101,8 +101,8 @@ pub enum ViewError {
     Nameless,
     /// A template can't be compiled.
     Template(PathBuf, Box<handlebars::TemplateError>),
-    /// A template can't be rendered with these variables.
-    Render(Box<handlebars::RenderError>),
+    /// A template, where it is known which, can't be rendered with these variables.
+    Render(Option<PathBuf>, Box<handlebars::RenderError>),
     /// The variables can't be serialised.
     Variables(serde_json::Error),
     /// A file can't be read.
@@ -157,6 +157,10 @@ impl Views {
         &self.0.directory
     }
 
+    fn path_of(&self, name: &str) -> PathBuf {
+        self.0.directory.join(format!("{name}.{EXTENSION}"))
+    }
+
     /// Renders a view inside the layout. The variables are visible in both.
     pub(crate) fn render(&self, name: &str, mut variables: Value, given: Given) -> Result<String, ViewError> {
         given.add_to(&mut variables)?;
@@ -172,12 +176,16 @@ impl Views {
         if !templates.has_template(name) {
             return Err(ViewError::Missing {
                 name: name.to_owned(),
-                path: self.0.directory.join(format!("{name}.{EXTENSION}")),
+                path: self.path_of(name),
             });
         }
         let render = |name: &str, context: &Context| {
             let rendered = templates.render_with_context(name, context);
-            rendered.map_err(|error| ViewError::Render(Box::new(error)))
+            rendered.map_err(|error| {
+                // It may be a partial.
+                let path = error.template_name.as_deref().map(|name| self.path_of(name));
+                ViewError::Render(path, Box::new(error))
+            })
         };
         if !templates.has_template(LAYOUT) {
             return render(name, &Context::from(variables));
@@ -338,6 +346,7 @@ impl ViewError {
                 let (line, column) = error.pos().unwrap_or((1, 1));
                 Some((path, line, column))
             }
+            Self::Render(Some(path), error) => Some((path, error.line_no?, error.column_no.unwrap_or(1))),
             Self::Read(path, _) => Some((path, 1, 1)),
             _ => None,
         }
@@ -359,7 +368,7 @@ impl fmt::Display for ViewError {
                 let (line, column) = error.pos().unwrap_or((1, 1));
                 write!(f, "{}:{line}:{column}: {}", path.display(), error.reason())
             }
-            Self::Render(error) => write!(f, "a view can't be rendered: {error}"),
+            Self::Render(_, error) => write!(f, "a view can't be rendered: {error}"),
             Self::Variables(error) => write!(f, "the variables of a view can't be serialised: {error}"),
             Self::Read(path, error) => write!(f, "can't read {}: {error}", path.display()),
             Self::Taken { name } => write!(

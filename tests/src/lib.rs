@@ -10,6 +10,11 @@
 
 use std::time::Duration;
 
+/// The pages whose snippets are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/middleware.md")]
+mod guide {}
+
 pub mod broker;
 pub mod gate;
 pub mod http;

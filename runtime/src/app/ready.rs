@@ -195,7 +195,7 @@ impl Ready {
             registry,
             pages: router::pages(&mut routes)?,
             fallback: self.parts.fallback,
-            error_page: environment.is_dev().then_some(dev::error_page),
+            error_page: dev.as_ref().map(Dev::error_page),
             scope: scope.clone(),
             in_test: self.parts.in_test,
         };

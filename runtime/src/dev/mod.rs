@@ -27,6 +27,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::config::{Config, Setting};
+use crate::dispatch::ErrorPage;
 use crate::lifecycle::Lifecycle;
 use crate::lot;
 use crate::pubsub::PubSub;
@@ -36,7 +37,6 @@ use crate::websocket::Watch;
 
 pub(crate) use console::console;
 use editor::Editor;
-pub(crate) use error_page::error_page;
 use events::Events;
 pub(crate) use feed::Feed;
 use feed::ViewsRead;
@@ -90,6 +90,11 @@ impl Dev {
             views_read: ViewsRead::new(serde_json::json!({ "event": "views", "error": null })),
             application: OnceLock::new(),
         }))
+    }
+
+    /// The page for errors.
+    pub(crate) fn error_page(&self) -> ErrorPage {
+        error_page::error_page(Arc::clone(&self.0))
     }
 
     /// Who watches the application's connections.

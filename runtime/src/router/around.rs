@@ -113,6 +113,7 @@ impl Innermost {
             headers: request.headers().clone(),
             controller: self.name,
             session: request.extensions().get::<Session>().cloned(),
+            peer: self.dispatcher.peer(&request),
         });
         let limited = match self.limit {
             Some(limit) => limit.apply(request),
@@ -172,7 +173,7 @@ impl Innermost {
         let mut response = match dispatched {
             Ok(response) => response,
             // In a box, so that no other request has room for it.
-            Err(error) => Box::pin(self.dispatcher.fail(&context, &error)).await,
+            Err(error) => Box::pin(self.dispatcher.fail(&context, error)).await,
         };
         Refusal::enforce(&mut response);
         if let Some(start) = start {

@@ -63,16 +63,23 @@ impl Service<Request> for Outermost {
         let mut router = table.router.clone();
         request.extensions_mut().insert(self.dispatcher.scope.clone());
         let dispatcher = Arc::clone(&self.dispatcher);
-        // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        // Of the headers, what a page of the framework's own asks for.
         let accept = request.headers().get(header::ACCEPT).cloned();
+        let shown = dispatcher
+            .peer(&request)
+            .map(|peer| Box::new((peer, request.headers().clone())));
         let begun = session.clone();
         let context = move || RequestContext {
             method: method.clone(),
             uri: uri.clone(),
-            headers: HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            headers: match &shown {
+                Some(shown) => shown.1.clone(),
+                None => HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            },
             controller: None,
             session: begun.clone(),
+            peer: shown.as_ref().map(|shown| shown.0),
         };
         let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
@@ -83,7 +90,7 @@ impl Service<Request> for Outermost {
             let mut response = match answered {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
                 Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).response().await,
-                Err(panic) => Box::pin(dispatcher.fail(&context(), &panic.into_error())).await,
+                Err(panic) => Box::pin(dispatcher.fail(&context(), panic.into_error())).await,
             };
             // In boxes, so that a request without it has no room for it.
             if let Some(session) = session
@@ -95,7 +102,7 @@ impl Service<Request> for Outermost {
                         let problem = problem.into_response();
                         dispatcher.dispatch(&context(), None, problem).response().await
                     }
-                    Err(error) => Box::pin(dispatcher.fail(&context(), &error)).await,
+                    Err(error) => Box::pin(dispatcher.fail(&context(), error)).await,
                 };
             }
             Ok(response)

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use nova::axum::response::IntoResponse;
+use nova::middleware::RequestIds;
 use nova::prelude::*;
 use nova::sse::Sse;
 use nova_tests::Gate;
@@ -149,5 +150,5 @@ fn await_opening() {
 
 fn main() -> nova::Result<()> {
     await_opening();
-    nova::App::new(routes).run()
+    nova::App::new(routes).layer(RequestIds::new()).run()
 }

@@ -14,6 +14,7 @@ mod csrf;
 mod depth;
 #[cfg(unix)]
 mod dev;
+mod error_page;
 mod extractors;
 mod fallback;
 mod forwarding;
@@ -33,6 +34,7 @@ mod pings;
 mod protocol;
 mod pubsub;
 mod puppet;
+mod ready_made;
 mod registry;
 mod replies;
 mod routes;
