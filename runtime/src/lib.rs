@@ -85,6 +85,7 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `openapi`, off by default: the routes as an `OpenAPI` document. See `nova::openapi`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
 //! # Metrics
@@ -116,6 +117,9 @@ pub mod testing;
 
 mod app;
 pub use app::{App, RouteTable};
+
+#[cfg(feature = "openapi")]
+pub mod openapi;
 
 mod dev;
 mod router;

@@ -47,13 +47,7 @@ impl<'a> Table<'a> {
 
     /// Prints it on standard output.
     pub(super) fn print(self) -> Result<()> {
-        let mut output = std::io::stdout().lock();
-        for line in self.lines() {
-            serde_json::to_writer(&mut output, &line)?;
-            output.write_all(b"\n")?;
-        }
-        output.flush()?;
-        Ok(())
+        print(self.lines())
     }
 
     fn lines(self) -> impl Iterator<Item = Description<'a>> {
@@ -105,6 +99,17 @@ impl<'a> Table<'a> {
         });
         groups.chain(pages)
     }
+}
+
+/// Prints JSON on standard output, each value on a line of its own.
+pub(super) fn print(values: impl IntoIterator<Item: Serialize>) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    for value in values {
+        serde_json::to_writer(&mut output, &value)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    Ok(())
 }
 
 const CLOSURE: &str = "a closure";

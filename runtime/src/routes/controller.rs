@@ -12,12 +12,21 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 
+#[cfg(feature = "openapi")]
+use crate::openapi::Documentation;
+
 /// A controller at work.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A controller of an application with state `S`.
 pub(crate) trait Controller<S>: Send + Sync {
     fn call(&self, request: Request, state: &S) -> Answering;
+
+    /// What it says of itself, where it is one that does.
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        None
+    }
 }
 
 /// Forgets the type of an axum handler.
@@ -27,14 +36,20 @@ where
     T: 'static,
     S: Clone + 'static,
 {
-    Box::new(Typed(handler, PhantomData))
+    Box::new(Erased(handler, PhantomData))
 }
 
-struct Typed<H, T>(H, PhantomData<fn() -> T>);
+struct Erased<H, T>(H, PhantomData<fn() -> T>);
 
-impl<H: Handler<T, S>, T, S: Clone> Controller<S> for Typed<H, T> {
+impl<H: Handler<T, S>, T, S: Clone + 'static> Controller<S> for Erased<H, T> {
     fn call(&self, request: Request, state: &S) -> Answering {
         boxed(self.0.clone().call(request, state.clone()))
+    }
+
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        let any: &dyn Any = &self.0;
+        any.downcast_ref::<super::Typed<S>>().map(super::Typed::documentation)
     }
 }
 
@@ -47,6 +62,11 @@ struct Bound<S> {
 impl<S: Send + Sync> Controller<()> for Bound<S> {
     fn call(&self, request: Request, (): &()) -> Answering {
         self.controller.call(request, &self.state)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        self.controller.documentation()
     }
 }
 

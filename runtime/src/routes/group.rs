@@ -124,6 +124,10 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         controller: Box<dyn Controller<S>>,
         place: &'static Location<'static>,
     ) -> Self {
+        #[cfg(feature = "openapi")]
+        let controller_type = controller
+            .documentation()
+            .map_or(controller_type, |typed| typed.type_name);
         self.routes.push(Route {
             path: path.to_owned(),
             name: name::in_type(controller_type),

@@ -5,6 +5,8 @@ mod endpoint;
 mod group;
 mod name;
 mod slashes;
+#[cfg(feature = "openapi")]
+mod typed;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
 pub(crate) use name::{in_type, of_layer};
 pub(crate) use slashes::TrailingSlash;
+#[cfg(feature = "openapi")]
+pub use typed::{Typed, typed};
 
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::RequestContext;

@@ -28,6 +28,7 @@ mod log;
 mod metrics;
 mod middleware;
 mod mounting;
+mod openapi;
 mod pings;
 mod protocol;
 mod pubsub;
