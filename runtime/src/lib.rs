@@ -138,7 +138,7 @@ mod csrf;
 pub use csrf::CsrfToken;
 
 mod routes;
-pub use routes::{Group, Routes};
+pub use routes::{Group, IntoController, Routes};
 
 mod websocket;
 pub use websocket::{
@@ -158,7 +158,7 @@ mod fallback;
 pub use fallback::Invalid;
 mod files;
 mod security;
-pub use security::{Access, AuthData};
+pub use security::{Access, AuthData, IntoAccess};
 mod status_page;
 mod view;
 pub use view::ViewError;

@@ -282,10 +282,10 @@ fn version() -> String {
     std::env::var("CARGO_PKG_VERSION").unwrap_or_else(|_| "0.0.0".to_owned())
 }
 
-/// The last module of a controller's path.
+/// The last module of a controller's path: what follows may be a type.
 fn module(name: &str) -> Option<&str> {
-    let (modules, _) = name.rsplit_once("::")?;
-    modules.rsplit("::").next()
+    let (path, _) = name.rsplit_once("::")?;
+    path.rsplit("::").find(|part| part.starts_with(char::is_lowercase))
 }
 
 fn template(path: &str) -> Template {
@@ -341,7 +341,8 @@ fn responses(endpoint: &Endpoint, said: Option<&Said>, is_guarded: bool) -> Valu
             responses.insert("400".to_owned(), problem("A parameter is not of its type."));
         }
         if let Some(body) = &said.body {
-            refusals(body, &mut responses);
+            let has_parameters = responses.contains_key("400");
+            refusals(body, has_parameters, &mut responses);
         }
         for (status, response) in &said.responses {
             let mut answer = Map::new();
@@ -362,19 +363,20 @@ fn responses(endpoint: &Endpoint, said: Option<&Said>, is_guarded: bool) -> Valu
     if !has_success {
         responses.insert(status.to_owned(), json!({ "description": description }));
     }
-    responses.insert("default".to_owned(), problem("What is wrong, for who prefers JSON."));
+    responses.insert("default".to_owned(), problem("Anything that goes wrong."));
     responses.into()
 }
 
 /// What the extractors of a body refuse.
-fn refusals(body: &Body, responses: &mut Map<String, Value>) {
+fn refusals(body: &Body, has_parameters: bool, responses: &mut Map<String, Value>) {
     let is_read = body.content.keys().any(|media_type| media_type != "text/plain");
     responses.insert("413".to_owned(), problem("The body is too long."));
     if is_read {
-        responses.insert(
-            "400".to_owned(),
-            problem("A parameter is not of its type, or the body can't be read."),
-        );
+        let unreadable = match has_parameters {
+            true => "A parameter is not of its type, or the body can't be read.",
+            false => "The body can't be read.",
+        };
+        responses.insert("400".to_owned(), problem(unreadable));
         responses.insert("415".to_owned(), problem("The body is of another media type."));
         responses.insert("422".to_owned(), problem("The body has another form."));
     }

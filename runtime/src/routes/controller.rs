@@ -15,6 +15,31 @@ use axum::response::Response;
 #[cfg(feature = "openapi")]
 use crate::openapi::Documentation;
 
+/// A function that can answer requests: an axum handler, as an async function of extractors is.
+///
+/// It is implemented for all of them, and is not to be implemented by hand. What is none does not compile:
+///
+/// ```compile_fail,E0277
+/// use nova::prelude::*;
+///
+/// async fn first_the_body(Json(a): Json<u8>, b: String) -> Reply { Reply::json(a) }
+///
+/// let group: Group = Group::new("/").post("/", first_the_body);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no controller",
+    label = "can't answer requests",
+    note = "a controller is an async function of up to sixteen extractors",
+    note = "only the last argument may take the request's body: `Json`, `Form`, `String`, `Bytes`, `Request`",
+    note = "what a type is extracted from must fit: `State<T>` in `Routes<T>`, and `T: DeserializeOwned` in `Json<T>`, `Form<T>`, `Query<T>` and `Path<T>`",
+    note = "it returns a `Reply`, a `Json<T>` with `T: Serialize`, a text, or anything else that is `IntoResponse`; also a `Result` of such with a `nova::Error`",
+    note = "its future must be `Send`: nothing that is not may be held across an `.await`, as an `Rc` or a guard of `std::sync::Mutex`"
+)]
+pub trait IntoController<T, S>: Handler<T, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<H: Handler<T, S>, T, S> IntoController<T, S> for H {}
+
 /// A controller at work.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 

@@ -11,10 +11,10 @@ mod typed;
 use std::panic::Location;
 use std::sync::Arc;
 
-use axum::handler::Handler;
 use axum::response::IntoResponse;
 use http::StatusCode;
 
+pub use controller::IntoController;
 pub(crate) use controller::{Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
@@ -107,7 +107,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[track_caller]
     pub fn status<H, T>(mut self, code: u16, controller: H) -> Self
     where
-        H: Handler<T, S>,
+        H: IntoController<T, S>,
         T: 'static,
     {
         self.pages.push(StatusPage {

@@ -31,7 +31,7 @@ function brief(schema) {
   });
   const limits = [
     schema.format, schema.minimum !== undefined && `≥ ${schema.minimum}`, schema.maximum !== undefined && `≤ ${schema.maximum}`,
-    schema.minLength && `${schema.minLength}+ long`, schema.maxLength !== undefined && `up to ${schema.maxLength} long`, schema.pattern,
+    (schema.minLength || schema.maxLength !== undefined) && `${schema.minLength ?? 0} to ${schema.maxLength ?? "∞"} long`, schema.pattern,
   ].filter(Boolean);
   return types.join(" | ") + (limits.length ? ` (${limits.join(", ")})` : "");
 }
@@ -101,9 +101,9 @@ function row({ path, method, operation, host }) {
   const summary = element("summary", "",
     element("span", `method ${isSocket ? "ws" : method}`, isSocket ? "WS" : method.toUpperCase()),
     element("code", "", host ?? "", ...shown),
-    element("span", "soft", operation.summary ?? ""),
+    element("span", "summary", operation.summary ?? ""),
     operation["x-nova-security"] ? element("span", "lock", "secured") : "",
-    operation.deprecated ? element("span", "soft", "deprecated") : "");
+    operation.deprecated ? element("span", "old", "deprecated") : "");
   const made = element("details", operation.deprecated ? "gone" : "", summary);
   made.id = `${method}:${path}`;
   // What is not looked at is not made.
