@@ -13,12 +13,12 @@ use crate::routes::{Endpoint, Guard, Routes, TrailingSlash, in_type, of_layer};
 /// A table, with what is said of it elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
-    pub(super) routes: &'a Routes,
+    routes: &'a Routes,
     /// The application's.
-    pub(super) layers: &'a [AppLayer],
+    layers: &'a [AppLayer],
     /// The application's.
-    pub(super) fallback: Option<&'a Fallback>,
-    pub(super) slashes: TrailingSlash,
+    fallback: Option<&'a Fallback>,
+    slashes: TrailingSlash,
 }
 
 #[derive(Serialize)]
@@ -39,6 +39,20 @@ struct Description<'a> {
 }
 
 impl<'a> Table<'a> {
+    pub(super) fn of(
+        routes: &'a Routes,
+        layers: &'a [AppLayer],
+        fallback: Option<&'a Fallback>,
+        slashes: TrailingSlash,
+    ) -> Self {
+        Self {
+            routes,
+            layers,
+            fallback,
+            slashes,
+        }
+    }
+
     /// As JSON values.
     pub(super) fn values(self) -> Vec<serde_json::Value> {
         let lines = self.lines();

@@ -53,6 +53,11 @@ pub(super) fn of(routes: &Routes, slashes: TrailingSlash, change: Option<Change>
     document
 }
 
+/// The same as a text.
+pub(super) fn text(routes: &Routes, slashes: TrailingSlash, change: Option<Change>) -> String {
+    of(routes, slashes, change).to_string()
+}
+
 struct Writer {
     schemas: Schemas,
     paths: Map<String, Value>,

@@ -19,6 +19,8 @@ use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+#[cfg(feature = "multipart")]
+use crate::extract::UploadOptions;
 use crate::fallback::Fallback;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
@@ -35,7 +37,7 @@ use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: &[&str] = &[
     "server",
     "log",
     "views",
@@ -43,6 +45,8 @@ const SECTIONS: [&str; 8] = [
     "csrf",
     "websocket",
     "pubsub",
+    #[cfg(feature = "multipart")]
+    "uploads",
     "app",
 ];
 
@@ -82,6 +86,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Where the supervisor's lines for open pages go: in `dev` only.
     pub(crate) feed: Option<dev::Feed>,
 }
@@ -142,19 +148,19 @@ impl Ready {
         if what != "routes" {
             return Err(Error::new(format!("this application can't describe its {what}")));
         }
-        Table {
-            routes: &routes,
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
-        }
+        Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        )
         .print()
     }
 
     /// Puts everything together, checking all that can be checked before the first request.
     pub(super) fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
-        config.expect_sections(&SECTIONS)?;
+        config.expect_sections(SECTIONS)?;
         let environment = config.environment().clone();
         if environment.is_dev() {
             Error::record_backtraces();
@@ -165,13 +171,11 @@ impl Ready {
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
         let csrf: CsrfOptions = config.section("csrf")?;
-        let session: SessionOptions = config.section("session")?;
-        let sessions = self
-            .parts
-            .sessions
-            .map(|store| Sessions::new(store, session, &environment));
+        // Checked also where there are none.
+        let _: SessionOptions = config.section("session")?;
+        let sessions = self.parts.sessions.map(|store| Sessions::new(store, &config));
         let sessions = sessions.transpose()?.map(Arc::new);
-        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let dev = environment.is_dev().then(|| Dev::new(&config, SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
@@ -180,25 +184,28 @@ impl Ready {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let table = Table {
-            routes: &routes,
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
-        };
+        let table = Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        );
         let described = dev.as_ref().map(|_| table.values());
         #[cfg(feature = "openapi")]
-        let document = dev.as_ref().map(|_| {
-            let document = super::openapi::of(&routes, options.trailing_slash, self.parts.openapi);
-            document.to_string()
-        });
+        let document = dev
+            .as_ref()
+            .map(|_| super::openapi::text(&routes, options.trailing_slash, self.parts.openapi));
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
+        #[cfg(feature = "multipart")]
+        let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
             lifecycle: lifecycle.clone(),
+            #[cfg(feature = "multipart")]
+            uploads,
         }));
         let dispatcher = Dispatcher {
             registry,
@@ -222,7 +229,7 @@ impl Ready {
             settings: Arc::new(settings),
             body_limit: options.body_limit,
             slashes: options.trailing_slash,
-            sessions,
+            sessions: sessions.clone(),
             csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,
             tells_routes: dev.is_some(),
@@ -252,6 +259,7 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            sessions,
             feed,
         })
     }

@@ -19,7 +19,6 @@ mod openapi;
 mod policy;
 mod requests;
 mod service;
-mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,6 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use tower::Service;
-use tower::util::BoxCloneSyncService;
 
 use super::inject::{self, Purpose, inject};
 #[cfg(feature = "openapi")]
@@ -26,7 +25,7 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 
 /// Puts what `dev` serves around an application.
 pub(super) fn around(application: AppService, shared: Arc<Shared>) -> AppService {
-    BoxCloneSyncService::new(Around { application, shared })
+    AppService::new(Around { application, shared })
 }
 
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use super::Operation;
 use crate::extract::Json;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::sse::Sse;
 
 /// A return type that says what the response has in it.
 ///
@@ -48,6 +49,12 @@ impl<T: JsonSchema> Answer for Json<T> {
 impl<T> Answer for Html<T> {
     fn tell(operation: &mut Operation<'_>) {
         operation.returns::<String>(200, "text/html");
+    }
+}
+
+impl Answer for Sse {
+    fn tell(operation: &mut Operation<'_>) {
+        operation.returns::<String>(200, "text/event-stream");
     }
 }
 

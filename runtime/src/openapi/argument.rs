@@ -78,6 +78,37 @@ impl Argument for String {
     }
 }
 
+/// A form with files.
+#[cfg(feature = "multipart")]
+impl<T: JsonSchema> Argument for crate::extract::Multipart<T> {
+    fn tell(operation: &mut Operation<'_>) {
+        operation.body::<T>("multipart/form-data");
+    }
+}
+
+/// A file in a form.
+#[cfg(feature = "multipart")]
+impl JsonSchema for crate::extract::Upload {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Upload".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "binary" })
+    }
+}
+
+#[cfg(feature = "multipart")]
+impl Argument for crate::extract::MultipartStream {
+    fn tell(operation: &mut Operation<'_>) {
+        operation.body::<serde_json::Map<String, serde_json::Value>>("multipart/form-data");
+    }
+}
+
 /// Only a body can be left out, or a path without parameters be that.
 impl<A: Argument> Argument for Option<A> {
     fn tell(operation: &mut Operation<'_>) {

@@ -6,6 +6,7 @@ mod encoding;
 mod hosts;
 mod limit;
 mod outermost;
+mod service;
 mod slashes;
 
 use std::cell::RefCell;
@@ -15,15 +16,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request};
+use axum::extract::{Path as PathParameters, Request};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, any_service, on_service};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tower::Service;
 use tower::util::BoxCloneSyncService;
 
 pub(crate) use around::Answered;
-use around::{Around, Called, Innermost};
+use around::{Called, Innermost, around};
 pub use check::RouteError;
 use check::{Claims, check_page, check_route};
 use hosts::Hosts;
@@ -34,14 +36,14 @@ use crate::csrf::Csrf;
 use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
+use crate::negotiate::codings;
 use crate::reply::Reply;
 use crate::routes::{Controller, Endpoint, Group, Route, Routes, TrailingSlash, erased};
 use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::websocket::{self, Resumer, Settings, Watch};
 
-/// An application as tower sees it.
-pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
+pub(crate) use service::AppService;
 
 /// A middleware of the whole application.
 pub(crate) struct AppLayer {
@@ -125,7 +127,7 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
     };
     let own: BTreeMap<String, Router> = own;
     let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
-    Ok(BoxCloneSyncService::new(Outermost {
+    Ok(AppService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
         hosts: Arc::new(Hosts::new(own, service(any))),
         sessions: assembly.sessions.clone(),
@@ -178,12 +180,18 @@ impl<'a> Host<'a> {
 
 impl Assembly {
     /// A controller of the framework's own, with dispatch alone around it.
-    fn dispatched(&self, controller: Arc<dyn Controller<()>>) -> Around {
-        Around::new(Innermost {
+    fn dispatched(
+        &self,
+        group: Option<&Group>,
+        controller: Arc<dyn Controller<()>>,
+    ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + use<>
+    {
+        around(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: None,
             controller,
             fallback: None,
+            limit: group.and_then(|group| self.inner_limit(group)),
             csrf: None,
             guards: Vec::new(),
             requests: metrics::Requests::new("unmatched"),
@@ -194,17 +202,18 @@ impl Assembly {
     /// 404 for everything.
     fn not_found(&self) -> Router {
         let page = erased(async || Reply::status(StatusCode::NOT_FOUND));
-        Router::new().fallback_service(any_service(self.dispatched(page.into())))
+        Router::new().fallback_service(any_service(self.dispatched(None, page.into())))
     }
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
         let (path, methods, controller) = self.endpoint(group.path_of(route, self.slashes), group, route)?;
-        let around = Around::new(Innermost {
+        let around = around(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: route.name,
             controller,
             fallback: group.fallback.clone(),
+            limit: self.inner_limit(group),
             csrf: group.csrf.then(|| Arc::clone(&self.csrf)),
             guards: group.guards.clone(),
             requests: metrics::Requests::new(&path),
@@ -223,14 +232,21 @@ impl Assembly {
 
     /// Puts what a group has in common around an endpoint. The first middleware that was declared is the outermost.
     fn in_group(&self, group: &Group, endpoint: MethodRouter) -> MethodRouter {
-        let endpoint = group
-            .layers
-            .iter()
-            .rev()
-            .fold(endpoint, |inner, layer| (layer.apply)(inner));
-        // Axum's own limit is for some extractors only.
-        let endpoint = endpoint.layer(DefaultBodyLimit::disable());
-        endpoint.layer(BodyLimit(group.body_limit.unwrap_or(self.body_limit)))
+        if group.layers.is_empty() {
+            return endpoint;
+        }
+        let layers = group.layers.iter().rev();
+        let endpoint = layers.fold(endpoint, |inner, layer| (layer.apply)(inner));
+        endpoint.layer(self.limit(group))
+    }
+
+    /// The limit where no middleware has to be inside of it: each layer costs a request two allocations.
+    fn inner_limit(&self, group: &Group) -> Option<BodyLimit> {
+        group.layers.is_empty().then(|| self.limit(group))
+    }
+
+    fn limit(&self, group: &Group) -> BodyLimit {
+        BodyLimit(group.body_limit.unwrap_or(self.body_limit))
     }
 
     /// What is called for a route, at which path, and for which methods.
@@ -297,7 +313,7 @@ impl Assembly {
             path = path.merge(self.in_group(group, axum::routing::options(answer)));
         }
         let not_allowed = async move || ([(header::ALLOW, allow)], Reply::status(StatusCode::METHOD_NOT_ALLOWED));
-        let not_allowed = any_service(self.dispatched(erased(not_allowed).into()));
+        let not_allowed = any_service(self.dispatched(Some(group), erased(not_allowed).into()));
         path.fallback_service(self.in_group(group, not_allowed))
     }
 }
@@ -318,15 +334,22 @@ fn allow(listed: &[Method]) -> HeaderValue {
 fn directory_endpoint(root: PathBuf) -> Box<dyn Controller<()>> {
     erased(
         async move |PathParameters(file): PathParameters<String>, method: Method, headers: HeaderMap| {
-            match files::locate(root, file.into()).await {
-                Some(file) => files::send(&file, &method, &headers).await,
-                None => Reply::status(StatusCode::NOT_FOUND).into_response(),
-            }
+            asset(root, file.into(), &method, &headers).await
         },
     )
 }
 
+/// One file, which the table names: links that lead to it are the application's own doing.
 fn file_endpoint(file: &Path) -> Box<dyn Controller<()>> {
-    let file = file.to_path_buf();
-    erased(async move |method: Method, headers: HeaderMap| files::send(&file, &method, &headers).await)
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let root = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let name = PathBuf::from(file.file_name().unwrap_or_default());
+    erased(async move |method: Method, headers: HeaderMap| asset(root, name, &method, &headers).await)
+}
+
+async fn asset(root: PathBuf, file: PathBuf, method: &Method, headers: &HeaderMap) -> Response {
+    match files::locate(root, file, Some(codings(headers))).await {
+        Some(file) => files::send(&file, method, headers, None).await,
+        None => Reply::status(StatusCode::NOT_FOUND).into_response(),
+    }
 }

@@ -10,12 +10,12 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, header};
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use crate::dispatch::Dispatcher;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
-use crate::unwind::caught;
+use crate::unwind::{caught_now, caught_pinned};
 
 use super::hosts::Hosts;
 use super::{encoding, slashes};
@@ -53,7 +53,7 @@ impl Service<Request> for Outermost {
         if let Some(session) = &session {
             request.extensions_mut().insert(session.clone());
         }
-        let router: Router = self.hosts.router(&request).clone();
+        let mut router: Router = self.hosts.router(&request).clone();
         let dispatcher = Arc::clone(&self.dispatcher);
         // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -66,17 +66,23 @@ impl Service<Request> for Outermost {
             controller: None,
             session: begun.clone(),
         };
+        let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
-            let mut response = match caught(router.oneshot(request)).await {
-                Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
-                Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).await,
-                Err(panic) => dispatcher.fail(&context(), &panic.into_error()).await,
+            let answered = match answering {
+                Ok(mut answering) => caught_pinned(Pin::new(&mut answering)).await,
+                Err(panic) => Err(panic),
             };
+            let mut response = match answered {
+                Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
+                Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).response().await,
+                Err(panic) => Box::pin(dispatcher.fail(&context(), &panic.into_error())).await,
+            };
+            // In boxes, so that a request without it has no room for it.
             if let Some(session) = session
-                && let Err(error) = session.finish(&mut response).await
+                && let Err(error) = Box::pin(session.finish(&mut response)).await
             {
                 // What the response says may not be so.
-                response = dispatcher.fail(&context(), &error).await;
+                response = Box::pin(dispatcher.fail(&context(), &error)).await;
             }
             Ok(response)
         })

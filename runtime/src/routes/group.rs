@@ -163,7 +163,12 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
 
     /// Serves the files of a directory below a path, or one file at a path. A relative directory is below the project's.
     ///
-    /// Nothing outside it is ever served, whether by `..`, by encoding or by a symbolic link.
+    /// Nothing outside it is ever served, whether by `..`, by encoding or by a symbolic link. A directory is 404: there is no
+    /// list of it, and no `index.html` in its place.
+    ///
+    /// Conditional and range requests are answered as [`SendFile`](crate::SendFile) says. Where `app.css.br`, `app.css.zst` or
+    /// `app.css.gz` is beside `app.css`, and not older, clients that take such a coding are sent that, as they weigh it
+    /// (`accept-encoding`), with `app.css`'s media type and a tag of its own.
     #[track_caller]
     pub fn assets(mut self, path: &str, directory: impl Into<PathBuf>) -> Self {
         self.routes.push(Route {

@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 
 pub use controller::IntoController;
-pub(crate) use controller::{Controller, erased};
+pub(crate) use controller::{Answering, Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
 pub(crate) use name::{in_type, of_layer};

@@ -172,8 +172,26 @@ impl TestApp {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a request");
+        TestResponse::read(self.call(request).await).await
+    }
+
+    /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed.
+    ///
+    /// ```
+    /// use nova::axum::body::Body;
+    /// use nova::http::Request;
+    /// # use nova::prelude::*;
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").get("/", async || "hello")) }
+    ///
+    /// nova::testing::run(async {
+    ///     let request = Request::get("/").header("host", "localhost").body(Body::empty()).unwrap();
+    ///     let response = nova::testing::app(routes).call(request).await;
+    ///     assert_eq!(response.status(), 200);
+    /// });
+    /// ```
+    pub async fn call(&self, request: Request) -> Response {
         let Ok(response) = self.running.service.clone().oneshot(request).await;
-        TestResponse::read(response).await
+        response
     }
 
     /// Opens a WebSocket, in memory: a request that passes the whole application, and then a connection as over TCP.

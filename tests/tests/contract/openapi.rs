@@ -147,6 +147,7 @@ fn routes() -> Routes {
 }
 
 /// What is wrong with a document's structure, by the parts of the specification that it uses.
+#[expect(clippy::too_many_lines, reason = "a list of rules")]
 fn faults(document: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut fault = |is_one: bool, what: String| {

@@ -79,6 +79,7 @@ fn the_route_table_is_described_in_json_lines() {
             "/posts",
             "/panic",
             "/fails",
+            "/events",
             "/unhandled",
             "/ws",
             "/stubborn",
@@ -91,14 +92,14 @@ fn the_route_table_is_described_in_json_lines() {
         (1, serde_json::json!(["http", ["GET"], null, "begin", null])),
         (2, serde_json::json!(["http", ["POST"], null, "create", null])),
         (
-            6,
+            7,
             serde_json::json!(["websocket", ["GET"], null, "Listener::init", null]),
         ),
         (
-            8,
+            9,
             serde_json::json!(["http", ["GET"], "admin.example", "create", "nobody"]),
         ),
-        (9, serde_json::json!(["status", [], null, "not_found", null])),
+        (10, serde_json::json!(["status", [], null, "not_found", null])),
     ];
     for (index, expected) in expected {
         let line = &lines[index];
