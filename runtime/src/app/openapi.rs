@@ -20,9 +20,11 @@ pub(super) type Change = Box<dyn FnOnce(&mut Value) + Send>;
 /// ```
 /// use nova::prelude::*;
 ///
-/// let document = nova::openapi::document(|| {
+/// fn routes() -> Routes {
 ///     Routes::new().group(Group::new("/").get("/heartbeat", async || Reply::status(200)))
-/// });
+/// }
+///
+/// let document = nova::openapi::document(routes);
 /// assert!(document["paths"]["/heartbeat"]["get"].is_object());
 /// ```
 pub fn document<S, A>(routes: impl RouteTable<S, A>) -> Value

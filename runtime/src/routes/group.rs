@@ -219,8 +219,8 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    /// Asks this function before every route of the group, WebSockets included. See [`Access`](crate::Access). Of several, each is asked,
-    /// in the order of declaration, until one denies.
+    /// Asks this function before every route of the group, WebSockets included. See [`Access`](crate::Access). Of several,
+    /// each is asked, in the order of declaration, until one denies.
     pub fn security<F, T>(mut self, function: F) -> Self
     where
         F: PartsHandler<T, S>,
