@@ -14,6 +14,8 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// `package.name`, as written.
     pub(crate) name: String,
+    /// `package.version`, unless the workspace says it.
+    pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
     pub(crate) dependencies: Vec<String>,
 }
@@ -49,7 +51,8 @@ impl Project {
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {
-        let name = manifest.get("package")?.get("name")?.as_str()?;
+        let package = manifest.get("package")?;
+        let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
         let is_runtime = |(name, value): (&String, &toml::Value)| {
             name == RUNTIME_PACKAGE || value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE)
@@ -57,6 +60,7 @@ impl Project {
         dependencies.iter().any(is_runtime).then(|| Self {
             root: root.to_path_buf(),
             name: name.to_owned(),
+            version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
             dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
         })
     }

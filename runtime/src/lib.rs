@@ -91,6 +91,7 @@
 //! - `middleware`, off by default: request ids, CORS, timeouts and headers for safety. See `middleware`.
 //! - `compression`, off by default: middleware that compresses responses with gzip; `compression-br` adds Brotli.
 //! - `rate-limit`, off by default: middleware that limits how many requests a client may make.
+//! - `openapi`, off by default: the routes as an `OpenAPI` document. See `nova::openapi`.
 //! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
@@ -127,6 +128,9 @@ pub mod testing;
 mod app;
 pub use app::{App, RouteTable};
 
+#[cfg(feature = "openapi")]
+pub mod openapi;
+
 mod dev;
 mod router;
 pub use router::RouteError;
@@ -144,7 +148,7 @@ mod csrf;
 pub use csrf::CsrfToken;
 
 mod routes;
-pub use routes::{Group, Routes};
+pub use routes::{Group, IntoController, Routes};
 
 mod websocket;
 pub use websocket::{
@@ -166,7 +170,7 @@ mod fallback;
 pub use fallback::Invalid;
 mod files;
 mod security;
-pub use security::{Access, AuthData};
+pub use security::{Access, AuthData, IntoAccess};
 mod status_page;
 mod view;
 pub use view::ViewError;

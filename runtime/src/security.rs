@@ -118,6 +118,19 @@ impl Access {
     }
 }
 
+/// What a security function may return.
+///
+/// It is implemented for what becomes an [`Access`], and is not to be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "a security function can't return `{Self}`",
+    label = "says neither that a request may go on nor that it may not",
+    note = "it returns an `Access`, a `bool`, or a `Result` of these with a `nova::Error`"
+)]
+pub trait IntoAccess: Into<Access> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Access>> IntoAccess for T {}
+
 impl From<bool> for Access {
     fn from(allowed: bool) -> Self {
         if allowed { Self::allow() } else { Self::deny() }

@@ -1,6 +1,10 @@
 //! What an application is made of.
 
 mod describe;
+#[cfg(feature = "openapi")]
+mod openapi;
+#[cfg(feature = "openapi")]
+pub use openapi::document;
 #[cfg(unix)]
 mod orders;
 #[cfg(unix)]
@@ -152,6 +156,24 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
     /// but for `dev` and `test`.
     pub fn sessions(mut self, store: impl Store) -> Self {
         self.parts.sessions = Some(StoreOf::new(store));
+        self
+    }
+
+    /// Changes the `OpenAPI` document that describes the application, before anybody sees it: its title, its servers, how its
+    /// clients are known. See [`openapi`](crate::openapi).
+    ///
+    /// ```no_run
+    /// # use nova::prelude::*;
+    /// # fn routes() -> Routes { Routes::new() }
+    /// nova::App::new(routes).openapi(|document| {
+    ///     document["info"]["title"] = json!("The tea shop");
+    ///     document["components"]["securitySchemes"]["bearer"] = json!({ "type": "http", "scheme": "bearer" });
+    ///     document["security"] = json!([{ "bearer": [] }]);
+    /// });
+    /// ```
+    #[cfg(feature = "openapi")]
+    pub fn openapi(mut self, change: impl FnOnce(&mut serde_json::Value) + Send + 'static) -> Self {
+        self.parts.openapi = Some(Box::new(change));
         self
     }
 

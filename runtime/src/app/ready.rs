@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+#[cfg(feature = "openapi")]
+use super::describe;
 use super::describe::Table;
 use super::process::Process;
 use super::supervised;
@@ -57,6 +59,8 @@ pub(super) struct Parts {
     pub(super) reply_handlers: Vec<RegisterHandlers>,
     pub(super) sessions: Option<StoreOf>,
     pub(super) in_test: bool,
+    #[cfg(feature = "openapi")]
+    pub(super) openapi: Option<super::openapi::Change>,
 }
 
 /// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
@@ -91,8 +95,8 @@ pub(crate) struct Assembled {
 
 impl Ready {
     pub(super) fn run(mut self) -> Result<()> {
-        if supervised::describes_routes() {
-            return self.describe();
+        if let Some(what) = supervised::describes() {
+            return self.describe(&what);
         }
         let config = self.take_config()?;
         telemetry::start(&config.section("log")?, config.environment());
@@ -130,18 +134,27 @@ impl Ready {
         }
     }
 
-    /// Prints the route table. What is wrong with the settings is not said here.
-    fn describe(mut self) -> Result<()> {
+    /// Prints the route table, or the document made of it. What is wrong with the settings is not said here.
+    fn describe(mut self, what: &str) -> Result<()> {
         let config = self.take_config().ok();
         let environment = config.as_ref().map(|config| config.environment().clone());
         let options = config.and_then(|config| config.section("server").ok());
         let options: ServerOptions = options.unwrap_or_default();
-        Table {
-            routes: &(self.routes)(&environment.unwrap_or_else(Environment::current)),
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
+        let routes = (self.routes)(&environment.unwrap_or_else(Environment::current));
+        #[cfg(feature = "openapi")]
+        if what == "openapi" {
+            let document = super::openapi::of(&routes, options.trailing_slash, self.parts.openapi);
+            return describe::print([document]);
         }
+        if what != "routes" {
+            return Err(Error::new(format!("this application can't describe its {what}")));
+        }
+        Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        )
         .print()
     }
 
@@ -172,13 +185,17 @@ impl Ready {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let table = Table {
-            routes: &routes,
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
-        };
+        let table = Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        );
         let described = dev.as_ref().map(|_| table.values());
+        #[cfg(feature = "openapi")]
+        let document = dev
+            .as_ref()
+            .map(|_| super::openapi::text(&routes, options.trailing_slash, self.parts.openapi));
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -226,6 +243,8 @@ impl Ready {
         if let Some(dev) = dev {
             let application = dev::Application {
                 routes: described.unwrap_or_default(),
+                #[cfg(feature = "openapi")]
+                openapi: document.unwrap_or_default(),
                 views,
                 pubsub: pubsub.clone(),
                 lifecycle: lifecycle.clone(),

@@ -14,6 +14,8 @@ mod feed;
 mod guard;
 mod html;
 mod inject;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod policy;
 mod requests;
 mod service;
@@ -69,6 +71,9 @@ struct Shared {
 pub(crate) struct Application {
     /// The route table, as `nova routes` has it.
     pub(crate) routes: Vec<Value>,
+    /// The `OpenAPI` document.
+    #[cfg(feature = "openapi")]
+    pub(crate) openapi: String,
     pub(crate) views: Views,
     pub(crate) pubsub: PubSub,
     pub(crate) lifecycle: Lifecycle,

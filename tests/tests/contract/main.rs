@@ -30,6 +30,7 @@ mod metrics;
 mod middleware;
 mod mounting;
 mod multipart;
+mod openapi;
 mod pings;
 mod protocol;
 mod pubsub;
