@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -180,10 +181,7 @@ impl Ready {
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
-        let mut registry = builtin::registry(&views, config.root());
-        for change in self.parts.reply_handlers {
-            change(&mut registry)?;
-        }
+        let registry = registry(&views, config.root(), self.parts.reply_handlers)?;
         let mut routes = (self.routes)(&environment);
         let table = Table::of(
             &routes,
@@ -288,6 +286,15 @@ impl Assembled {
             .await
         })
     }
+}
+
+/// The built-in reply handlers, with those of the application.
+fn registry(views: &Views, root: &Path, changes: Vec<RegisterHandlers>) -> Result<Registry> {
+    let mut registry = builtin::registry(views, root);
+    for change in changes {
+        change(&mut registry)?;
+    }
+    Ok(registry)
 }
 
 /// Waits for the end of what is still served, and then for what it has sent to other nodes.
