@@ -114,6 +114,7 @@ impl Innermost {
             controller: self.name,
             session: request.extensions().get::<Session>().cloned(),
             peer: self.dispatcher.peer(&request),
+            is_watched: self.dispatcher.is_watched(&request),
         });
         let limited = match self.limit {
             Some(limit) => limit.apply(request),

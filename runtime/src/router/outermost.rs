@@ -69,6 +69,7 @@ impl Service<Request> for Outermost {
         let shown = dispatcher
             .peer(&request)
             .map(|peer| Box::new((peer, request.headers().clone())));
+        let is_watched = dispatcher.is_watched(&request);
         let begun = session.clone();
         let context = move || RequestContext {
             method: method.clone(),
@@ -80,6 +81,7 @@ impl Service<Request> for Outermost {
             controller: None,
             session: begun.clone(),
             peer: shown.as_ref().map(|shown| shown.0),
+            is_watched,
         };
         let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
