@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod template;
 mod terminal;
+mod work;
 mod workspace;
 
 fn main() -> ExitCode {
@@ -24,10 +25,15 @@ fn main() -> ExitCode {
     let matches = args::Cli::command().color(color.into()).get_matches();
     let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     anstream::ColorChoice::from(cli.color).write_global();
+    let as_json = cli.command.tells_errors_as_json();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            terminal::error(&error);
+            if as_json {
+                terminal::answer(work::error_json(&error));
+            } else {
+                terminal::error(&error);
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -38,9 +44,15 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
         std::env::set_current_dir(directory)
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
+    if let Some(package) = &cli.package {
+        let root = project::of_package(package)?;
+        std::env::set_current_dir(&root)
+            .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
+    }
     match cli.command {
         args::Command::New(args) => new::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Destroy(args) => generate::destroy(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
     }

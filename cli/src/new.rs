@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
+use serde_json::json;
 
-use crate::args;
 use crate::error::{Error, Result};
-use crate::generate;
 use crate::name::{Name, Role};
-use crate::plan::{Part, Plan, Tense};
-use crate::project::RUNTIME_PACKAGE;
+use crate::plan::{Conflicts, Part, Plan};
+use crate::project::{Project, RUNTIME_PACKAGE};
 use crate::template::PROJECT;
-use crate::{terminal, workspace};
+use crate::work::{self, Work};
+use crate::{args, generate, workspace};
 
 /// Crates that a project depends on, and so can't be called.
 const DEPENDENCIES: &[&str] = &["nova", "nova_framework", "serde"];
@@ -43,7 +43,6 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
     })?;
     let absolute = without_dots(&absolute);
     let (typed, name) = name(args, &absolute)?;
-    refuse_occupied(&absolute, args)?;
     let around = workspace::around(&absolute);
     let package = if typed.contains('-') {
         name.kebab()
@@ -58,46 +57,38 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
         nats: args.nats,
         package,
     };
-    let plan = Plan::adding("", parts(&args.path, &data)?);
-    let checked = plan.check()?;
-    if !args.dry_run {
-        checked.apply()?;
-    }
-    checked.print(if args.dry_run { Tense::Future } else { Tense::Past });
-    let mut files = checked.created();
-    if args.nats && !args.dry_run {
-        files += generate::chat(&absolute)?;
-        let handler = args.path.join("src/ws/chat.rs");
-        terminal::status("Created", format!("{}, with its route", handler.display()));
-    }
+    let done = work::carry_out(&absolute, args.show, Conflicts::Refuse, || {
+        refuse_occupied(&absolute, args)?;
+        Ok(Work {
+            plan: Plan::adding(&absolute, parts(&absolute, &data)?).shown_below(&args.path),
+            about: json!({ "command": "new", "name": data.package, "path": absolute }),
+            notes: Vec::new(),
+        })
+    })?;
     if data.package != typed {
-        terminal::status(
+        done.also(
             "Named",
-            format!("{} (`{typed}` in the spelling of packages)", data.package),
+            &format!("{} (`{typed}` in the spelling of packages)", data.package),
         );
     }
     if let Some(manifest) = around {
         let manifest = manifest.display();
-        terminal::status(
+        done.also(
             "Separate",
-            format!("a workspace of its own, for {manifest} does not list it"),
+            &format!("a workspace of its own, for {manifest} does not list it"),
         );
     }
-    if args.dry_run {
-        terminal::status("Finished", "dry run, nothing was written");
-        return Ok(());
+    if done.wrote() && !args.no_git && initialise_git(&absolute) {
+        done.also("Initialized", "git repository");
     }
-    if !args.no_git && initialise_git(&absolute) {
-        terminal::status("Initialized", "git repository");
-    }
-    terminal::status("Finished", format!("{}, {files} files", data.package));
+    let finished = format!("{}, {} files", data.package, done.checked.created());
     let here = std::env::current_dir().is_ok_and(|current| current == absolute);
     let enter = if here {
         String::new()
     } else {
         format!("  cd {}\n", shell_word(&args.path))
     };
-    terminal::plain(format!("\n{enter}  nova serve"));
+    done.finish(&finished, Some(&format!("{enter}  nova serve")));
     Ok(())
 }
 
@@ -110,7 +101,7 @@ fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
             .collect()
     };
     let mut role = Role {
-        what: "a project",
+        what: "a project".to_owned(),
         command: "nova new ".to_owned(),
         example: "myapp",
         taken: taken(DEPENDENCIES, "a project depends on a crate of that name"),
@@ -167,14 +158,25 @@ fn refuse_occupied(directory: &Path, args: &args::New) -> Result<()> {
     )
 }
 
-fn parts(directory: &Path, data: &Data) -> Result<Vec<Part>> {
+/// The files of the project, and what a variant adds to them.
+fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
     let part = |(path, template): &(&str, crate::template::Template)| {
         Ok(Part::File {
-            path: directory.join(path),
+            path: path.into(),
             content: template.render(data)?,
         })
     };
-    PROJECT.iter().map(part).collect()
+    let mut parts: Vec<Part> = PROJECT.iter().map(part).collect::<Result<_>>()?;
+    if data.nats {
+        let project = Project {
+            root: root.to_path_buf(),
+            name: data.package.clone(),
+            library: data.krate.clone(),
+            dependencies: Vec::new(),
+        };
+        parts.extend(generate::chat(&project)?);
+    }
+    Ok(parts)
 }
 
 /// The dependency on the runtime: the directory that was asked for, the one beside this program's own source, or the

@@ -1,6 +1,6 @@
 //! The templates, embedded in the binary.
 
-use handlebars::{Handlebars, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, no_escape};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -49,14 +49,50 @@ pub(crate) const PROJECT: &[(&str, Template)] = &[
     ("assets/icon.svg", raw!("project/assets/icon.svg")),
 ];
 
-pub(crate) const CONTROLLER: Template = rendered!("gen/controller.rs");
-pub(crate) const VIEW: Template = rendered!("gen/view.hbs");
-pub(crate) const WS_HANDLER: Template = rendered!("gen/ws_handler.rs");
+/// A kind of things that `nova gen` writes.
+#[derive(Debug)]
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    /// What it is and how it is wired in: see `generate::kind`.
+    pub(crate) manifest: &'static str,
+    /// Its files: the path in the project, which is a template too, and the text.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+}
 
-/// What `src/controllers/mod.rs` begins as.
-pub(crate) const CONTROLLERS: Template = raw!("gen/controllers.rs");
-/// What `src/ws/mod.rs` begins as.
-pub(crate) const WS: Template = raw!("gen/ws.rs");
+macro_rules! built_in {
+    ($name:literal, $($path:literal: $file:literal),+) => {
+        BuiltIn {
+            name: $name,
+            manifest: include_str!(concat!("../templates/gen/", $name, "/kind.toml")),
+            files: &[$(($path, include_str!(concat!("../templates/gen/", $name, "/", $file)))),+],
+        }
+    };
+}
+
+/// Every kind, in the order in which they are listed.
+pub(crate) const KINDS: &[BuiltIn] = &[
+    built_in!(
+        "controller",
+        "src/controllers/{{path}}.rs": "controller.rs.hbs",
+        "views/{{path}}/{{action}}.hbs": "view.hbs.hbs"
+    ),
+    built_in!(
+        "resource",
+        "src/models/{{path}}.rs": "model.rs.hbs",
+        "src/controllers/{{path}}.rs": "json.rs.hbs",
+        "src/controllers/{{path}}.pages.rs": "pages.rs.hbs",
+        "views/{{path}}/list.hbs": "list.hbs.hbs",
+        "views/{{path}}/show.hbs": "show.hbs.hbs",
+        "views/{{path}}/new.hbs": "new.hbs.hbs",
+        "views/{{path}}/edit.hbs": "edit.hbs.hbs",
+        "views/{{path}}/fields.hbs": "fields.hbs.hbs"
+    ),
+    built_in!("ws-handler", "src/ws/{{path}}.rs": "ws_handler.rs.hbs"),
+    built_in!("security", "src/security/{{path}}.rs": "security.rs.hbs"),
+    built_in!("fallback", "src/fallbacks/{{path}}.rs": "fallback.rs.hbs"),
+    built_in!("reply-handler", "src/replies/{{path}}.rs": "reply.rs.hbs"),
+    built_in!("test", "tests/{{name}}.rs": "test.rs.hbs"),
+];
 
 impl Template {
     /// The file's text. A variable that `data` doesn't have is an error.
@@ -64,11 +100,41 @@ impl Template {
         if self.raw {
             return Ok(self.text.to_owned());
         }
-        let mut handlebars = Handlebars::new();
-        handlebars.set_strict_mode(true);
-        handlebars.register_escape_fn(no_escape);
-        handlebars.render_template(self.text, data).map_err(|error| {
-            Error::failed(format!("a template can't be rendered: {error}")).detail("nothing was written")
+        render(self.text, data).map_err(|broken| {
+            Error::failed(format!("a template can't be rendered: {}", broken.reason)).detail("nothing was written")
         })
     }
+}
+
+/// Why a template can't be rendered, and where.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+    pub(crate) reason: String,
+}
+
+/// Renders a text. A variable that `data` doesn't have is an error.
+pub(crate) fn render(text: &str, data: &impl Serialize) -> Result<String, Broken> {
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    handlebars.register_escape_fn(no_escape);
+    handlebars.render_template(text, data).map_err(|error| {
+        let reason = |what: &dyn std::fmt::Display| what.to_string().trim().replace('\n', " ");
+        match error.reason() {
+            RenderErrorReason::TemplateError(error) => {
+                let place = error.pos();
+                Broken {
+                    line: place.map(|(line, _)| line),
+                    column: place.map(|(_, column)| column),
+                    reason: reason(error.reason()),
+                }
+            }
+            other => Broken {
+                line: error.line_no,
+                column: error.column_no,
+                reason: reason(other),
+            },
+        }
+    })
 }

@@ -28,7 +28,8 @@ pub(super) enum Meaning {
 impl Import {
     /// `crate::controllers::posts`
     pub(super) fn path(&self) -> String {
-        format!("crate::{}::{}", self.modules.join("::"), self.name)
+        let modules: String = self.modules.iter().map(|module| format!("{module}::")).collect();
+        format!("crate::{modules}{}", self.name)
     }
 
     pub(super) fn line(&self) -> String {

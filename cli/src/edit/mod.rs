@@ -3,16 +3,21 @@
 //! Each edit is a function from text to text. The file is parsed to find the one place where the piece belongs, the
 //! piece is spliced in at that byte, and the result is parsed again to see that it is there. Every other byte stays.
 
+mod chains;
 mod imports;
 mod lines;
 mod modules;
 mod order;
+mod read;
 mod routes;
+mod setup;
 mod source;
 
 pub(crate) use imports::Import;
 pub(crate) use modules::Module;
-pub(crate) use routes::Route;
+pub(crate) use read::{fields_of, public_functions};
+pub(crate) use routes::{Route, routes_to};
+pub(crate) use setup::Setup;
 pub(crate) use source::ParseError;
 use source::Source;
 
@@ -22,6 +27,7 @@ pub(crate) enum Piece {
     Module(Module),
     Import(Import),
     Route(Route),
+    Setup(Setup),
 }
 
 /// What became of an edit.
@@ -52,6 +58,7 @@ impl Piece {
             Self::Module(module) => module.insert(&source),
             Self::Import(import) => import.insert(&source),
             Self::Route(route) => route.insert(&source),
+            Self::Setup(setup) => setup.insert(&source),
         };
         Ok(self.verified(edit, true))
     }
@@ -63,8 +70,19 @@ impl Piece {
             Self::Module(module) => module.remove(&source),
             Self::Import(import) => import.remove(&source),
             Self::Route(route) => route.remove(&source),
+            Self::Setup(setup) => setup.remove(&source),
         };
         Ok(self.verified(edit, false))
+    }
+
+    /// Whether a file has the piece, in whatever shape.
+    pub(crate) fn is_in(&self, text: &str) -> Result<bool, ParseError> {
+        Source::parse(text).map(|source| match self {
+            Self::Module(module) => module.is_in(&source),
+            Self::Import(import) => import.is_in(&source),
+            Self::Route(route) => route.is_in(&source),
+            Self::Setup(setup) => setup.is_in(&source),
+        })
     }
 
     /// The piece on one line, to be shown.
@@ -73,6 +91,7 @@ impl Piece {
             Self::Module(module) => module.line(),
             Self::Import(import) => import.line(),
             Self::Route(route) => route.line(),
+            Self::Setup(setup) => setup.line(),
         }
     }
 
@@ -81,11 +100,7 @@ impl Piece {
         let Edit::Changed(text) = &edit else {
             return edit;
         };
-        let held = Source::parse(text).map(|source| match self {
-            Self::Module(module) => module.is_in(&source),
-            Self::Import(import) => import.is_in(&source),
-            Self::Route(route) => route.is_in(&source),
-        });
+        let held = self.is_in(text);
         if held.is_ok_and(|held| held == expected) {
             return edit;
         }
