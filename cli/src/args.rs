@@ -1,11 +1,15 @@
 //! The command line as it is typed: clap types, nothing else.
 
+mod generators;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenOwn, GenResource, Kind, Show, Wire, Write};
 
 /// Real-time web services in Rust.
 #[derive(Debug, Parser)]
@@ -92,6 +96,8 @@ impl From<Color> for clap::ColorChoice {
 pub(crate) enum Command {
     /// Create a new application.
     New(New),
+    /// Make this directory an application, and keep every file.
+    Init(Init),
     /// Generate a piece of the application, and wire it in.
     #[command(visible_alias = "g", alias = "generate")]
     Gen(Gen),
@@ -103,13 +109,29 @@ pub(crate) enum Command {
     Serve(Serve),
     /// List the application's routes.
     Routes(Routes),
+    /// Say whether everything is there that the other commands need.
+    Doctor(Doctor),
+    /// Copy the templates of what is generated into the project, to change them.
+    Eject(Eject),
+    /// Bring the project to the version of this command.
+    Upgrade(Upgrade),
+    /// Print what a shell needs to complete commands.
+    Completions(Completions),
+    /// Write the manual pages.
+    Man(Man),
+    #[command(hide = true)]
+    Complete(Complete),
 }
 
 impl Command {
     /// Whether an error is to be told as JSON: the command writes files, and was asked to.
     pub(crate) fn tells_errors_as_json(&self) -> bool {
         let write = match self {
-            Self::New(args) => return args.show.json,
+            Self::New(args) => return args.make.show.json,
+            Self::Init(args) => return args.make.show.json,
+            Self::Upgrade(args) => return args.show.json,
+            Self::Man(args) => return args.show.json,
+            Self::Eject(args) => args.write,
             Self::Destroy(args) => args.write,
             Self::Gen(args) => match &args.kind {
                 Some(Kind::Controller(args)) => args.write,
@@ -124,7 +146,9 @@ impl Command {
                 Some(Kind::Own(typed)) => return typed.iter().any(|typed| typed == "--json"),
                 None => return false,
             },
-            Self::Serve(_) | Self::Routes(_) => return false,
+            Self::Serve(_) | Self::Routes(_) | Self::Doctor(_) | Self::Completions(_) | Self::Complete(_) => {
+                return false;
+            }
         };
         write.show.json
     }
@@ -136,20 +160,55 @@ impl Command {
 Examples:
   nova new myapp
   nova new services/chat --name live-chat
-  nova new myapp --nats                      a chat on two nodes, as its README says")]
+  nova new myapp --auth --docker             accounts, and a Dockerfile
+  nova new myapp --nats                      a chat on two nodes, as its README says
+  nova new myapp --serve                     and run it")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
     // Also an empty one, which clap's own parser of paths refuses: it is answered as other bad paths are.
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) path: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) make: Make,
+
+    /// Build and run it at once.
+    #[arg(long, conflicts_with_all = ["dry_run", "diff", "json"])]
+    pub(crate) serve: bool,
+}
+
+/// `nova init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova init                                  an application in this directory, around what is there
+  nova init --name live-chat --dry-run
+
+A file that is there stays as it is; what is to be written into it by hand is shown at the end.")]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) make: Make,
+}
+
+/// What a new application is made of.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
+pub(crate) struct Make {
     /// The application's name, when it is not the directory's.
     #[arg(long)]
     pub(crate) name: Option<String>,
 
-    /// Depend on the runtime crate in this directory.
-    #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
-    pub(crate) nova_path: Option<PathBuf>,
+    /// Answer with JSON: no views, no assets.
+    #[arg(long)]
+    pub(crate) api: bool,
+
+    /// Begin with accounts: to register, to log in, to log out.
+    #[arg(long, conflicts_with = "api")]
+    pub(crate) auth: bool,
+
+    /// Add a Dockerfile.
+    #[arg(long)]
+    pub(crate) docker: bool,
 
     /// Reach other nodes over NATS, and begin with a chat that does.
     #[arg(long)]
@@ -159,247 +218,92 @@ pub(crate) struct New {
     #[arg(long)]
     pub(crate) no_git: bool,
 
+    /// Depend on the runtime crate in this directory.
+    #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
+    pub(crate) nova_path: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) show: Show,
 }
 
-/// `nova gen`
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
-#[command(after_help = "\
-Examples:
-  nova gen controller posts index show
-  nova gen resource article title:string body:string --at /articles
-  nova gen ws-handler chat --dry-run
-  nova gen --list                            all kinds, also those in .nova/templates")]
-pub(crate) struct Gen {
-    /// List what can be generated.
-    #[arg(long)]
-    pub(crate) list: bool,
-
-    /// With --list: one JSON object on a line for each kind.
-    #[arg(long, requires = "list")]
-    pub(crate) json: bool,
-
-    #[command(subcommand)]
-    pub(crate) kind: Option<Kind>,
-}
-
-/// What can be generated.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Kind {
-    /// A controller: one function for each action, a view for each, and the routes.
-    #[command(after_help = "\
-Examples:
-  nova gen controller posts                  one action, index, at /posts
-  nova gen controller posts index show       also show, at /posts/{id}
-  nova gen controller admin/users            in the module admin, at /admin/users
-  nova gen controller posts --at /news       at another path
-
-Files:
-  src/controllers/posts.rs   created
-  src/controllers/mod.rs     pub mod posts;
-  src/routes.rs              one route for each action
-  views/posts/index.hbs      created, one for each action")]
-    Controller(GenController),
-    /// A resource: a model kept in memory, and a controller that lists, shows, creates, updates and deletes.
-    #[command(after_help = "\
-Examples:
-  nova gen resource article                  a name, as JSON, at /article
-  nova gen resource article title:string pages:int --at /articles
-  nova gen resource article title body --views
-
-Fields are string, int, float or bool; string when nothing is said.
-
-Files:
-  src/models/article.rs        created, with its module
-  src/controllers/article.rs   created, with its module
-  src/routes.rs                the routes
-  views/article/*.hbs          with --views")]
-    Resource(GenResource),
-    /// A WebSocket handler with its route: a chat room, to be changed into what you need.
-    #[command(after_help = "\
-Example:
-  nova gen ws-handler chat                   at /chat/{room}; open /chat/lobby in two tabs
-
-Files:
-  src/ws/chat.rs    created
-  src/ws/mod.rs     pub mod chat;
-  src/lib.rs        pub mod ws;
-  src/routes.rs     the route")]
-    WsHandler(GenNamed),
-    /// A security function: who may go on, decided before the controller.
-    #[command(after_help = "\
-Example:
-  nova gen security bearer                   then .security(bearer::check) on a group
-
-Files:
-  src/security/bearer.rs   created, with its module")]
-    Security(GenNamed),
-    /// A fallback controller: what becomes of errors, and of replies that nothing can dispatch.
-    #[command(after_help = "\
-Example:
-  nova gen fallback errors
-
-Files:
-  src/fallbacks/errors.rs   created, with its module
-  src/main.rs               .fallback(…)")]
-    Fallback(GenNamed),
-    /// A kind of reply: what a controller returns, and the handler that makes a response of it.
-    #[command(after_help = "\
-Example:
-  nova gen reply-handler csv                 controllers return replies::csv::reply(…)
-
-Files:
-  src/replies/csv.rs   created, with its module
-  src/main.rs          .reply_handler(\"csv\", …)")]
-    ReplyHandler(GenNamed),
-    /// A test of the whole application, without a port.
-    #[command(after_help = "\
-Example:
-  nova gen test signup                       then cargo test --test signup
-
-Files:
-  tests/signup.rs   created")]
-    Test(GenNamed),
-    /// A kind of the project's own.
-    #[command(external_subcommand)]
-    Own(Vec<String>),
-}
-
-/// `nova gen controller`
-#[derive(Debug, Args)]
-pub(crate) struct GenController {
-    /// The controller's name; below others with a `/`.
-    pub(crate) name: String,
-
-    /// Its actions [default: index].
-    #[arg(value_name = "ACTION")]
-    pub(crate) positional: Vec<String>,
-
-    /// Its actions, with a comma between each two.
-    #[arg(long, value_name = "ACTION", value_delimiter = ',')]
-    pub(crate) actions: Vec<String>,
-
-    #[command(flatten)]
-    pub(crate) wire: Wire,
-
-    #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// `nova gen resource`
-#[derive(Debug, Args)]
-pub(crate) struct GenResource {
-    /// The resource's name; below others with a `/`.
-    pub(crate) name: String,
-
-    /// Its fields [default: name:string].
-    #[arg(value_name = "FIELD[:TYPE]")]
-    pub(crate) fields: Vec<String>,
-
-    /// Answer with pages and forms instead of JSON.
-    #[arg(long)]
-    pub(crate) views: bool,
-
-    #[command(flatten)]
-    pub(crate) wire: Wire,
-
-    #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// `nova gen` of what has nothing but a name.
-#[derive(Debug, Args)]
-pub(crate) struct GenNamed {
-    /// Its name; below others with a `/`.
-    pub(crate) name: String,
-
-    #[command(flatten)]
-    pub(crate) wire: Wire,
-
-    #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// `nova gen` of a kind that only the project knows.
-#[derive(Debug, Parser)]
-pub(crate) struct GenOwn {
-    #[command(flatten)]
-    pub(crate) args: GenNamed,
-}
-
-/// `nova destroy`
+/// `nova doctor`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Examples:
-  nova destroy controller posts              with its views and routes
-  nova destroy ws-handler chat --dry-run
-
-What you have changed since it was generated stays, and so does all the rest, unless you say --force.")]
-pub(crate) struct Destroy {
-    /// What was generated: controller, resource, ws-handler, …
-    pub(crate) kind: String,
-
-    /// Its name.
-    pub(crate) name: String,
-
-    #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// How something is wired in.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Wire {
-    /// Where it is [default: its name].
-    #[arg(long, value_name = "PATH")]
-    pub(crate) at: Option<String>,
-
-    /// Write its files, and leave routes.rs and main.rs alone.
-    #[arg(long)]
-    pub(crate) no_route: bool,
-}
-
-/// What a command that writes shows.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct Show {
-    /// Show what would be written, and write nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-
-    /// Show it as a difference that `git apply` takes, and write nothing.
-    #[arg(long)]
-    pub(crate) diff: bool,
-
-    /// Tell what was done as one JSON object on standard output.
+It asks no network and builds nothing. A line begins with ok, warn or fail; with a fail the exit code is 1.")]
+pub(crate) struct Doctor {
+    /// One JSON object on a line for each finding.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-impl Show {
-    /// Whether files are written.
-    pub(crate) fn writes(self) -> bool {
-        !self.dry_run && !self.diff
-    }
+/// `nova eject`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova eject controller                      then change .nova/templates/controller
+  nova eject                                 every kind
+
+What is in .nova/templates/<kind> stands in for what is built in, file by file. A new folder there is a new
+kind: each file is written to the path that it has in the folder, without .hbs, as in
+.nova/templates/service/src/services/{{path}}.rs.hbs.")]
+pub(crate) struct Eject {
+    /// The kind whose templates are wanted [default: all].
+    pub(crate) kind: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) write: Write,
 }
 
-/// How a command writes where something is there already.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct Write {
+/// `nova upgrade`
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
     #[command(flatten)]
     pub(crate) show: Show,
+}
 
-    /// Replace, or delete, files that you have changed.
-    #[arg(long, conflicts_with = "skip")]
-    pub(crate) force: bool,
+/// `nova completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(nova completions bash)            in ~/.bashrc
+  source <(nova completions zsh)             in ~/.zshrc, behind compinit
+  nova completions fish > ~/.config/fish/completions/nova.fish")]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
 
-    /// Leave what is in the way as it is, and do the rest.
-    #[arg(long)]
-    pub(crate) skip: bool,
+/// A shell that can be told what may come next.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// What a shell asks for: the words after `nova` so far, the last of them unfinished.
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// `nova man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nova man ~/.local/share/man/man1           then man nova-gen")]
+pub(crate) struct Man {
+    /// Where to write the pages.
+    #[arg(value_name = "DIR")]
+    pub(crate) pages: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) show: Show,
 }
 
 /// `nova serve`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   nova serve

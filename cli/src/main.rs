@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
+mod complete;
+mod doctor;
 mod edit;
+mod eject;
 mod error;
 mod generate;
+mod man;
 mod name;
 mod new;
 mod plan;
@@ -17,6 +21,7 @@ mod serve;
 mod settings;
 mod template;
 mod terminal;
+mod upgrade;
 mod work;
 mod workspace;
 
@@ -50,7 +55,29 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
             .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
     }
     match cli.command {
-        args::Command::New(args) => new::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::New(args) => {
+            let root = new::run(&args)?;
+            if !args.serve {
+                return Ok(ExitCode::SUCCESS);
+            }
+            terminal::plain("");
+            std::env::set_current_dir(&root)
+                .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
+            serve::run(args::Serve::default())
+        }
+        args::Command::Init(args) => new::init(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Doctor(args) => doctor::run(&args),
+        args::Command::Eject(args) => eject::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Upgrade(args) => upgrade::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Completions(args) => {
+            complete::script(args.shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        args::Command::Complete(args) => {
+            complete::answer(&args.words);
+            Ok(ExitCode::SUCCESS)
+        }
+        args::Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Destroy(args) => generate::destroy(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),

@@ -121,7 +121,7 @@ fn is_runtime(name: &str, value: &toml::Value, root: &Path) -> bool {
 }
 
 /// The projects of the workspace at `directory` or above it.
-fn members(directory: &Path) -> Vec<Project> {
+pub(crate) fn members(directory: &Path) -> Vec<Project> {
     let members = workspace::members(directory).into_iter();
     members.filter_map(|root| Project::at(&root)?.ok()).collect()
 }

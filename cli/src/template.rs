@@ -31,22 +31,83 @@ macro_rules! rendered {
     };
 }
 
+/// Which new projects a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    Every,
+    /// Those with pages,
+    Pages,
+    /// those without,
+    Api,
+    /// with accounts,
+    Auth,
+    /// to be run in containers.
+    Docker,
+}
+
 /// The files of a new project, in the order in which they are reported.
-pub(crate) const PROJECT: &[(&str, Template)] = &[
-    ("Cargo.toml", rendered!("project/Cargo.toml")),
-    ("README.md", rendered!("project/README.md")),
-    (".gitignore", raw!("project/gitignore")),
-    (".github/workflows/ci.yml", raw!("project/ci.yml")),
-    ("nova.toml", rendered!("project/nova.toml")),
-    ("src/main.rs", rendered!("project/src/main.rs")),
-    ("src/lib.rs", raw!("project/src/lib.rs")),
-    ("src/routes.rs", raw!("project/src/routes.rs")),
-    ("src/controllers/mod.rs", raw!("project/src/controllers/mod.rs")),
-    ("src/controllers/home.rs", rendered!("project/src/controllers/home.rs")),
-    ("views/layout.hbs", raw!("project/views/layout.hbs")),
-    ("views/home/index.hbs", raw!("project/views/home/index.hbs")),
-    ("assets/app.css", raw!("project/assets/app.css")),
-    ("assets/icon.svg", raw!("project/assets/icon.svg")),
+pub(crate) const PROJECT: &[(&str, For, Template)] = &[
+    ("Cargo.toml", For::Every, rendered!("project/Cargo.toml")),
+    ("README.md", For::Every, rendered!("project/README.md")),
+    (".gitignore", For::Every, raw!("project/gitignore")),
+    (".github/workflows/ci.yml", For::Every, raw!("project/ci.yml")),
+    ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
+    (".dockerignore", For::Docker, raw!("project/dockerignore")),
+    ("nova.toml", For::Every, rendered!("project/nova.toml")),
+    ("src/main.rs", For::Every, rendered!("project/src/main.rs")),
+    ("src/lib.rs", For::Every, rendered!("project/src/lib.rs")),
+    ("src/routes.rs", For::Every, rendered!("project/src/routes.rs")),
+    (
+        "src/controllers/mod.rs",
+        For::Every,
+        rendered!("project/src/controllers/mod.rs"),
+    ),
+    (
+        "src/controllers/home.rs",
+        For::Pages,
+        rendered!("project/src/controllers/home.rs"),
+    ),
+    (
+        "src/controllers/home.rs",
+        For::Api,
+        rendered!("project/src/controllers/home_api.rs"),
+    ),
+    (
+        "src/controllers/account.rs",
+        For::Auth,
+        raw!("project/src/controllers/account.rs"),
+    ),
+    ("src/models/mod.rs", For::Auth, raw!("project/src/models/mod.rs")),
+    (
+        "src/models/account.rs",
+        For::Auth,
+        raw!("project/src/models/account.rs"),
+    ),
+    ("src/security/mod.rs", For::Auth, raw!("project/src/security/mod.rs")),
+    (
+        "src/security/member.rs",
+        For::Auth,
+        raw!("project/src/security/member.rs"),
+    ),
+    ("views/layout.hbs", For::Pages, raw!("project/views/layout.hbs")),
+    ("views/home/index.hbs", For::Pages, raw!("project/views/home/index.hbs")),
+    (
+        "views/account/register.hbs",
+        For::Auth,
+        raw!("project/views/account/register.hbs"),
+    ),
+    (
+        "views/account/login.hbs",
+        For::Auth,
+        raw!("project/views/account/login.hbs"),
+    ),
+    (
+        "views/account/show.hbs",
+        For::Auth,
+        raw!("project/views/account/show.hbs"),
+    ),
+    ("assets/app.css", For::Pages, raw!("project/assets/app.css")),
+    ("assets/icon.svg", For::Pages, raw!("project/assets/icon.svg")),
 ];
 
 /// A kind of things that `nova gen` writes.
@@ -120,7 +181,11 @@ pub(crate) fn render(text: &str, data: &impl Serialize) -> Result<String, Broken
     handlebars.set_strict_mode(true);
     handlebars.register_escape_fn(no_escape);
     handlebars.render_template(text, data).map_err(|error| {
-        let reason = |what: &dyn std::fmt::Display| what.to_string().trim().replace('\n', " ");
+        // The parser lists every token that it knows.
+        let reason = |what: &dyn std::fmt::Display| {
+            let what = what.to_string().trim().replace('\n', " ");
+            what.split(": expected").next().unwrap_or_default().to_owned()
+        };
         match error.reason() {
             RenderErrorReason::TemplateError(error) => {
                 let place = error.pos();
@@ -130,6 +195,11 @@ pub(crate) fn render(text: &str, data: &impl Serialize) -> Result<String, Broken
                     reason: reason(error.reason()),
                 }
             }
+            RenderErrorReason::MissingVariable(name) => Broken {
+                line: error.line_no,
+                column: error.column_no,
+                reason: format!("there is no variable `{}`", name.as_deref().unwrap_or_default()),
+            },
             other => Broken {
                 line: error.line_no,
                 column: error.column_no,

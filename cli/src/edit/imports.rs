@@ -28,8 +28,9 @@ pub(super) enum Meaning {
 impl Import {
     /// `crate::controllers::posts`
     pub(super) fn path(&self) -> String {
-        let modules: String = self.modules.iter().map(|module| format!("{module}::")).collect();
-        format!("crate::{modules}{}", self.name)
+        let above = std::iter::once("crate").chain(self.modules.iter().map(String::as_str));
+        let names: Vec<&str> = above.chain([self.name.as_str()]).collect();
+        names.join("::")
     }
 
     pub(super) fn line(&self) -> String {

@@ -1,7 +1,7 @@
 //! The route in the table: `.get("/posts", posts::index)` in the one root group of `fn routes`.
 
 use syn::visit::Visit as _;
-use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn};
+use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, ReturnType, Type};
 
 use super::Edit;
 use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_LINE, deeper, literal, width};
@@ -50,19 +50,13 @@ impl Route {
         }
         let reached = self.reached(source);
         let no_place = |reason: &str| Edit::no_place(reason.to_owned(), self.call(&reached));
-        let function = match &functions(&source.file)[..] {
-            [function] => *function,
-            [] => return no_place("there is no `fn routes` in it"),
-            _ => return no_place("there is more than one `fn routes` in it"),
+        let chains = match tables(source) {
+            Ok(chains) => chains,
+            Err(reason) => return no_place(reason),
         };
-        let mut finder = Finder::of("Group");
-        finder.visit_block(&function.block);
-        let chains = finder.chains;
-        let mut roots = chains.iter().filter(|chain| prefix(chain.root).as_deref() == Some("/"));
-        let chain = match (roots.next(), roots.next()) {
-            (Some(chain), None) => chain,
-            (None, _) => return no_place("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
-            (Some(_), Some(_)) => return no_place("its `fn routes` has more than one `Group::new(\"/\")`"),
+        let chain = match only_root(&chains) {
+            Ok(chain) => chain,
+            Err(reason) => return no_place(reason),
         };
         let mut routes = chain.calls.iter().filter_map(|call| declaration(call, "/"));
         let ours = method(self.verb);
@@ -214,14 +208,68 @@ fn is_below(path: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn functions(file: &syn::File) -> Vec<&ItemFn> {
-    file.items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Fn(function) if function.sig.ident == "routes" => Some(function),
+/// The groups of the table: those in `fn routes`, or in the one function that gives `Routes`; where that calls other
+/// functions for its groups, all of the file's.
+fn tables<'a>(source: &'a Source<'_>) -> Result<Vec<Chain<'a>>, &'static str> {
+    let functions = |is_table: fn(&ItemFn) -> bool| -> Vec<&ItemFn> {
+        let functions = source.file.items.iter().filter_map(|item| match item {
+            Item::Fn(function) => Some(function),
             _ => None,
-        })
-        .collect()
+        });
+        functions.filter(|function| is_table(function)).collect()
+    };
+    let mut tables = functions(|function| function.sig.ident == "routes");
+    if tables.is_empty() {
+        tables = functions(gives_routes);
+    }
+    let function = match tables[..] {
+        [function] => function,
+        [] => return Err("there is no `fn routes` in it"),
+        _ => return Err("there is more than one `fn routes` in it"),
+    };
+    let mut finder = Finder::of("Group");
+    finder.visit_block(&function.block);
+    if finder.chains.iter().any(is_root) {
+        return Ok(finder.chains);
+    }
+    let mut finder = Finder::of("Group");
+    for function in functions(|function| !gives_routes(function)) {
+        finder.visit_block(&function.block);
+    }
+    Ok(finder.chains)
+}
+
+/// Whether a function gives a table: by what it is declared to return.
+fn gives_routes(function: &ItemFn) -> bool {
+    match &function.sig.output {
+        ReturnType::Type(_, output) => match &**output {
+            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Routes"),
+            _ => false,
+        },
+        ReturnType::Default => false,
+    }
+}
+
+fn is_root(chain: &Chain<'_>) -> bool {
+    prefix(chain.root).as_deref() == Some("/")
+}
+
+/// The group at `/`; of several, the one that anybody may enter.
+fn only_root<'a, 'b>(chains: &'b [Chain<'a>]) -> Result<&'b Chain<'a>, &'static str> {
+    let roots: Vec<_> = chains.iter().filter(|chain| is_root(chain)).collect();
+    let guarded = |chain: &Chain<'_>| {
+        chain
+            .calls
+            .iter()
+            .any(|call| call.method == "security" || call.method == "host")
+    };
+    let open: Vec<_> = roots.iter().filter(|chain| !guarded(chain)).collect();
+    match (&roots[..], &open[..]) {
+        ([only], _) => Ok(only),
+        (_, [only]) => Ok(only),
+        ([], _) => Err("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
+        _ => Err("its `fn routes` has more than one `Group::new(\"/\")`"),
+    }
 }
 
 /// The routes that lead to functions of `holder`, as `controllers::posts`: the path of each, and the function.

@@ -136,15 +136,12 @@ impl Setup {
             return call;
         }
         let inner = deeper(indentation);
-        let alone = &self.arguments[..];
-        if let [only] = alone {
-            return format!(".{}({newline}{inner}{only},{newline}{indentation})", self.method);
-        }
-        let lines: String = alone
-            .iter()
-            .map(|argument| format!("{inner}{argument},{newline}"))
-            .collect();
-        format!(".{}({newline}{lines}{indentation})", self.method)
+        let each = format!(",{newline}{inner}");
+        format!(
+            ".{}({newline}{inner}{},{newline}{indentation})",
+            self.method,
+            self.arguments.join(&each)
+        )
     }
 
     fn is(&self, call: &ExprMethodCall, source: &Source<'_>) -> bool {

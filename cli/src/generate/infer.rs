@@ -101,13 +101,12 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
 /// The actions of a controller: its public functions, or when it is gone those that routes name.
 fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
     let path = project.root.join(format!("src/controllers/{}.rs", name.path()));
-    let functions = match std::fs::read_to_string(path) {
-        Ok(text) => edit::public_functions(&text),
-        Err(_) => {
-            let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
-            let routes = edit::routes_to(&text, &format!("controllers::{}", name.module()));
-            routes.into_iter().map(|(_, function)| function).collect()
-        }
+    let functions = if let Ok(text) = std::fs::read_to_string(path) {
+        edit::public_functions(&text)
+    } else {
+        let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
+        let routes = edit::routes_to(&text, &format!("controllers::{}", name.module()));
+        routes.into_iter().map(|(_, function)| function).collect()
     };
     let names = functions
         .iter()

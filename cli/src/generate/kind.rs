@@ -202,13 +202,13 @@ impl Kind {
     /// A text of the manifest, with its variables filled in.
     pub(crate) fn say(&self, text: &str, data: &impl Serialize) -> Result<String> {
         let file = self.folder.as_ref().map(|folder| folder.join(MANIFEST));
-        template::render(text, data).map_err(|broken| broken_at(file.as_deref(), &self.name, MANIFEST, broken))
+        template::render(text, data).map_err(|broken| broken_at(file.as_deref(), &self.name, MANIFEST, &broken))
     }
 
     /// The path and the text of a file.
     pub(crate) fn render(&self, source: &Source, data: &impl Serialize) -> Result<(PathBuf, String)> {
         let file = source.file.as_deref();
-        let failed = |broken| broken_at(file, &self.name, &source.destination, broken);
+        let failed = |broken: template::Broken| broken_at(file, &self.name, &source.destination, &broken);
         let path = template::render(&source.destination, data).map_err(failed)?;
         if path.is_empty()
             || path.starts_with('/')
@@ -223,7 +223,7 @@ impl Kind {
             return Ok((path.into(), source.text.clone().into_owned()));
         }
         let text = template::render(&source.text, data).map_err(failed)?;
-        if path.ends_with(".rs")
+        if Path::new(&path).extension().is_some_and(|rs| rs == "rs")
             && let Err(error) = syn::parse_file(&text)
             && let Some(file) = file
         {
@@ -274,7 +274,7 @@ fn manifest(text: &str, file: &Path) -> Result<Manifest> {
     })
 }
 
-fn broken_at(file: Option<&Path>, kind: &str, destination: &str, broken: template::Broken) -> Error {
+fn broken_at(file: Option<&Path>, kind: &str, destination: &str, broken: &template::Broken) -> Error {
     let file = file.map_or_else(
         || format!("the built-in template {kind}/{destination}"),
         |file| file.display().to_string(),
@@ -289,9 +289,10 @@ fn broken_at(file: Option<&Path>, kind: &str, destination: &str, broken: templat
 
 /// That there is no such kind, and which may have been meant.
 fn unknown(name: &str, root: &Path) -> Error {
-    let names: Vec<String> = Kind::all(root)
-        .map(|kinds| kinds.into_iter().map(|kind| kind.name).collect())
-        .unwrap_or_else(|_| KINDS.iter().map(|kind| kind.name.to_owned()).collect());
+    let names: Vec<String> = match Kind::all(root) {
+        Ok(kinds) => kinds.into_iter().map(|kind| kind.name).collect(),
+        Err(_) => KINDS.iter().map(|kind| kind.name.to_owned()).collect(),
+    };
     let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
     let error = Error::usage(format!("there is no kind `{shown}`")).detail("nothing was written");
     match crate::name::nearest(name, names.iter().map(String::as_str)) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::tests::tree;
 use crate::plan::{Conflicts, Lock};
-use crate::template::PROJECT;
+use crate::template::{For, PROJECT};
 
 const ALL_ACTIONS: &[&str] = &["index", "new", "show", "create", "edit", "update", "delete", "archive"];
 
@@ -11,10 +11,14 @@ const ALL_ACTIONS: &[&str] = &["index", "new", "show", "create", "edit", "update
 fn project(newline: &str) -> (tempfile::TempDir, Project) {
     let directory = tempfile::tempdir().unwrap();
     let data = json!({
-        "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false,
+        "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false, "api": false,
+        "auth": false, "docker": false,
         "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
     });
-    for (path, template) in PROJECT {
+    for (path, _, template) in PROJECT
+        .iter()
+        .filter(|(_, file, _)| matches!(file, For::Every | For::Pages))
+    {
         let path = directory.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, template.render(&data).unwrap().replace('\n', newline)).unwrap();

@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn changes_that_are_far_apart_are_shown_apart() {
-        let before: String = (0..40).map(|line| format!("{line}\n")).collect();
+        let before: Vec<String> = (0..40).map(|line: u32| line.to_string()).collect();
+        let before = before.join("\n") + "\n";
         let after = before.replace("\n5\n", "\nfive\n").replace("\n30\n", "\n");
         let hunks = unified("x", Some(&before), Some(&after));
         let hunks: Vec<_> = hunks.iter().filter(|line| line.kind == Kind::Hunk).collect();

@@ -78,7 +78,7 @@ fn killed_everywhere(sandbox: &Sandbox, args: &str) {
                     break;
                 }
             }
-            continue;
+            sandbox.restore(&half);
         }
         sandbox.app(NOTHING).succeeded();
         let after = sandbox.tree();
