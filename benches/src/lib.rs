@@ -6,11 +6,13 @@ pub mod audience;
 pub mod broker;
 pub mod children;
 pub mod client;
+pub mod http_load;
 pub mod load;
 pub mod machine;
 pub mod messages;
 #[cfg(feature = "nats")]
 pub mod nodes;
+pub mod page;
 pub mod process;
 pub mod room;
 mod samples;

@@ -28,6 +28,9 @@ pub enum Server {
     Axum,
     /// The same with small buffers and each message sent at once
     AxumSmall,
+    /// axum's plain responses
+    #[value(skip)]
+    AxumHttp,
     /// fastwebsockets
     Fastwebsockets,
 }
@@ -40,7 +43,7 @@ pub struct Process {
 }
 
 impl Server {
-    /// All of them.
+    /// All that send messages back.
     pub const ALL: [Self; 5] = [
         Self::Nova,
         Self::Tokio,
@@ -56,6 +59,7 @@ impl Server {
             Self::Tokio => "tokio",
             Self::Axum => "axum",
             Self::AxumSmall => "axum-small",
+            Self::AxumHttp => "axum-http",
             Self::Fastwebsockets => "fastwebsockets",
         }
     }

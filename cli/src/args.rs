@@ -109,6 +109,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// List the application's routes.
     Routes(Routes),
+    /// List the routes that are a risk: what changes state for anybody, and the like.
+    Audit(Audit),
     /// Say whether everything is there that the other commands need.
     Doctor(Doctor),
     /// Copy the templates of what is generated into the project, to change them.
@@ -146,9 +148,7 @@ impl Command {
                 Some(Kind::Own(typed)) => return typed.iter().any(|typed| typed == "--json"),
                 None => return false,
             },
-            Self::Serve(_) | Self::Routes(_) | Self::Doctor(_) | Self::Completions(_) | Self::Complete(_) => {
-                return false;
-            }
+            _ => return false,
         };
         write.show.json
     }
@@ -352,8 +352,56 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// `nova routes`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova routes
+  nova routes --grep users --method post     those that create users
+  nova routes --method ws                    the WebSockets
+  nova routes --verbose                      with middleware, limits, csrf and fallback
+  NOVA_ENV=prod nova routes                  those of another environment
+
+docs/protocol.md has the members of what --json prints.")]
 pub(crate) struct Routes {
-    /// One JSON object on a line for each route.
+    /// Say all that is known of each route: also its middleware in order, body limit, csrf and fallback.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// Only routes that have this text in any column, in capitals or not.
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) grep: Option<String>,
+
+    /// Only routes of this method; several may be given, also `GET,POST`.
+    #[arg(short, long, value_delimiter = ',', ignore_case = true, hide_possible_values = true,
+        value_parser = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "WS"])]
+    pub(crate) method: Vec<String>,
+
+    /// One JSON object on a line for each route, with all that is known of it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `nova audit`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova audit
+  NOVA_ENV=prod nova audit                   the routes that prod has, as in CI
+  nova audit --json                          a finding on each line
+
+It finds, by the route table alone:
+  own-files      assets that are the project itself
+  unsecured      POST, PUT, PATCH or DELETE without a security function
+  forgeable      the same with csrf(false): pages of other sites can send it
+  any-method     one handler for every method
+  proxy-method   CONNECT or TRACE
+  contradiction  .public(…) and .security(…) on one group
+
+A group that anybody may use says so, and why:
+  Group::new(\"/login\").public(\"they have no session yet\")
+
+The exit code is 1 where something is found, and 0 where nothing is.")]
+pub(crate) struct Audit {
+    /// One JSON object on a line for each finding.
     #[arg(long)]
     pub(crate) json: bool,
 }

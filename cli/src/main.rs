@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
+mod audit;
 mod complete;
+mod describe;
 mod doctor;
 mod edit;
 mod eject;
@@ -82,5 +84,6 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
         args::Command::Destroy(args) => generate::destroy(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
+        args::Command::Audit(args) => audit::run(&args),
     }
 }

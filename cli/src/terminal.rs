@@ -4,7 +4,7 @@
 //! the stream is a terminal.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
@@ -15,6 +15,7 @@ const BUSY: Style = AnsiColor::Cyan.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const FAILURE: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
 
 /// The width of the column of verbs, as cargo has it.
 const VERB_WIDTH: usize = 12;
@@ -64,6 +65,21 @@ pub(crate) fn answer(text: impl Display) {
 /// `text`, dimmed where colour is on.
 pub(crate) fn dim(text: &str) -> String {
     format!("{DIM}{text}{DIM:#}")
+}
+
+/// `text`, stronger than what is around it where colour is on.
+pub(crate) fn strong(text: &str) -> String {
+    format!("{STRONG}{text}{STRONG:#}")
+}
+
+/// How many columns the answer has. None where it goes to no terminal: then its lines are as long as they are.
+pub(crate) fn width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Prints an error: what was not done, what to know, what to type next.

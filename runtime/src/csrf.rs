@@ -1,16 +1,18 @@
 //! Protection from requests that pages of other sites have a visitor's browser send (CSRF).
 
+mod form;
+
 use std::fmt;
 
-use axum::extract::{FromRequest as _, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
 use serde::{Deserialize, Serialize, Serializer};
 
+use self::form::{is_form, token_of};
 use crate::error::{Error, Result};
 use crate::origin::{is_allowed, is_listed};
 use crate::reply::Reply;
@@ -50,8 +52,8 @@ pub(crate) struct CsrfOptions {
 /// What is refused is 403 with its status page, before the security function, and the log says why at the level `info`.
 /// [`Group::csrf`](crate::Group::csrf) switches this off for routes that other sites' pages are meant to call.
 ///
-/// A token is good for one session until that ends or is given a new id. It is in the field `_csrf` of an URL-encoded form, or
-/// in the header `x-csrf-token`: a form with files needs the header. It is another text in every response, so that
+/// A token is good for one session until that ends or is given a new id. It is in the field `_csrf` of a form, or in the header
+/// `x-csrf-token`. In a form with files the field comes before these, within its first 64 KiB. It is another text in every response, so that
 /// compressing a page does not give it away (BREACH).
 ///
 /// ```
@@ -165,49 +167,6 @@ impl Csrf {
     }
 }
 
-/// Whether this is what a form can send: then a page of any site can, without asking first (CORS preflight).
-fn is_form(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return true;
-    };
-    media_type(value).is_none_or(|media_type| {
-        let forms = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
-        forms.iter().any(|form| media_type.eq_ignore_ascii_case(form))
-    })
-}
-
-/// A media type without its parameters.
-fn media_type(value: &http::HeaderValue) -> Option<&str> {
-    let media_type = value.to_str().ok()?.split(';').next()?.trim();
-    media_type.contains('/').then_some(media_type)
-}
-
-/// The token that a request has, and the request, with the body that was read to find it.
-async fn token_of(request: Request) -> Result<(Option<String>, Request), Response> {
-    if let Some(token) = request.headers().get(HEADER) {
-        return Ok((token.to_str().ok().map(str::to_owned), request));
-    }
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(media_type);
-    if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        return Ok((None, request));
-    }
-    let (parts, body) = request.into_parts();
-    // No more than the route's limit, which is around the body.
-    let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await;
-    let body = body.map_err(IntoResponse::into_response)?;
-    let token = field(&body);
-    Ok((token, Request::from_parts(parts, body.into())))
-}
-
-/// The token in an URL-encoded form.
-fn field(form: &[u8]) -> Option<String> {
-    // Of what is in a token nothing is encoded, by no browser.
-    let pairs = form.split(|byte| *byte == b'&');
-    let mut values = pairs.filter_map(|pair| pair.strip_prefix(FIELD.as_bytes())?.strip_prefix(b"="));
-    let value = values.next()?;
-    String::from_utf8(value.to_vec()).ok()
-}
-
 /// The secret in a token.
 fn unmasked(token: &str) -> Option<[u8; SECRET_BYTES]> {
     let mut bytes = [0; TOKEN_BYTES];
@@ -262,6 +221,7 @@ mod tests {
     use axum::body::Body;
     use proptest::prelude::*;
 
+    use super::form::{field, part};
     use super::*;
 
     fn page(allowed: &[&str], is_claimed: bool, headers: &[(&str, &str)]) -> Page {
@@ -330,6 +290,17 @@ mod tests {
     }
 
     #[test]
+    fn the_part_is_found_in_a_form_with_files() {
+        let form = b"--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\n\
+            Content-Disposition: form-data; name=\"_csrf\"\r\nx: y\r\n\r\nx-_y\r\n--b--";
+        assert_eq!(part(form).as_deref(), Some("x-_y"));
+        for end in 0..form.len() - 4 {
+            assert_eq!(part(&form[..end]), None, "{end}");
+        }
+        assert_eq!(part(b"name=\"_csrf2\"\r\n\r\nx\r\n--"), None);
+    }
+
+    #[test]
     fn the_field_is_found_in_a_form() {
         assert_eq!(field(b"a=1&_csrf=x-_y&b=2").as_deref(), Some("x-_y"));
         assert_eq!(field(b"_csrf=").as_deref(), Some(""));
@@ -348,7 +319,7 @@ mod tests {
         #[test]
         fn whatever_is_sent_as_a_token_is_no_panic(token in "\\PC{0,120}", form in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = unmasked(&token);
-            let _ = field(&form);
+            let _ = (field(&form), part(&form));
         }
     }
 }

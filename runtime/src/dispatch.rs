@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::pin::Pin;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
@@ -58,26 +59,56 @@ struct Wishes {
     extensions: Extensions,
 }
 
+/// A response that is there, or one that takes more. That is in a box, so that a request which does without it has no room
+/// for it.
+pub(crate) enum Dispatched<'a> {
+    Now(Response),
+    Later(Pin<Box<dyn Future<Output = Response> + Send + 'a>>),
+}
+
+impl Dispatched<'_> {
+    pub(crate) async fn response(self) -> Response {
+        match self {
+            Self::Now(response) => response,
+            Self::Later(response) => response.await,
+        }
+    }
+}
+
 impl Dispatcher {
     /// Gives the response for what a controller returned.
-    pub(crate) async fn dispatch(
+    pub(crate) fn dispatch<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        fallback: Option<&'a Fallback>,
+        mut response: Response,
+    ) -> Dispatched<'a> {
+        let Some(undispatched) = Undispatched::take_from(&mut response) else {
+            return self.finished(context, response);
+        };
+        let mut wishes = Wishes::around(response);
+        let answered = self.answered(context, undispatched, &mut wishes);
+        match answered {
+            Ok(Handling::Done(response)) if !Undispatched::is_in(&response) => {
+                self.finished(context, wishes.grant(response))
+            }
+            answered => Dispatched::Later(Box::pin(self.go_on(context, fallback, answered, wishes))),
+        }
+    }
+
+    /// Dispatches until there is a response.
+    async fn go_on(
         &self,
         context: &RequestContext,
         fallback: Option<&Fallback>,
-        mut response: Response,
+        mut answered: Result<Handling, Invalid>,
+        mut wishes: Wishes,
     ) -> Response {
-        let Some(mut undispatched) = Undispatched::take_from(&mut response) else {
-            return self.bare(context, response).await;
-        };
-        let mut wishes = Wishes::around(response);
         let mut fallback = fallback.or(self.fallback.as_ref());
         for _ in 0..MAX_REPLIES {
-            let answered = match undispatched {
-                Undispatched::Reply(reply) => self.reply(context, reply, &mut wishes).await,
-                Undispatched::Error(error) => Err(Invalid::Error(error)),
-            };
             let mut response = match answered {
-                Ok(response) => response,
+                Ok(Handling::Done(response)) => response,
+                Ok(Handling::Pending(response)) => response.await,
                 Err(invalid) => {
                     // What was wished for was meant for what can't be sent.
                     wishes = Wishes::default();
@@ -88,10 +119,10 @@ impl Dispatcher {
                 }
             };
             match Undispatched::take_from(&mut response) {
-                None => return self.bare(context, wishes.grant(response)).await,
+                None => return self.finished(context, wishes.grant(response)).response().await,
                 Some(next) => {
                     wishes.take_over(&next, response);
-                    undispatched = next;
+                    answered = self.answered(context, next, &mut wishes);
                 }
             }
         }
@@ -122,13 +153,18 @@ impl Dispatcher {
 
     /// A response with the status of an error and nothing else becomes the page for that status, and so does a problem for
     /// those who do not want it as it is.
-    async fn bare(&self, context: &RequestContext, mut response: Response) -> Response {
+    fn finished<'a>(&'a self, context: &'a RequestContext, mut response: Response) -> Dispatched<'a> {
         let problem = match response.extensions_mut().remove::<Problem>() {
-            Some(_) if preferred(&context.headers, Form::Json) == Form::Json => return response,
+            Some(_) if preferred(&context.headers, Form::Json) == Form::Json => return Dispatched::Now(response),
             Some(problem) => problem,
             None if is_bare(&response) => Problem::new(response.status()),
-            None => return response,
+            None => return Dispatched::Now(response),
         };
+        Dispatched::Later(Box::pin(self.with_page(context, problem, response)))
+    }
+
+    /// The page for a problem, with the headers of the response in whose place it is.
+    async fn with_page(&self, context: &RequestContext, problem: Problem, response: Response) -> Response {
         let (mut parts, _) = response.into_parts();
         parts.headers.remove(header::CONTENT_TYPE);
         let mut page = self.page(context, &problem).await;
@@ -138,11 +174,25 @@ impl Dispatcher {
         page
     }
 
-    /// Hands a reply to the handler of its kind.
-    async fn reply(&self, context: &RequestContext, reply: Reply, wishes: &mut Wishes) -> Result<Response, Invalid> {
-        if !self.registry.contains(reply.kind()) {
-            return Err(Invalid::Unhandled(reply));
+    #[expect(clippy::result_large_err, reason = "it is what a fallback takes, and seldom")]
+    fn answered(
+        &self,
+        context: &RequestContext,
+        undispatched: Undispatched,
+        wishes: &mut Wishes,
+    ) -> Result<Handling, Invalid> {
+        match undispatched {
+            Undispatched::Reply(reply) => self.reply(context, reply, wishes),
+            Undispatched::Error(error) => Err(Invalid::Error(error)),
         }
+    }
+
+    /// Hands a reply to the handler of its kind.
+    #[expect(clippy::result_large_err, reason = "it is what a fallback takes, and seldom")]
+    fn reply(&self, context: &RequestContext, reply: Reply, wishes: &mut Wishes) -> Result<Handling, Invalid> {
+        let Some(handler) = self.registry.handler(reply.kind()) else {
+            return Err(Invalid::Unhandled(reply));
+        };
         let (kind, payload, overrides) = reply.into_parts();
         let malformed = |reason| Invalid::Malformed {
             kind: kind.to_string(),
@@ -157,11 +207,7 @@ impl Dispatcher {
             payload,
         };
         wishes.wrap(overrides);
-        match self.registry.handle(&kind, replying, context) {
-            Ok(Handling::Done(response)) => Ok(response),
-            Ok(Handling::Pending(response)) => Ok(response.await),
-            Err(mismatch) => Err(malformed(format!("its handler takes a `{}`", mismatch.expected))),
-        }
+        handler(replying, context).map_err(|mismatch| malformed(format!("its handler takes a `{}`", mismatch.expected)))
     }
 
     /// The page for a status: the application's, or the default. It never fails.
@@ -217,7 +263,10 @@ impl Dispatcher {
         };
         let mut wishes = Wishes::around(response);
         let is_bare = reply.kind() == kind::STATUS.name() && reply.overrides().body.is_none();
-        let mut response = Box::pin(self.reply(&context, reply, &mut wishes)).await?;
+        let mut response = match self.reply(&context, reply, &mut wishes)? {
+            Handling::Done(response) => response,
+            Handling::Pending(response) => response.await,
+        };
         match Undispatched::take_from(&mut response) {
             // A page that has nothing to say leaves it to the default one.
             None if is_bare => {
@@ -256,16 +305,26 @@ impl Pages {
     }
 
     fn find(&self, status: StatusCode, path: &str) -> Option<&Page> {
-        let below = |prefix: &str| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.0.get(&status)?.iter().find(|page| below(&page.prefix))
+        self.0.get(&status)?.iter().find(|page| is_below(&page.prefix, path))
     }
+}
+
+/// Whether a path is that of a mounted table, or below it. A parameter in the prefix is any part.
+fn is_below(prefix: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    prefix.split('/').all(|wanted| {
+        let is_parameter = wanted.starts_with('{') && wanted.ends_with('}');
+        parts
+            .next()
+            .is_some_and(|part| part == wanted || (is_parameter && !part.is_empty()))
+    })
 }
 
 /// Lays headers over others: they replace those of the same names, but for those that add up.
 fn lay_over(headers: &mut HeaderMap, over: HeaderMap) {
+    if over.is_empty() {
+        return;
+    }
     let mut adding = [header::SET_COOKIE, header::VARY].map(|name| {
         let values: Vec<_> = headers.get_all(&name).iter().cloned().collect();
         (name, values)

@@ -30,7 +30,11 @@ pub enum Invalid {
 
 /// An async function of the request and of what was invalid.
 #[derive(Clone)]
-pub(crate) struct Fallback(Arc<Resolve>);
+pub(crate) struct Fallback {
+    /// Of the function.
+    pub(crate) type_name: &'static str,
+    resolve: Arc<Resolve>,
+}
 
 type Resolve = dyn Fn(RequestContext, Invalid) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync;
 
@@ -40,14 +44,17 @@ impl Fallback {
         F: Fn(RequestContext, Invalid) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoResponse> + Send + 'static,
     {
-        Self(Arc::new(move |request, invalid| {
-            let response = resolve(request, invalid);
-            Box::pin(async move { response.await.into_response() })
-        }))
+        Self {
+            type_name: std::any::type_name::<F>(),
+            resolve: Arc::new(move |request, invalid| {
+                let response = resolve(request, invalid);
+                Box::pin(async move { response.await.into_response() })
+            }),
+        }
     }
 
     pub(crate) async fn resolve(&self, request: RequestContext, invalid: Invalid) -> Response {
-        (self.0)(request, invalid).await
+        (self.resolve)(request, invalid).await
     }
 }
 

@@ -56,6 +56,7 @@
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
+//! - [`sse`]: server-sent events.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
 //! - [`testing`]: all of it without a port.
@@ -70,7 +71,7 @@
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
 //!   `init` are as ever. A plain GET on a WebSocket's route is 400 there, for HTTP/2 has no 426. A client may have 200
 //!   streams at a time on a connection, which counts as one of `server.max_connections` and is ended when it has had none
-//!   for `server.header_timeout`.
+//!   for `server.idle_timeout`; each of its requests counts as one of `server.max_requests`.
 //! - `metrics`, off by default: counts and times for a recorder of the crate [`metrics`](https://docs.rs/metrics), which the
 //!   application installs before it runs. See [below](#metrics).
 //! - `tls`, off by default: TLS 1.2 and 1.3, ended in the process by rustls with the provider ring, which needs a C compiler
@@ -85,6 +86,7 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
 //! # Metrics
@@ -112,6 +114,7 @@
 pub mod prelude;
 pub mod session;
 pub use session::Session;
+pub mod sse;
 pub mod testing;
 
 mod app;
@@ -150,6 +153,8 @@ mod registry;
 pub use registry::{Registry, RegistryError, ReplyHandler, Replying, RequestContext};
 mod extract;
 pub use extract::{Form, Json, Path, Query};
+#[cfg(feature = "multipart")]
+pub use extract::{Multipart, MultipartField, MultipartStream, Upload};
 mod fallback;
 pub use fallback::Invalid;
 mod files;

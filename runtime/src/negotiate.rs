@@ -1,4 +1,5 @@
-//! Which form of an answer a client prefers, by its `Accept` header (RFC 9110 §12.5.1).
+//! Which form of an answer a client prefers, by its `Accept` header (RFC 9110 §12.5.1), and in which coding, by its
+//! `Accept-Encoding` (§12.5.3).
 
 use http::{HeaderMap, header};
 
@@ -65,7 +66,12 @@ fn range_quality(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
         }
         _ => return None,
     };
-    let weight = parts
+    Some((specificity, weight(parts)?))
+}
+
+/// The weight among the parameters of something that is accepted, in thousandths: all of them where it has none.
+fn weight<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let weight = parameters
         .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
         .map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok())?;
     #[expect(
@@ -74,7 +80,69 @@ fn range_quality(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
         reason = "clamped to 0..=1000"
     )]
     let weight = (weight.clamp(0.0, 1.0) * 1000.0) as u16;
-    Some((specificity, weight))
+    Some(weight)
+}
+
+/// How a file can be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Brotli,
+    Zstd,
+    Gzip,
+}
+
+impl Coding {
+    /// In this order where a client likes several the same: the smallest first, as a rule.
+    pub(crate) const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+
+    /// The name in headers.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// What is added to the name of a file.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Zstd => "zst",
+            Self::Gzip => "gz",
+        }
+    }
+}
+
+/// The codings that a client takes, the one it likes best first. None that it likes less than no coding.
+pub(crate) fn codings(headers: &HeaderMap) -> Vec<Coding> {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let accepted: Vec<_> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .filter_map(|part| {
+            let mut parts = part.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let name = if name.eq_ignore_ascii_case("x-gzip") {
+                "gzip"
+            } else {
+                name
+            };
+            Some((name, weight(parts)?))
+        })
+        .collect();
+    let named = |name: &str| {
+        let found = accepted.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, weight)| *weight)
+    };
+    let quality = |coding: Coding| named(coding.name()).or_else(|| named("*")).unwrap_or(0);
+    let least = named("identity").unwrap_or(0).max(1);
+    let mut codings: Vec<_> = Coding::ALL
+        .into_iter()
+        .filter(|coding| quality(*coding) >= least)
+        .collect();
+    codings.sort_by_key(|coding| std::cmp::Reverse(quality(*coding)));
+    codings
 }
 
 #[cfg(test)]
@@ -87,6 +155,27 @@ mod tests {
 
     fn preferred(accept: &str) -> Form {
         form(&accepting(accept))
+    }
+
+    #[test]
+    fn codings_come_in_the_order_of_their_weights() {
+        use Coding::{Brotli, Gzip, Zstd};
+        let codings = |accept: &str| {
+            codings(&HeaderMap::from_iter([(
+                header::ACCEPT_ENCODING,
+                accept.parse().unwrap(),
+            )]))
+        };
+        assert_eq!(codings("gzip, deflate, br, zstd"), [Brotli, Zstd, Gzip]);
+        assert_eq!(codings("br;q=0.5, GZIP;Q=0.8"), [Gzip, Brotli]);
+        assert_eq!(codings("*"), [Brotli, Zstd, Gzip]);
+        assert_eq!(codings("*;q=0.1, br;q=0, x-gzip"), [Gzip, Zstd]);
+        assert_eq!(codings("gzip;q=0.5, br, identity;q=0.8"), [Brotli]);
+        assert_eq!(codings("identity;q=0, gzip;q=0.001"), [Gzip]);
+        for none in ["", "identity", "deflate", "gzip;q=0", "*;q=0", "br;q=x", ";;=,"] {
+            assert_eq!(codings(none), [], "{none}");
+        }
+        assert_eq!(super::codings(&HeaderMap::new()), []);
     }
 
     #[test]

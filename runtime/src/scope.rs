@@ -8,6 +8,8 @@ use http::request::Parts;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::Error;
+#[cfg(feature = "multipart")]
+use crate::extract::UploadOptions;
 use crate::lifecycle::Lifecycle;
 use crate::pubsub::PubSub;
 
@@ -20,6 +22,8 @@ pub(crate) struct Values {
     pub(crate) config: Config,
     pub(crate) pubsub: PubSub,
     pub(crate) lifecycle: Lifecycle,
+    #[cfg(feature = "multipart")]
+    pub(crate) uploads: UploadOptions,
 }
 
 pub(crate) fn values(parts: &Parts) -> Result<&Values, Error> {

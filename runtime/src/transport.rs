@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -102,6 +103,8 @@ impl Transport {
                     .map_or(Ok(()), |below| below.bound_buffers([send, receive]));
             }
         };
+        // What bounds that is from now on the buffer.
+        bound_unsent(stream, 0);
         let socket = SockRef::from(stream);
         send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get()))?;
         receive.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes.get()))
@@ -118,6 +121,16 @@ impl Transport {
         }
         Pin::new(self).poll_flush(cx)
     }
+}
+
+/// Bounds what the kernel holds and has not sent, in bytes, where it can: it may hold more that is on its way. With 0 it holds
+/// what it likes.
+pub(crate) fn bound_unsent(stream: &TcpStream, bytes: u32) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // It is there or it is not.
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(bytes);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, bytes);
 }
 
 /// As `TcpStream::poll_read` does it: what does not fill the buffer was all there is, and the kernel is not asked again
@@ -241,5 +254,32 @@ impl Connection {
 
     pub(crate) fn take_successor(&self) -> Option<Successor> {
         self.successor.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// How a request's body arrives: an extension of every request that came over a socket and has one.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    is_late: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Arrival {
+    /// Whether the body came too slowly, and will not come any more.
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_late.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_late(&self) {
+        self.is_late.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all of the body has come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_over(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Once;
 use std::task::Poll;
 
@@ -32,9 +32,13 @@ thread_local! {
 ///
 /// Cancel safe as far as `future` is.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
-    let mut future = pin!(future);
+    caught_pinned(pin!(future)).await
+}
+
+/// The same for one that stays where it is: who waits for it has room for it once, and not again for the argument.
+pub(crate) fn caught_pinned<F: Future>(mut future: Pin<&mut F>) -> impl Future<Output = Result<F::Output, Panic>> {
     // A future that panicked is dropped and never polled again, and the state it borrowed is only used to end its owner.
-    poll_fn(|context| {
+    poll_fn(move |context| {
         let mut poll = Poll::Pending;
         // Of one type for all futures: what catches is not compiled again for every callback of every application.
         let step: &mut dyn FnMut() = &mut || poll = future.as_mut().poll(context);
@@ -43,7 +47,6 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
             Err(panic) => Poll::Ready(Err(panic)),
         }
     })
-    .await
 }
 
 /// Runs a function to its end, or to its panic.

@@ -1,8 +1,9 @@
 //! An HTTP/1.1 client that sends what it is told, well-formed or not.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -85,6 +86,16 @@ impl Connection {
 
     /// Reads a response, or `None` when the connection ends before one begins.
     pub fn try_response(&mut self, method: &str) -> Option<Response> {
+        let mut response = self.head()?;
+        let is_bodiless = method == "HEAD" || matches!(response.status, 100..=199 | 204 | 304);
+        if !is_bodiless {
+            response.body = self.body(&response);
+        }
+        Some(response)
+    }
+
+    /// Reads the head of a response, whose body is read in [chunks](Self::chunk).
+    pub fn head(&mut self) -> Option<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {status_line:?}"));
@@ -103,11 +114,16 @@ impl Connection {
                 .headers
                 .push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let is_bodiless = method == "HEAD" || matches!(status, 100..=199 | 204 | 304);
-        if !is_bodiless {
-            response.body = self.body(&response);
-        }
         Some(response)
+    }
+
+    /// Reads the next chunk of a body: nothing at its end.
+    pub fn chunk(&mut self) -> Vec<u8> {
+        let size = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).unwrap();
+        chunk.truncate(size);
+        chunk
     }
 
     /// Whether the server has nothing more to say: its end of the connection is closed.
@@ -119,6 +135,35 @@ impl Connection {
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
             ),
         }
+    }
+
+    /// Its own address.
+    ///
+    /// # Panics
+    /// When it is not over a socket.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.get_ref().socket().unwrap().local_addr().unwrap()
+    }
+
+    /// Reads something, whatever it is: at most so many bytes, and none when the server has ended the connection.
+    pub fn read_some(&mut self, most: usize) -> usize {
+        let mut space = vec![0; most];
+        self.stream.read(&mut space).unwrap_or_default()
+    }
+
+    /// Whether something comes within a time: an answer, or the end.
+    pub fn has_answer(&mut self, within: Duration) -> bool {
+        if let Some(socket) = self.stream.get_ref().socket() {
+            socket.set_read_timeout(Some(within)).unwrap();
+        }
+        let answered = match self.stream.fill_buf() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        };
+        if let Some(socket) = self.stream.get_ref().socket() {
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+        answered
     }
 
     /// The stream, with what was read beyond the last response.
@@ -141,13 +186,11 @@ impl Connection {
         let mut body = Vec::new();
         if response.header("transfer-encoding") == Some("chunked") {
             loop {
-                let size = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
-                let mut chunk = vec![0; size + 2];
-                self.stream.read_exact(&mut chunk).unwrap();
-                if size == 0 {
+                let chunk = self.chunk();
+                if chunk.is_empty() {
                     return body;
                 }
-                body.extend_from_slice(&chunk[..size]);
+                body.extend_from_slice(&chunk);
             }
         }
         match response.header("content-length") {

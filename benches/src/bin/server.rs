@@ -1,4 +1,4 @@
-//! Nova's server for benchmarks, for any load generator: echo, pub/sub and two plain responses.
+//! Nova's server for benchmarks, for any load generator: echo, pub/sub and plain responses.
 
 #![allow(clippy::unused_async, reason = "an `init` is async, whatever it does")]
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use nova::prelude::*;
 use nova::{Accept, App, Config};
+use nova_benches::page::{self, Page};
 use nova_benches::{Result, serving};
 
 const CHANNEL: &str = "all";
@@ -98,13 +99,17 @@ fn routes() -> Routes {
             .ws("/sub-info", Relay::init)
             .ws("/pub", Publisher::init)
             .get("/heartbeat", async || Reply::status(200))
-            .get("/json", async || Reply::json(json!({ "message": "Hello, World!" }))),
+            .get("/json", async || Reply::json(json!({ "message": "Hello, World!" })))
+            .get("/users/{id}", async |Path(id): Path<u64>| {
+                Reply::json(json!({ "id": id }))
+            })
+            .get("/page", async || Reply::view_named("page", Page::new())),
     )
 }
 
 fn main() -> Result<()> {
     serving::run(&serving::Flags::parse(), async |listener| {
-        let config = Config::read(".", Environment::PROD, std::env::vars())?;
+        let config = Config::read(page::PROJECT, Environment::PROD, std::env::vars())?;
         let served = App::new(routes).config(config).serve(listener).await;
         Ok(served.map_err(|error| error.to_string())?)
     })

@@ -6,7 +6,20 @@ use http::Method;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::routes::{Endpoint, Guard, Routes};
+use crate::fallback::Fallback;
+use crate::router::AppLayer;
+use crate::routes::{Endpoint, Guard, Routes, TrailingSlash, in_type, of_layer};
+
+/// A table, with what is said of it elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub(super) routes: &'a Routes,
+    /// The application's.
+    pub(super) layers: &'a [AppLayer],
+    /// The application's.
+    pub(super) fallback: Option<&'a Fallback>,
+    pub(super) slashes: TrailingSlash,
+}
 
 #[derive(Serialize)]
 struct Description<'a> {
@@ -16,62 +29,87 @@ struct Description<'a> {
     path: String,
     handler: Option<String>,
     security: Option<String>,
+    public: Option<&'a str>,
+    middleware: Vec<String>,
+    body_limit: Option<usize>,
+    csrf: bool,
+    fallback: Option<&'static str>,
     file: &'static str,
     line: u32,
 }
 
-/// A table as JSON values.
-pub(super) fn values(routes: &Routes) -> Vec<serde_json::Value> {
-    lines(routes)
-        .filter_map(|line| serde_json::to_value(line).ok())
-        .collect()
-}
-
-/// Prints a table on standard output.
-pub(super) fn print(routes: &Routes) -> Result<()> {
-    let mut output = std::io::stdout().lock();
-    for line in lines(routes) {
-        serde_json::to_writer(&mut output, &line)?;
-        output.write_all(b"\n")?;
+impl<'a> Table<'a> {
+    /// As JSON values.
+    pub(super) fn values(self) -> Vec<serde_json::Value> {
+        let lines = self.lines();
+        lines.filter_map(|line| serde_json::to_value(line).ok()).collect()
     }
-    output.flush()?;
-    Ok(())
+
+    /// Prints it on standard output.
+    pub(super) fn print(self) -> Result<()> {
+        let mut output = std::io::stdout().lock();
+        for line in self.lines() {
+            serde_json::to_writer(&mut output, &line)?;
+            output.write_all(b"\n")?;
+        }
+        output.flush()?;
+        Ok(())
+    }
+
+    fn lines(self) -> impl Iterator<Item = Description<'a>> {
+        let groups = self.routes.groups.iter().flat_map(move |group| {
+            let layers = self.layers.iter().map(|layer| layer.type_name);
+            let layers = layers.chain(group.layers.iter().map(|layer| layer.type_name));
+            let middleware: Vec<String> = layers.flat_map(of_layer).collect();
+            group.routes.iter().map(move |route| {
+                let (kind, handler) = match &route.endpoint {
+                    Endpoint::Http { .. } => ("http", route.name.map(str::to_owned)),
+                    Endpoint::WebSocket(_) => ("websocket", route.name.map(str::to_owned)),
+                    Endpoint::Assets(directory) => ("assets", Some(directory.display().to_string())),
+                };
+                Description {
+                    kind,
+                    methods: route.endpoint.methods().iter().map(Method::as_str).collect(),
+                    host: group.host.as_deref(),
+                    path: group.path_of(route, self.slashes),
+                    handler,
+                    security: security(&group.guards),
+                    public: group.public.as_deref(),
+                    middleware: middleware.clone(),
+                    body_limit: group.body_limit,
+                    csrf: group.csrf,
+                    fallback: group
+                        .fallback
+                        .as_ref()
+                        .or(self.fallback)
+                        .map(|fallback| in_type(fallback.type_name).unwrap_or(CLOSURE)),
+                    file: route.place.file(),
+                    line: route.place.line(),
+                }
+            })
+        });
+        let pages = self.routes.pages.iter().map(|page| Description {
+            kind: "status",
+            methods: Vec::new(),
+            host: None,
+            path: format!("{}{}", page.prefix, if page.prefix.is_empty() { "" } else { " " }) + &page.code.to_string(),
+            handler: page.controller.map(str::to_owned),
+            security: None,
+            public: None,
+            middleware: Vec::new(),
+            body_limit: None,
+            csrf: false,
+            fallback: None,
+            file: page.place.file(),
+            line: page.place.line(),
+        });
+        groups.chain(pages)
+    }
 }
 
-fn lines(routes: &Routes) -> impl Iterator<Item = Description<'_>> {
-    let groups = routes.groups.iter().flat_map(|group| {
-        group.routes.iter().map(move |route| {
-            let (kind, handler) = match &route.endpoint {
-                Endpoint::Http { .. } => ("http", route.name.map(str::to_owned)),
-                Endpoint::WebSocket(_) => ("websocket", route.name.map(str::to_owned)),
-                Endpoint::Assets(directory) => ("assets", Some(directory.display().to_string())),
-            };
-            Description {
-                kind,
-                methods: route.endpoint.methods().iter().map(Method::as_str).collect(),
-                host: group.host.as_deref(),
-                path: group.path_of(route),
-                handler,
-                security: security(&group.guards),
-                file: route.place.file(),
-                line: route.place.line(),
-            }
-        })
-    });
-    let pages = routes.pages.iter().map(|page| Description {
-        kind: "status",
-        methods: Vec::new(),
-        host: None,
-        path: page.code.to_string(),
-        handler: page.controller.map(str::to_owned),
-        security: None,
-        file: page.place.file(),
-        line: page.place.line(),
-    });
-    groups.chain(pages)
-}
+const CLOSURE: &str = "a closure";
 
 fn security(guards: &[Guard]) -> Option<String> {
-    let names: Vec<_> = guards.iter().map(|guard| guard.name.unwrap_or("a closure")).collect();
+    let names: Vec<_> = guards.iter().map(|guard| guard.name.unwrap_or(CLOSURE)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

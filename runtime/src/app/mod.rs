@@ -30,6 +30,7 @@ use crate::error::Result;
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::{Registry, Replying, RequestContext};
 use crate::reply::Kind;
+use crate::router::AppLayer;
 use crate::routes::Routes;
 use crate::session::{Store, StoreOf};
 use crate::unwind;
@@ -163,9 +164,10 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.parts
-            .layers
-            .push(Box::new(move |router: Router| router.layer(layer.clone())));
+        self.parts.layers.push(AppLayer {
+            type_name: std::any::type_name::<L>(),
+            apply: Box::new(move |router: Router| router.layer(layer.clone())),
+        });
         self
     }
 }

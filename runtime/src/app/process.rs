@@ -67,6 +67,7 @@ impl Process {
         let taker = Taker {
             settings: Arc::clone(&app.settings),
             resumers: app.resumers.clone(),
+            sessions: app.sessions.clone(),
             must: self.is_upgrade,
         };
         let taken = handoff::take(socket, &taker).await;
@@ -89,6 +90,7 @@ impl Process {
             lifecycle: app.lifecycle.clone(),
             wheel: app.wheel.clone(),
             pubsub: app.pubsub.clone(),
+            sessions: app.sessions.clone(),
             turn: Arc::new(Mutex::new(())),
         };
         let lifecycle = app.lifecycle.clone();

@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use super::describe::Table;
 use super::process::Process;
-use super::{describe, supervised};
+use super::supervised;
 use crate::config::Config;
 use crate::csrf::{Csrf, CsrfOptions};
 use crate::dev::{self, Dev};
 use crate::dispatch::Dispatcher;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+#[cfg(feature = "multipart")]
+use crate::extract::UploadOptions;
 use crate::fallback::Fallback;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
@@ -32,7 +35,7 @@ use crate::websocket::{Resumer, Settings, WebSocketOptions};
 use crate::wheel::Wheel;
 
 /// The sections of `nova.toml` that the framework reads, and the application's own.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: &[&str] = &[
     "server",
     "log",
     "views",
@@ -40,6 +43,8 @@ const SECTIONS: [&str; 8] = [
     "csrf",
     "websocket",
     "pubsub",
+    #[cfg(feature = "multipart")]
+    "uploads",
     "app",
 ];
 
@@ -77,6 +82,8 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Where the supervisor's lines for open pages go: in `dev` only.
     pub(crate) feed: Option<dev::Feed>,
 }
@@ -84,8 +91,7 @@ pub(crate) struct Assembled {
 impl Ready {
     pub(super) fn run(mut self) -> Result<()> {
         if supervised::describes_routes() {
-            let environment = Environment::current();
-            return describe::print(&(self.routes)(&environment));
+            return self.describe();
         }
         let config = self.take_config()?;
         telemetry::start(&config.section("log")?, config.environment());
@@ -123,10 +129,25 @@ impl Ready {
         }
     }
 
+    /// Prints the route table. What is wrong with the settings is not said here.
+    fn describe(mut self) -> Result<()> {
+        let config = self.take_config().ok();
+        let environment = config.as_ref().map(|config| config.environment().clone());
+        let options = config.and_then(|config| config.section("server").ok());
+        let options: ServerOptions = options.unwrap_or_default();
+        Table {
+            routes: &(self.routes)(&environment.unwrap_or_else(Environment::current)),
+            layers: &self.parts.layers,
+            fallback: self.parts.fallback.as_ref(),
+            slashes: options.trailing_slash,
+        }
+        .print()
+    }
+
     /// Puts everything together, checking all that can be checked before the first request.
     pub(super) fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
-        config.expect_sections(&SECTIONS)?;
+        config.expect_sections(SECTIONS)?;
         let environment = config.environment().clone();
         if environment.is_dev() {
             Error::record_backtraces();
@@ -137,13 +158,11 @@ impl Ready {
         let websocket: WebSocketOptions = config.section("websocket")?;
         let views: ViewOptions = config.section("views")?;
         let csrf: CsrfOptions = config.section("csrf")?;
-        let session: SessionOptions = config.section("session")?;
-        let sessions = self
-            .parts
-            .sessions
-            .map(|store| Sessions::new(store, session, &environment));
+        // Checked also where there are none.
+        let _: SessionOptions = config.section("session")?;
+        let sessions = self.parts.sessions.map(|store| Sessions::new(store, &config));
         let sessions = sessions.transpose()?.map(Arc::new);
-        let dev = environment.is_dev().then(|| Dev::new(&config, &SECTIONS));
+        let dev = environment.is_dev().then(|| Dev::new(&config, SECTIONS));
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
@@ -152,14 +171,24 @@ impl Ready {
             change(&mut registry)?;
         }
         let mut routes = (self.routes)(&environment);
-        let described = dev.as_ref().map(|_| describe::values(&routes));
+        let table = Table {
+            routes: &routes,
+            layers: &self.parts.layers,
+            fallback: self.parts.fallback.as_ref(),
+            slashes: options.trailing_slash,
+        };
+        let described = dev.as_ref().map(|_| table.values());
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
+        #[cfg(feature = "multipart")]
+        let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
         let scope = Scope(Arc::new(Values {
             config,
             pubsub: pubsub.clone(),
             lifecycle: lifecycle.clone(),
+            #[cfg(feature = "multipart")]
+            uploads,
         }));
         let dispatcher = Dispatcher {
             registry,
@@ -182,7 +211,8 @@ impl Ready {
             scope,
             settings: Arc::new(settings),
             body_limit: options.body_limit,
-            sessions,
+            slashes: options.trailing_slash,
+            sessions: sessions.clone(),
             csrf: Arc::new(Csrf::new(csrf)),
             layers: self.parts.layers,
             tells_routes: dev.is_some(),
@@ -210,6 +240,7 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            sessions,
             feed,
         })
     }

@@ -177,7 +177,7 @@ mod tests {
             of(&settings, "server.body_limit"),
             ("7", "NOVA_SERVER_BODY_LIMIT", false)
         );
-        assert_eq!(of(&settings, "server.header_timeout"), ("10", "default", false));
+        assert_eq!(of(&settings, "server.header_timeout"), ("5", "default", false));
         assert_eq!(of(&settings, "test.nats"), ("", "", false), "it is somebody else's");
     }
 

@@ -14,23 +14,19 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::time::sleep;
 
-use super::stream;
 use crate::lifecycle::Lifecycle;
+use crate::sse::{self, KEEP_ALIVE};
 
 /// How many events wait for a page.
 const CAPACITY: usize = 16;
 /// How many builds are remembered.
 const BUILDS: usize = 50;
-/// A page that is gone is found out by a comment now and then.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
 /// What open pages are told.
 pub(super) struct Events {
@@ -67,7 +63,6 @@ struct Listener {
     events: Option<broadcast::Receiver<Arc<str>>>,
     source: Arc<Events>,
     build: String,
-    lifecycle: Lifecycle,
 }
 
 impl Events {
@@ -196,23 +191,20 @@ pub(super) fn body(source: Arc<Events>, build: String, lifecycle: Lifecycle) -> 
         events: None,
         source,
         build,
-        lifecycle,
     };
-    stream::body(listener, Listener::next)
+    let stream = sse::Stream {
+        lifecycle,
+        keep_alive: KEEP_ALIVE,
+        says_when_to_return: false,
+    };
+    sse::body(stream, listener, Listener::next)
 }
 
 impl Listener {
     async fn next(mut self) -> Option<(Bytes, Self)> {
-        if self.lifecycle.is_draining() {
-            return None;
-        }
         let received = match &mut self.events {
             None => Err(RecvError::Lagged(0)),
-            Some(events) => tokio::select! {
-                received = events.recv() => received,
-                () = self.lifecycle.draining() => return None,
-                () = sleep(COMMENT_EVERY) => Ok(Arc::from(":\n\n")),
-            },
+            Some(events) => events.recv().await,
         };
         let text = match received {
             Ok(event) => event.to_string(),
@@ -266,12 +258,10 @@ mod tests {
     fn a_page_that_takes_its_time_is_told_how_things_stand() {
         crate::testing::run(async {
             let events = Arc::new(Events::new());
-            let (lifecycle, _ended) = Lifecycle::new();
             let listener = Listener {
                 events: None,
                 source: Arc::clone(&events),
                 build: "1".to_owned(),
-                lifecycle: lifecycle.clone(),
             };
             let (bytes, listener) = listener.next().await.unwrap();
             assert_eq!(names(std::str::from_utf8(&bytes).unwrap()), ["hello"]);
@@ -281,10 +271,8 @@ mod tests {
             let (bytes, listener) = listener.next().await.unwrap();
             assert_eq!(names(std::str::from_utf8(&bytes).unwrap()), ["hello", "building"]);
             events.built(99, 1.0);
-            let (bytes, listener) = listener.next().await.unwrap();
+            let (bytes, _listener) = listener.next().await.unwrap();
             assert_eq!(names(std::str::from_utf8(&bytes).unwrap()), ["built"]);
-            lifecycle.drain();
-            assert!(listener.next().await.is_none(), "the end of the server is its end");
         });
     }
 

@@ -146,7 +146,8 @@ fn warn_once() {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stream;
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     const TAG: &str = "<script src=\"/__nova/live.js\" data-build=\"7\" defer></script>";
@@ -209,9 +210,9 @@ mod tests {
         }
         let long = "x".repeat(usize::try_from(MAX_LENGTH).unwrap() + 1);
         assert_eq!(injected(html(long.clone(), &[]), Purpose::Document), long);
-        let unbounded = stream::body(true, |is_first| async move {
-            is_first.then(|| (Bytes::from_static(b"<body></body>"), false))
-        });
+        // Mapped, a body has no known length.
+        let unbounded = Body::new(Body::from("<body></body>").map_frame(|frame| frame));
+        assert!(unbounded.size_hint().exact().is_none());
         assert_eq!(injected(html(unbounded, &[]), Purpose::Document), page);
     }
 

@@ -17,7 +17,6 @@ mod inject;
 mod policy;
 mod requests;
 mod service;
-mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,6 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use tower::Service;
-use tower::util::BoxCloneSyncService;
 
 use super::inject::{self, Purpose, inject};
 use super::requests::Answered;
@@ -24,7 +23,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// Puts what `dev` serves around an application.
 pub(super) fn around(application: AppService, shared: Arc<Shared>) -> AppService {
-    BoxCloneSyncService::new(Around { application, shared })
+    AppService::new(Around { application, shared })
 }
 
 #[derive(Clone)]

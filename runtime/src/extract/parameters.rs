@@ -2,68 +2,19 @@
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use serde::de::value::Error;
 
-use super::message;
+use super::values::{self, Value};
 use crate::problem::Problem;
-
-/// How long a text may be in which the parameter is looked for, in bytes: to look costs reading it up to 17 times.
-const MAX_SEARCHED: usize = 65_536;
-
-/// How long a name may be that is repeated to the client, in bytes.
-const MAX_NAME: usize = 200;
 
 /// Reads the parameters as a `T`, or refuses them with this status.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8], status: StatusCode, what: &'static str) -> Result<T, Problem> {
-    serde_urlencoded::from_bytes(text).map_err(|error| {
-        let read = |text: &[u8]| serde_urlencoded::from_bytes::<T>(text).err();
-        let (name, said) = fault(text, &error, read);
-        Problem::new(status).with_detail(what).parameter(name, said)
-    })
-}
-
-/// The name of the parameter that something is wrong with, empty where it is none by itself, and what that is. `read`
-/// reads other parameters as the same type, and gives what it says.
-fn fault(text: &[u8], error: &Error, read: fn(&[u8]) -> Option<Error>) -> (String, String) {
-    let said = error.to_string();
-    let name = match message::missing(&said) {
-        Some(field) => field.to_owned(),
-        None if text.len() > MAX_SEARCHED => String::new(),
-        None => first(text, error, read).unwrap_or_default(),
-    };
-    (shortened(name), message::for_client(&said))
-}
-
-/// The first parameter that brings this about: they are read in order, so the beginnings of the text that hold it are
-/// refused in the same words, and those that don't are not.
-fn first(text: &[u8], error: &Error, read: fn(&[u8]) -> Option<Error>) -> Option<String> {
-    let is_refused = |end: usize| read(&text[..end]).as_ref() == Some(error);
-    if is_refused(0) {
-        return None;
-    }
-    let ends: Vec<usize> = text
-        .iter()
-        .enumerate()
-        .filter_map(|(at, byte)| (*byte == b'&').then_some(at))
-        .chain([text.len()])
-        .collect();
-    let end = *ends.get(ends.partition_point(|&end| !is_refused(end)))?;
-    let parameter = text[..end].rsplit(|&byte| byte == b'&').next()?;
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(parameter).ok()?;
-    pairs.into_iter().next().map(|(name, _)| name)
-}
-
-fn shortened(mut name: String) -> String {
-    if name.len() > MAX_NAME {
-        name.truncate(name.floor_char_boundary(MAX_NAME));
-        name.push('…');
-    }
-    name
+    let pairs = form_urlencoded::parse(text).map(|(name, value)| (name, Value::Text(value)));
+    values::read(pairs.collect()).map_err(|fault| fault.problem(status, what))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
 
     use proptest::prelude::*;
     use serde::Deserialize;
@@ -82,6 +33,8 @@ mod tests {
         order: Order,
         #[serde(default)]
         tags: Vec<String>,
+        #[serde(default)]
+        ages: Option<BTreeSet<u8>>,
     }
 
     #[derive(Debug, Default, Deserialize)]
@@ -112,10 +65,11 @@ mod tests {
                 "order by: unknown variant `size`, expected `name` or `age`",
             ),
             ("q=a&q=b", "q: duplicate field `q`"),
-            ("q=a&tags=x", "tags: invalid type: string, expected an array"),
+            ("q=a&ages=1&ages=x", "ages: expected an integer"),
+            ("q=a&page=1&page=2", "page: duplicate field `page`"),
             (
                 "%2Fq%60=a",
-                "/q`: unknown field `/q``, expected one of `q`, `page`, `all`, `order by`, `tags`",
+                "/q`: unknown field `/q``, expected one of `q`, `page`, `all`, `order by`, `tags`, `ages`",
             ),
         ];
         for (text, expected) in cases {
@@ -126,8 +80,11 @@ mod tests {
             "c: expected an integer"
         );
         assert_eq!(wrong::<u8>("a=1"), ": invalid type: object, expected u8");
-        let long = format!("a=1{}&b=x", "&a=1".repeat(MAX_SEARCHED));
-        assert_eq!(wrong::<HashMap<String, u8>>(&long), ": expected an integer");
+        let long = format!("a=1{}&{}=x", "&a=1".repeat(100_000), "b".repeat(1000));
+        assert_eq!(
+            wrong::<Vec<(String, u8)>>(&long),
+            format!("{}…: expected an integer", "b".repeat(200))
+        );
     }
 
     #[test]
@@ -136,6 +93,18 @@ mod tests {
         assert_eq!((search.q.as_str(), search.page, search.all), ("a b!", Some(7), true));
         let pairs: Vec<(String, u8)> = read(b"a=1&a=2", StatusCode::BAD_REQUEST, "").unwrap();
         assert_eq!(pairs, [("a".to_owned(), 1), ("a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn a_list_is_of_all_the_values_of_a_name() {
+        let read = |text: &str| read::<Search>(text.as_bytes(), StatusCode::BAD_REQUEST, "").unwrap();
+        assert_eq!(read("q=").tags, [""; 0]);
+        assert_eq!(read("tags=a&q=").tags, ["a"]);
+        assert_eq!(read("tags=b&q=&tags=a&tags=").tags, ["b", "a", ""]);
+        assert_eq!(read("q=&ages=2&ages=1&ages=2").ages, Some(BTreeSet::from([1, 2])));
+        let all: HashMap<String, Vec<String>> = super::read(b"a=1&b=2&a=3", StatusCode::BAD_REQUEST, "").unwrap();
+        assert_eq!(all["a"], ["1", "3"]);
+        assert_eq!(all["b"], ["2"]);
     }
 
     proptest! {

@@ -29,13 +29,14 @@ use crate::problem::Problem;
 /// ```
 ///
 /// A parameter that may be missing is an `Option`, or has a default by `#[serde(default)]`. One that is there and empty is not
-/// missing: `page=` is no number. A field can't be a list: what comes several times is refused, and is for a
-/// `Query<Vec<(String, String)>>`. Bytes that are no UTF-8 are replaced by `�`.
+/// missing: `page=` is no number. A `Vec`, or another collection, has all the values of its name, one or several
+/// (`?tag=a&tag=b`), and with `#[serde(default)]` none; for any other type what comes several times is refused. All of them in
+/// their order are a `Query<Vec<(String, String)>>`. Bytes that are no UTF-8 are replaced by `�`.
 ///
 /// # Refusals
 ///
 /// A [`Problem`] with the status 400, whose error names the parameter: the first that is wrong. The name is empty where it is
-/// none by itself, and where there are more than 64 kB of them.
+/// none by itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Query<T>(pub T);
 

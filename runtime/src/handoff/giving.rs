@@ -12,13 +12,14 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    BEGIN_WITHIN, FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, SETTLE_WITHIN, START_WITHIN,
-    STOP_WITHIN, VERSION,
+    BEGIN_WITHIN, FromGiver, FromTaker, HEAR_WITHIN, LONGEST, LONGEST_ANSWER, MOVE_WITHIN, SESSIONS_WITHIN,
+    SETTLE_WITHIN, START_WITHIN, STOP_WITHIN, VERSION,
 };
 use crate::lifecycle::Lifecycle;
 use crate::line::{self, BATCH, Receiver, Sender};
 use crate::moving::{Content, Mover, Parcel, Verdict};
 use crate::pubsub::{Beyond, PubSub};
+use crate::session::{Carried, Sessions, Told};
 use crate::wheel::Wheel;
 
 /// So many bytes are sent together, unless one connection is more.
@@ -32,6 +33,8 @@ pub(crate) struct Giver {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) wheel: Wheel,
     pub(crate) pubsub: PubSub,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Held by the attempt that is under way: there is one at a time.
     pub(crate) turn: Arc<Mutex<()>>,
 }
@@ -44,8 +47,16 @@ pub(crate) struct Outcome {
     pub(crate) closed: BTreeMap<String, usize>,
     /// From the moment at which they were asked to stop.
     pub(crate) took: Duration,
-    /// What is broadcast here from now on, and who is to be told of it.
-    pub(crate) beyond: (mpsc::Receiver<Beyond>, Sender),
+    /// What happens here from now on, and who is to be told of it.
+    pub(crate) beyond: After,
+}
+
+/// What happens in a process that has given.
+#[derive(Debug)]
+pub(crate) struct After {
+    broadcasts: mpsc::Receiver<Beyond>,
+    sessions: Option<mpsc::Receiver<Told>>,
+    taker: Sender,
 }
 
 /// A connection on its way.
@@ -100,6 +111,7 @@ pub(crate) async fn give(
         Some(FromTaker::Ready) => {}
         said => return Err(unexpected(said)),
     }
+    let mut sessions = giver.give_sessions(&sender).await?;
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
@@ -114,7 +126,7 @@ pub(crate) async fn give(
     );
     let exchanged = exchanged.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let agreed = match exchanged {
-        Ok(()) => giver.commit(&sender, &mut receiver, deadline).await,
+        Ok(()) => giver.commit(&sender, &mut receiver, &mut sessions, deadline).await,
         Err(error) => Err(error),
     };
     giver.wheel.stay(agreed.is_ok());
@@ -130,7 +142,11 @@ pub(crate) async fn give(
                 moved,
                 closed,
                 took: began.elapsed(),
-                beyond: (waiting, sender),
+                beyond: After {
+                    broadcasts: waiting,
+                    sessions,
+                    taker: sender,
+                },
             }))
         }
         Err(error) => {
@@ -151,13 +167,33 @@ fn unexpected(said: Option<FromTaker>) -> io::Error {
     })
 }
 
-/// Tells the other process what is broadcast here, until nobody can broadcast any more, or it is gone.
-pub(crate) async fn forward((mut broadcasts, sender): (mpsc::Receiver<Beyond>, Sender)) {
-    while let Some(broadcast) = broadcasts.recv().await {
-        if sender.send(&said(broadcast), None).await.is_err() {
+/// Tells the other process what is broadcast here, and what happens to sessions, until nobody can broadcast any more, or it
+/// is gone.
+pub(crate) async fn forward(after: After) {
+    let After {
+        mut broadcasts,
+        mut sessions,
+        taker,
+    } = after;
+    loop {
+        let told = tokio::select! {
+            biased;
+            Some(told) = next(&mut sessions) => FromGiver::Session { told },
+            broadcast = broadcasts.recv() => match broadcast {
+                Some(broadcast) => said(broadcast),
+                // Whoever could broadcast could change a session.
+                None => return,
+            },
+        };
+        if taker.send(&told, None).await.is_err() {
             return;
         }
     }
+}
+
+/// The next that happens to a session.
+async fn next(sessions: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
+    sessions.as_mut()?.recv().await
 }
 
 fn said(Beyond { message, except }: Beyond) -> FromGiver {
@@ -168,6 +204,35 @@ fn said(Beyond { message, except }: Beyond) -> FromGiver {
 }
 
 impl Giver {
+    /// Tells the other process of the sessions, while nothing is disturbed yet. Gives what happens to them from then on.
+    async fn give_sessions(&self, sender: &Sender) -> io::Result<Option<mpsc::Receiver<Told>>> {
+        let Some(sessions) = &self.sessions else {
+            return Ok(None);
+        };
+        let Carried { key, sessions, changes } = sessions.carry();
+        if let Some(key) = key {
+            sender.send(&FromGiver::SessionKey { key }, None).await?;
+        }
+        let begun = Instant::now();
+        let mut sessions = sessions.into_iter();
+        while begun.elapsed() < SESSIONS_WITHIN {
+            let mut batch = Vec::new();
+            while batch.len() < BATCH_BYTES
+                && let Some(told) = sessions.next()
+            {
+                batch.extend(line::to_line(&FromGiver::Session { told })?);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            timeout(SESSIONS_WITHIN, sender.write(&batch, &[])).await??;
+        }
+        if sessions.len() > 0 {
+            tracing::warn!("{} sessions are left behind: there was no more time", sessions.len());
+        }
+        Ok(changes)
+    }
+
     /// All that must succeed for the other process to be ready.
     async fn exchange(
         &self,
@@ -218,10 +283,14 @@ impl Giver {
         &self,
         sender: &Sender,
         receiver: &mut Receiver,
+        sessions: &mut Option<mpsc::Receiver<Told>>,
         deadline: Instant,
     ) -> io::Result<mpsc::Receiver<Beyond>> {
         let mut waiting = self.pubsub.release_beyond().await;
         let telling = async {
+            while let Some(Ok(told)) = sessions.as_mut().map(mpsc::Receiver::try_recv) {
+                sender.send(&FromGiver::Session { told }, None).await?;
+            }
             while let Ok(broadcast) = waiting.try_recv() {
                 sender.send(&said(broadcast), None).await?;
             }

@@ -17,10 +17,11 @@ pub(crate) use giving::{Giver, Outcome, forward, give};
 pub(crate) use taking::{Taker, take};
 
 use crate::pubsub::{Message, Number};
+use crate::session::Told;
 use crate::wire::Text;
 
 /// The version of what is said. Two processes that don't speak the same move nothing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long the taker may take to begin: a program starts, and may have much to prepare.
 const START_WITHIN: Duration = Duration::from_mins(1);
 /// How long the giver may take to begin.
@@ -29,6 +30,8 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// How long the other nodes may take to know what the taker listens to, before the connections are asked to stop.
 const SETTLE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the sessions may take. What is not told by then is left behind.
+const SESSIONS_WITHIN: Duration = Duration::from_secs(2);
 /// How long all of it may take, from the moment at which connections are asked to stop.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long the taker may take to say that it has heard the last word.
@@ -44,6 +47,10 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 enum FromGiver {
     /// It will give its connections. Subscribers are numbered from here on, and other nodes are heard in these channels.
     Begin { numbers_after: u64, channels: Vec<Text> },
+    /// The key that sessions are signed with, where nobody has chosen one.
+    SessionKey { key: String },
+    /// A session, or what has happened to one.
+    Session { told: Told },
     /// A connection, with its stream beside it.
     Connection { id: u32, snapshot: String },
     /// What was broadcast in the giver since the connections stopped, and what is when they have moved.

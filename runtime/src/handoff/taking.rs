@@ -16,12 +16,15 @@ use crate::lifecycle::{Alive, Lifecycle};
 use crate::line::{self, Receiver, Sender};
 use crate::pubsub::{Beyond, Message, Number, PubSub};
 use crate::server::Moved;
+use crate::session::{Sessions, Told};
 use crate::websocket::{Resumer, Settings, Snapshot};
 
 /// Who takes connections: an application that serves nothing yet.
 pub(crate) struct Taker {
     pub(crate) settings: Arc<Settings>,
     pub(crate) resumers: Vec<Resumer>,
+    /// Where the application has them.
+    pub(crate) sessions: Option<Arc<Sessions>>,
     /// Whether it was started for nothing but this: then it does not serve without.
     pub(crate) must: bool,
 }
@@ -39,6 +42,7 @@ pub(crate) struct After {
     /// How far the other nodes were heard there.
     heard: Option<String>,
     pubsub: PubSub,
+    sessions: Option<Arc<Sessions>>,
     lifecycle: Lifecycle,
     alive: Alive,
 }
@@ -99,6 +103,7 @@ pub(crate) async fn take(socket: UnixStream, taker: &Taker) -> io::Result<Taken>
         giver: receiver,
         heard,
         pubsub: pubsub.clone(),
+        sessions: taker.sessions.clone(),
         alive: taker.settings.lifecycle.alive(),
         lifecycle: taker.settings.lifecycle.clone(),
     });
@@ -124,6 +129,12 @@ impl Taker {
                         Err(reason) => refused.push(FromTaker::Refused { id, reason }),
                     }
                 }
+                FromGiver::SessionKey { key } if !is_prepared => {
+                    if let Some(sessions) = &self.sessions {
+                        sessions.take_key(&key);
+                    }
+                }
+                FromGiver::Session { told } => take_session(self.sessions.as_ref(), told),
                 FromGiver::Broadcast { message, except } => deliver(&self.settings.pubsub, message, except),
                 FromGiver::End { connections, heard } if connections == came && !is_prepared => {
                     last_heard = heard;
@@ -144,6 +155,7 @@ impl Taker {
                     let said = match said {
                         FromGiver::Begin { .. } => "a beginning",
                         FromGiver::Connection { .. } => "a connection",
+                        FromGiver::SessionKey { .. } | FromGiver::Session { .. } => "a session",
                         FromGiver::End { .. } => "the end",
                         FromGiver::Broadcast { .. } | FromGiver::Commit => "the last word",
                     };
@@ -199,6 +211,12 @@ fn deliver(pubsub: &PubSub, message: Message, except: Option<Number>) {
     });
 }
 
+fn take_session(sessions: Option<&Arc<Sessions>>, told: Told) {
+    if let Some(sessions) = sessions {
+        sessions.take(told);
+    }
+}
+
 impl After {
     /// Lets go what was broadcast meanwhile, when the connections have begun; then delivers what is still broadcast in the
     /// giver, until that has ended.
@@ -209,6 +227,7 @@ impl After {
             mut giver,
             heard,
             pubsub,
+            sessions,
             lifecycle,
             alive,
         } = self;
@@ -226,6 +245,7 @@ impl After {
             };
             match said {
                 Ok(Some(FromGiver::Broadcast { message, except })) => deliver(&pubsub, message, except),
+                Ok(Some(FromGiver::Session { told })) => take_session(sessions.as_ref(), told),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{Handling, Registry, Replying, RequestContext};
 use crate::error::Error;
 use crate::files;
+use crate::negotiate::codings;
 use crate::reply::kind::{self, Bare, Data, Redirect, View};
 use crate::reply::{Reply, SendFile};
 use crate::view::{self, ViewError, Views};
@@ -45,8 +47,11 @@ fn json(reply: &Replying<Data>, context: &RequestContext) -> Response {
                 Method::POST => StatusCode::CREATED,
                 _ => StatusCode::OK,
             };
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
             let content_type = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
         }
         Err(error) => Error::from(error).into_response(),
     }
@@ -73,22 +78,21 @@ async fn render(views: &Views, controller: Option<&str>, payload: View) -> Resul
     Ok(([(header::CONTENT_TYPE, content_type)], html).into_response())
 }
 
-async fn sendfile(root: PathBuf, file: SendFile, method: Method, mut headers: HeaderMap) -> Response {
-    let Some(path) = files::locate(root, file.path).await else {
+async fn sendfile(root: PathBuf, file: SendFile, method: Method, headers: HeaderMap) -> Response {
+    // A part is one of the file itself.
+    let is_coded = file.precompressed && file.range.is_none();
+    let codings = is_coded.then(|| codings(&headers));
+    let Some(found) = files::locate(root, file.path, codings).await else {
         return Reply::status(StatusCode::NOT_FOUND).into_response();
     };
-    if let Some(range) = file.range {
-        let range = format!("bytes={}-{}", range.start(), range.end());
-        if let Ok(range) = HeaderValue::try_from(range) {
-            headers.insert(header::RANGE, range);
-            headers.remove(header::IF_RANGE);
-        }
-    }
-    let mut response = files::send(&path, &method, &headers).await;
+    let mut response = files::send(&found, &method, &headers, file.range).await;
     if let Some(mime) = file.mime {
         match HeaderValue::try_from(&mime) {
+            // An answer without the file, as 304 or 416, is of no type.
             Ok(mime) => {
-                response.headers_mut().insert(header::CONTENT_TYPE, mime);
+                if let Some(content_type) = response.headers_mut().get_mut(header::CONTENT_TYPE) {
+                    *content_type = mime;
+                }
             }
             Err(_) => return Error::new(format!("{mime:?} is no media type")).into_response(),
         }

@@ -91,8 +91,8 @@ pub(crate) struct Mismatch {
 }
 
 /// A reply with its payload's type forgotten.
-type AnyReply = Replying<Box<dyn Any + Send>>;
-type Handler = Arc<dyn Fn(AnyReply, &RequestContext) -> Result<Handling, Mismatch> + Send + Sync>;
+pub(crate) type AnyReply = Replying<Box<dyn Any + Send>>;
+pub(crate) type Handler = Arc<dyn Fn(AnyReply, &RequestContext) -> Result<Handling, Mismatch> + Send + Sync>;
 
 /// The reply handlers, by kind.
 ///
@@ -239,10 +239,9 @@ impl Registry {
         self.handlers.insert(Cow::Borrowed(kind.name()), Arc::new(handler));
     }
 
-    /// Calls the handler of a kind; without one, every payload is a mismatch.
-    pub(crate) fn handle(&self, kind: &str, reply: AnyReply, context: &RequestContext) -> Result<Handling, Mismatch> {
-        let handler = self.handlers.get(kind).ok_or(Mismatch { expected: "!" })?;
-        handler(reply, context)
+    /// The handler of a kind, as it is called.
+    pub(crate) fn handler(&self, kind: &str) -> Option<&Handler> {
+        self.handlers.get(kind)
     }
 }
 

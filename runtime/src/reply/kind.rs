@@ -81,6 +81,27 @@ pub struct Redirect {
     pub location: String,
 }
 
+impl Redirect {
+    /// A location on this site: a path that begins with one slash, as a form's or a query's `return_to` should be. `None` for
+    /// everything that leads a browser elsewhere or that it reads in its own way: other schemes and hosts (`https://evil`,
+    /// `//evil`, `javascript:…`), backslashes, which browsers take for slashes, control characters, which they leave out,
+    /// spaces, and what is not ASCII.
+    ///
+    /// ```
+    /// use nova::kind::Redirect;
+    ///
+    /// assert!(Redirect::local("/posts/7?page=2#top").is_some());
+    /// assert!(Redirect::local("//evil.example").is_none());
+    /// assert!(Redirect::local("/\\evil.example").is_none());
+    /// ```
+    pub fn local(location: impl Into<String>) -> Option<Self> {
+        let location = location.into();
+        let is_plain = location.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let is_local = is_plain && location.starts_with('/') && !location.starts_with("//");
+        is_local.then_some(Self { location })
+    }
+}
+
 trait ToJson: Send {
     fn to_vec(&self) -> serde_json::Result<Vec<u8>>;
     fn to_value(&self) -> serde_json::Result<serde_json::Value>;
@@ -97,7 +118,17 @@ impl<T: Serialize + Send> ToJson for T {
 }
 
 impl Data {
-    pub(super) fn new(value: impl Serialize + Send + 'static) -> Self {
+    /// A value: for a reply with a payload of one's own making, as an `ok` with the name of a view.
+    ///
+    /// ```
+    /// use nova::Reply;
+    /// use nova::kind::{self, Data, View};
+    ///
+    /// let view = View { name: Some("posts/list".into()), variables: Data::new([1, 2]) };
+    /// let reply = Reply::of(kind::OK, view);
+    /// assert_eq!(reply.kind(), "ok");
+    /// ```
+    pub fn new(value: impl Serialize + Send + 'static) -> Self {
         Self(Box::new(value))
     }
 
@@ -130,7 +161,10 @@ impl fmt::Debug for Data {
 /// A file to be sent: the payload of `sendfile`.
 ///
 /// The path may come from a request: nothing outside the root is ever sent, whether by `..`, by an absolute path or by a
-/// symbolic link. A file that is not there is 404.
+/// symbolic link. A file that is not there is 404, and so is a directory.
+///
+/// Conditional and range requests are answered (RFC 9110 §13 and §14): a file has a strong `etag` and its `last-modified`;
+/// one range is 206, or 416 where it is not in the file; several ranges in one request are answered with the whole file.
 ///
 /// ```
 /// use nova::prelude::*;
@@ -145,6 +179,7 @@ pub struct SendFile {
     pub(crate) path: PathBuf,
     pub(crate) range: Option<RangeInclusive<u64>>,
     pub(crate) mime: Option<String>,
+    pub(crate) precompressed: bool,
 }
 
 impl SendFile {
@@ -155,6 +190,7 @@ impl SendFile {
             path: path.into(),
             range: None,
             mime: None,
+            precompressed: false,
         }
     }
 
@@ -162,6 +198,15 @@ impl SendFile {
     #[must_use]
     pub fn range(mut self, bytes: RangeInclusive<u64>) -> Self {
         self.range = Some(bytes);
+        self
+    }
+
+    /// Sends the content of `path.br`, `path.zst` or `path.gz` beside it to clients that take such a coding, as
+    /// [assets](crate::Group::assets) do. Not for directories that others write to: who can put a file there would say what
+    /// another one contains.
+    #[must_use]
+    pub fn precompressed(mut self) -> Self {
+        self.precompressed = true;
         self
     }
 
@@ -205,5 +250,59 @@ impl<P> fmt::Debug for Kind<P> {
 impl<P> From<&'static str> for Kind<P> {
     fn from(name: &'static str) -> Self {
         Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_redirect_leads_nowhere_else() {
+        for local in [
+            "/",
+            "/a",
+            "/a//b",
+            "/a?b=https://c#d",
+            "/%2F%2Fevil",
+            "/a%0d%0ab",
+            "/.//a",
+        ] {
+            assert_eq!(
+                Redirect::local(local).map(|redirect| redirect.location),
+                Some(local.to_owned())
+            );
+        }
+        for elsewhere in [
+            "",
+            "a",
+            "?a",
+            "#a",
+            ".",
+            "//evil",
+            "///evil",
+            "/\\evil",
+            "\\\\evil",
+            "/a\\b",
+            "https://evil",
+            "http:evil",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "data:text/html,a",
+            "mailto:a@b",
+            " //evil",
+            "/ /evil",
+            "/\t/evil",
+            "/\n/evil",
+            "/\r/evil",
+            "/a\r\nset-cookie: b",
+            "/\0",
+            "/\u{7f}",
+            "/\u{2028}",
+            "\u{feff}//evil",
+            "/é",
+        ] {
+            assert!(Redirect::local(elsewhere).is_none(), "{elsewhere:?}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::status::IntoStatus;
 /// | [`view`](Self::view), [`ok`](Self::ok) | 200 | the controller's own view, or a [named](Self::view_named) one |
 /// | [`status`](Self::status) | the code | its body, or the status page for that code |
 /// | [`redirect`](Self::redirect) | 302 | a `location` |
-/// | [`sendfile`](Self::sendfile) | 200, 206, 304 or 416 | a file, streamed |
+/// | [`sendfile`](Self::sendfile) | 200, 206, 304, 412 or 416 | a file, streamed |
 /// | [`of`](Self::of) | 200 | whatever the handler of that kind makes of it |
 ///
 /// All take a [status](Self::with_status), [headers](Self::with_header) and a [body](Self::with_body) of the caller's,
@@ -109,7 +109,8 @@ impl Reply {
 
     /// A redirection with 302 Found, or another code [set](Self::with_status) from 300 to 399.
     ///
-    /// A location with a control character in it makes a reply that can't be dispatched, never a header.
+    /// A location with a control character in it makes a reply that can't be dispatched, never a header. It may be on any
+    /// site: for one that comes from the client there is [`redirect_local`](Self::redirect_local).
     pub fn redirect(location: impl Into<String>) -> Self {
         Self::of(
             kind::REDIRECT,
@@ -117,6 +118,26 @@ impl Reply {
                 location: location.into(),
             },
         )
+    }
+
+    /// A redirection to a place on this site that the client has named, and to `otherwise` where what it has named leads
+    /// elsewhere: see [`Redirect::local`](kind::Redirect::local).
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Login { return_to: Option<String> }
+    ///
+    /// async fn login(Form(login): Form<Login>) -> Reply {
+    ///     Reply::redirect_local(login.return_to.unwrap_or_default(), "/")
+    /// }
+    /// ```
+    pub fn redirect_local(location: impl Into<String>, otherwise: &'static str) -> Self {
+        match Redirect::local(location) {
+            Some(redirect) => Self::of(kind::REDIRECT, redirect),
+            None => Self::redirect(otherwise),
+        }
     }
 
     /// A file, streamed. Conditional and range requests are answered.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
@@ -62,8 +63,8 @@ impl Undispatched {
     };
 
     fn into_response(self) -> Response {
-        let mut response = (Self::STATUS, "a reply that no Nova route dispatched").into_response();
-        response.headers_mut().clear();
+        let mut response = Response::new(Body::from("a reply that no Nova route dispatched"));
+        *response.status_mut() = Self::STATUS;
         response
             .extensions_mut()
             .insert(Carrier(Arc::new(Mutex::new(Some(self)))));

@@ -9,29 +9,29 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tower::Service;
+use tower::{Service, service_fn};
 
 use crate::csrf::Csrf;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatched, Dispatcher};
 use crate::error::Error;
 use crate::fallback::Fallback;
 use crate::metrics::Requests;
 use crate::registry::RequestContext;
 use crate::reply::Refusal;
-use crate::routes::{Controller, Guard};
+use crate::routes::{Answering, Controller, Guard};
 use crate::security::Decision;
 use crate::session::Session;
-use crate::unwind::caught;
+use crate::unwind::{Panic, caught_now, caught_pinned};
 
-/// A controller, with what is around it.
-#[derive(Clone)]
-pub(super) struct Around(Arc<Innermost>);
+use super::limit::{Arriving, BodyLimit};
 
 pub(super) struct Innermost {
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) name: Option<&'static str>,
     pub(super) controller: Arc<dyn Controller<()>>,
     pub(super) fallback: Option<Fallback>,
+    /// Where no layer outside has it.
+    pub(super) limit: Option<BodyLimit>,
     pub(super) csrf: Option<Arc<Csrf>>,
     pub(super) guards: Vec<Guard>,
     pub(super) requests: Requests,
@@ -52,10 +52,18 @@ pub(super) struct Called(pub(super) Arc<dyn Controller<()>>);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-impl Around {
-    pub(super) fn new(innermost: Innermost) -> Self {
-        Self(Arc::new(innermost))
-    }
+/// A controller, with what is around it.
+pub(super) fn around(
+    innermost: Innermost,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
+{
+    let innermost = Arc::new(innermost);
+    service_fn(move |request| {
+        let innermost = Arc::clone(&innermost);
+        // What can be done at once is not done in the future: it would have room for the request several times.
+        let begun = innermost.begin(request);
+        innermost.finish(begun)
+    })
 }
 
 impl Service<Request> for Called {
@@ -73,51 +81,21 @@ impl Service<Request> for Called {
     }
 }
 
-impl Service<Request> for Around {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answer;
+/// A request on its way.
+struct Begun {
+    start: Option<Instant>,
+    /// Moved several times.
+    context: Box<RequestContext>,
+    step: Step,
+    arriving: Arriving,
+}
 
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let start = Instant::now();
-            let context = RequestContext {
-                method: request.method().clone(),
-                uri: request.uri().clone(),
-                headers: request.headers().clone(),
-                controller: inner.name,
-                session: request.extensions().get::<Session>().cloned(),
-            };
-            let answered = caught(async {
-                let response = match inner.secure(request).await {
-                    Ok(request) => inner.controller.call(request, &()).await,
-                    Err(Denial::Response(response)) => response,
-                    Err(Denial::Error(error)) => return inner.dispatcher.fail(&context, &error).await,
-                };
-                inner
-                    .dispatcher
-                    .dispatch(&context, inner.fallback.as_ref(), response)
-                    .await
-            });
-            let mut response = match answered.await {
-                Ok(response) => response,
-                Err(panic) => inner.dispatcher.fail(&context, &panic.into_error()).await,
-            };
-            Refusal::enforce(&mut response);
-            let (status, time) = (response.status().as_u16(), start.elapsed());
-            inner.requests.answered(status, time);
-            if let Some(answered) = &inner.answered {
-                response.extensions_mut().insert(answered.clone());
-            }
-            tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
-            Ok(response)
-        })
-    }
+enum Step {
+    Called(Answering),
+    /// First to whoever is asked before the controller.
+    Guarded(Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>),
+    Refused(Box<Response>),
+    Failed(Error),
 }
 
 /// Why a request does not reach its controller.
@@ -127,13 +105,107 @@ enum Denial {
 }
 
 impl Innermost {
+    fn begin(self: &Arc<Self>, request: Request) -> Begun {
+        // To read the clock twice is not for nothing either.
+        let start = (cfg!(feature = "metrics") || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now);
+        let context = Box::new(RequestContext {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+            controller: self.name,
+            session: request.extensions().get::<Session>().cloned(),
+        });
+        let limited = match self.limit {
+            Some(limit) => limit.apply(request),
+            None => Ok((request, Arriving::default())),
+        };
+        let (step, arriving) = match limited {
+            Ok((request, arriving)) => (self.call(request), arriving),
+            Err(too_large) => (Step::Refused(Box::new(too_large)), Arriving::default()),
+        };
+        Begun {
+            start,
+            context,
+            step,
+            arriving,
+        }
+    }
+
+    fn call(self: &Arc<Self>, request: Request) -> Step {
+        if !self.is_open_to(&request) {
+            return Step::Guarded(Box::pin(Arc::clone(self).guarded(request)));
+        }
+        match caught_now(|| self.controller.call(request, &())) {
+            Ok(answering) => Step::Called(answering),
+            Err(panic) => Step::Failed(panic.into_error()),
+        }
+    }
+
+    async fn finish(self: Arc<Self>, begun: Begun) -> Result<Response, Infallible> {
+        let Begun {
+            start,
+            context,
+            step,
+            arriving,
+        } = begun;
+        let returned = match step {
+            Step::Called(mut answering) => caught_pinned(Pin::new(&mut answering)).await.map_err(Panic::into_error),
+            Step::Guarded(mut answering) => caught_pinned(Pin::new(&mut answering))
+                .await
+                .unwrap_or_else(|panic| Err(panic.into_error())),
+            Step::Refused(response) => Ok(*response),
+            Step::Failed(error) => Err(error),
+        };
+        let dispatched = match returned {
+            Ok(returned) => {
+                let returned = arriving.too_late().unwrap_or(returned);
+                caught_now(|| self.dispatcher.dispatch(&context, self.fallback.as_ref(), returned))
+                    .map_err(Panic::into_error)
+            }
+            Err(error) => Err(error),
+        };
+        let dispatched = match dispatched {
+            Ok(Dispatched::Now(response)) => Ok(response),
+            Ok(Dispatched::Later(mut later)) => caught_pinned(Pin::new(&mut later)).await.map_err(Panic::into_error),
+            Err(error) => Err(error),
+        };
+        let mut response = match dispatched {
+            Ok(response) => response,
+            // In a box, so that no other request has room for it.
+            Err(error) => Box::pin(self.dispatcher.fail(&context, &error)).await,
+        };
+        Refusal::enforce(&mut response);
+        if let Some(start) = start {
+            let (status, time) = (response.status().as_u16(), start.elapsed());
+            self.requests.answered(status, time);
+            tracing::debug!("{} {} {status} in {time:?}", context.method, context.uri.path());
+        }
+        if let Some(answered) = &self.answered {
+            response.extensions_mut().insert(answered.clone());
+        }
+        Ok(response)
+    }
+
+    /// Asks whoever is asked before the controller, and then it.
+    async fn guarded(self: Arc<Self>, request: Request) -> Result<Response, Error> {
+        match self.secure(request).await {
+            Ok(request) => Ok(self.controller.call(request, &()).await),
+            Err(Denial::Response(response)) => Ok(response),
+            Err(Denial::Error(error)) => Err(error),
+        }
+    }
+
+    /// Whether nobody is asked before the controller.
+    fn is_open_to(&self, request: &Request) -> bool {
+        self.guards.is_empty() && (self.csrf.is_none() || !Csrf::concerns(request.method()))
+    }
+
     /// Refuses what pages of other sites send, and asks the security functions. Gives the request back with what they handed over, or the denial.
     async fn secure(&self, mut request: Request) -> Result<Request, Denial> {
         if let Some(csrf) = &self.csrf
             && Csrf::concerns(request.method())
         {
-            // In a box, so that no other request has room for it.
-            request = Box::pin(csrf.check(request)).await.map_err(Denial::Response)?;
+            request = csrf.check(request).await.map_err(Denial::Response)?;
         }
         if self.guards.is_empty() {
             return Ok(request);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use http::Method;
 
-use crate::routes::{Group, Route};
+use crate::routes::{Group, Route, StatusPage};
 
 type Place = &'static Location<'static>;
 
@@ -78,15 +78,6 @@ pub(super) struct Claims {
     paths: BTreeMap<String, Place>,
 }
 
-/// Which of two trees a path is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// That of most paths.
-    First,
-    /// That of wildcards that would be in the way of a parameter.
-    Second,
-}
-
 impl Claims {
     /// Claims a path for these methods.
     pub(super) fn claim(&mut self, methods: &[Method], path: &str, second: Place) -> Result<(), RouteError> {
@@ -104,52 +95,101 @@ impl Claims {
         Ok(())
     }
 
-    /// Gives each path a tree where nothing is in its way.
-    pub(super) fn levels(&self) -> Result<BTreeMap<String, Level>, RouteError> {
-        let mut levels = BTreeMap::new();
-        let mut trees = [matchit::Router::new(), matchit::Router::new()];
-        // Wildcards last: whatever the order of declaration, it is they who make way.
-        let (wildcards, plain): (Vec<_>, Vec<_>) = self.paths.iter().partition(|(path, _)| path.contains("{*"));
-        for (path, place) in plain {
-            self.insert(&mut trees[0], path, place)?;
-        }
-        for (path, place) in wildcards {
-            let level = match self.insert(&mut trees[0], path, place) {
-                Ok(()) => Level::First,
-                Err(RouteError::Conflict { with, .. }) if !with.contains("{*") => {
-                    self.insert(&mut trees[1], path, place)?;
-                    Level::Second
-                }
-                Err(error) => return Err(error),
-            };
-            levels.insert(path.clone(), level);
-        }
-        Ok(levels)
-    }
-
-    fn insert(&self, tree: &mut matchit::Router<()>, path: &str, place: Place) -> Result<(), RouteError> {
-        match tree.insert(path, ()) {
-            Ok(()) => Ok(()),
-            Err(matchit::InsertError::Conflict { with }) => {
-                let other = self.paths.get(&with).copied().unwrap_or(place);
-                // The paths come in alphabetical order here; in the message, in that of declaration.
-                let ((with, first), (path, second)) = match (other.line(), place.line()) {
-                    (other_line, line) if other_line <= line => ((with, other), (path.to_owned(), place)),
-                    _ => ((path.to_owned(), place), (with, other)),
-                };
-                Err(RouteError::Conflict {
-                    path,
-                    with,
-                    first,
-                    second,
-                })
+    /// The paths by the trees that they are looked for in, one tree after another: what is preferred is in an earlier
+    /// one, or in the same. Most tables have one tree; a parameter and a wildcard in the same place need two.
+    pub(super) fn trees(&self) -> Result<Vec<Vec<String>>, RouteError> {
+        let mut paths: Vec<_> = self
+            .paths
+            .iter()
+            .map(|(path, place)| (pattern(path), path, *place))
+            .collect();
+        paths.sort_by_cached_key(|(pattern, ..)| pattern.iter().copied().map(Symbol::rank).collect::<Vec<_>>());
+        let mut seen: BTreeMap<Vec<Symbol>, (&String, Place)> = BTreeMap::new();
+        let mut trees = Vec::new();
+        let mut tree = (matchit::Router::new(), Vec::new());
+        for (pattern, path, place) in paths {
+            if let Some((other, other_place)) = seen.insert(pattern, (path, place)) {
+                return Err(conflict((other, other_place), (path, place)));
             }
-            Err(error) => Err(RouteError::Path {
-                path: path.to_owned(),
-                reason: error.to_string(),
-                place,
-            }),
+            match tree.0.insert(path, ()) {
+                Ok(()) => {}
+                Err(matchit::InsertError::Conflict { .. }) => {
+                    let mut next = matchit::Router::new();
+                    next.insert(path, ()).map_err(|error| no_path(path, &error, place))?;
+                    trees.push(std::mem::replace(&mut tree, (next, Vec::new())).1);
+                }
+                Err(error) => return Err(no_path(path, &error, place)),
+            }
+            tree.1.push(path.clone());
         }
+        trees.push(tree.1);
+        Ok(trees)
+    }
+}
+
+/// A path as a router sees it: the names of its parameters say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Symbol {
+    Literal(char),
+    Parameter,
+    Wildcard,
+}
+
+impl Symbol {
+    /// The lower, the more it is preferred to another in the same place.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Literal(_) => 0,
+            Self::Parameter => 1,
+            Self::Wildcard => 2,
+        }
+    }
+}
+
+/// What a path is made of. One that is no path gives something.
+fn pattern(path: &str) -> Vec<Symbol> {
+    let mut symbols = Vec::new();
+    let mut rest = path;
+    while let Some(char) = rest.chars().next() {
+        rest = &rest[char.len_utf8()..];
+        let symbol = match char {
+            // A brace that is doubled is itself.
+            '{' | '}' if rest.starts_with(char) => {
+                rest = &rest[1..];
+                Symbol::Literal(char)
+            }
+            '{' => {
+                let (name, after) = rest.split_once('}').unwrap_or((rest, ""));
+                rest = after;
+                match name.starts_with('*') {
+                    true => Symbol::Wildcard,
+                    false => Symbol::Parameter,
+                }
+            }
+            literal => Symbol::Literal(literal),
+        };
+        symbols.push(symbol);
+    }
+    symbols
+}
+
+/// Two paths that match the same, in the order of their declaration.
+fn conflict(one: (&String, Place), other: (&String, Place)) -> RouteError {
+    let in_order = one.1.file() != other.1.file() || one.1.line() <= other.1.line();
+    let ((with, first), (path, second)) = if in_order { (one, other) } else { (other, one) };
+    RouteError::Conflict {
+        path: path.clone(),
+        with: with.clone(),
+        first,
+        second,
+    }
+}
+
+fn no_path(path: &str, error: &matchit::InsertError, place: Place) -> RouteError {
+    RouteError::Path {
+        path: path.to_owned(),
+        reason: error.to_string(),
+        place,
     }
 }
 
@@ -157,6 +197,11 @@ impl Claims {
 pub(super) fn check_route(group: &Group, route: &Route) -> Result<(), RouteError> {
     check_path(&group.prefix, route.place)?;
     check_path(&route.path, route.place)
+}
+
+/// Checks what is written of a status page by itself.
+pub(super) fn check_page(page: &StatusPage<()>) -> Result<(), RouteError> {
+    check_path(&page.prefix, page.place)
 }
 
 fn check_path(path: &str, place: Place) -> Result<(), RouteError> {

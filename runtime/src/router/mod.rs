@@ -2,9 +2,12 @@
 
 mod around;
 mod check;
+mod encoding;
 mod hosts;
 mod limit;
 mod outermost;
+mod service;
+mod slashes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,16 +16,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path as PathParameters, Request};
+use axum::extract::{Path as PathParameters, Request};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, any_service, on_service};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tower::Service;
 use tower::util::BoxCloneSyncService;
 
 pub(crate) use around::Answered;
-use around::{Around, Called, Innermost};
+use around::{Called, Innermost, around};
 pub use check::RouteError;
-use check::{Claims, Level, check_route};
+use check::{Claims, check_page, check_route};
 use hosts::Hosts;
 use limit::BodyLimit;
 use outermost::Outermost;
@@ -31,17 +36,22 @@ use crate::csrf::Csrf;
 use crate::dispatch::{Dispatcher, Page, Pages};
 use crate::files;
 use crate::metrics;
+use crate::negotiate::codings;
 use crate::reply::Reply;
-use crate::routes::{Controller, Endpoint, Group, Route, Routes, erased};
+use crate::routes::{Controller, Endpoint, Group, Route, Routes, TrailingSlash, erased};
 use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::websocket::{self, Resumer, Settings, Watch};
 
-/// An application as tower sees it.
-pub(crate) type AppService = BoxCloneSyncService<Request, Response, Infallible>;
+pub(crate) use service::AppService;
 
-/// Puts a middleware around the whole application.
-pub(crate) type AppLayer = Box<dyn Fn(Router) -> Router + Send>;
+/// A middleware of the whole application.
+pub(crate) struct AppLayer {
+    /// Of the layer.
+    pub(crate) type_name: &'static str,
+    /// Puts it around everything.
+    pub(crate) apply: Box<dyn Fn(Router) -> Router + Send>,
+}
 
 /// What the routes of one application share.
 pub(crate) struct Assembly {
@@ -49,6 +59,7 @@ pub(crate) struct Assembly {
     pub(crate) scope: Scope,
     pub(crate) settings: Arc<Settings>,
     pub(crate) body_limit: usize,
+    pub(crate) slashes: TrailingSlash,
     /// Where the application has them.
     pub(crate) sessions: Option<Arc<Sessions>>,
     pub(crate) csrf: Arc<Csrf>,
@@ -66,6 +77,7 @@ pub(crate) fn pages(routes: &mut Routes) -> Result<Pages, RouteError> {
     let mut pages = Pages::default();
     let mut places = BTreeMap::new();
     for page in std::mem::take(&mut routes.pages) {
+        check_page(&page)?;
         let status = page.status().ok_or(RouteError::NoErrorStatus {
             code: page.code,
             place: page.place,
@@ -105,13 +117,21 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
     let own = own
         .map(|(name, host)| Ok((name, host.router(assembly, Some(&any))?)))
         .collect::<Result<_, RouteError>>()?;
-    let service = |router: Router| assembly.layers.iter().rev().fold(router, |inner, layer| layer(inner));
+    let service = |router: Router| {
+        let router = match assembly.slashes {
+            TrailingSlash::Redirect => router.layer(from_fn(slashes::redirect)),
+            TrailingSlash::Ignore | TrailingSlash::Strict => router,
+        };
+        let layers = assembly.layers.iter().rev();
+        layers.fold(router, |inner, layer| (layer.apply)(inner))
+    };
     let own: BTreeMap<String, Router> = own;
     let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
-    Ok(BoxCloneSyncService::new(Outermost {
+    Ok(AppService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
         hosts: Arc::new(Hosts::new(own, service(any))),
         sessions: assembly.sessions.clone(),
+        ignores_slashes: assembly.slashes == TrailingSlash::Ignore,
     }))
 }
 
@@ -143,30 +163,35 @@ impl<'a> Host<'a> {
 
     /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404.
     fn router(self, assembly: &Assembly, any: Option<&Router>) -> Result<Router, RouteError> {
-        let levels = self.claims.levels()?;
-        let mut first = Router::new();
-        // A parameter is preferred to a wildcard in the same place, which one tree can't tell apart.
-        let mut second = Router::new();
-        for (path, routes) in self.paths {
-            let endpoint = assembly.path(routes);
-            match levels.get(&path) {
-                Some(Level::Second) => second = second.route(&path, endpoint),
-                _ => first = first.route(&path, endpoint),
+        let mut paths = self.paths;
+        let mut next = any.cloned().unwrap_or_else(|| assembly.not_found());
+        for tree in self.claims.trees()?.into_iter().rev() {
+            let mut router = Router::new();
+            for path in tree {
+                if let Some(routes) = paths.remove(&path) {
+                    router = router.route(&path, assembly.path(routes));
+                }
             }
+            next = router.fallback_service(next);
         }
-        let last = any.cloned().unwrap_or_else(|| assembly.not_found());
-        Ok(first.fallback_service(second.fallback_service(last)))
+        Ok(next)
     }
 }
 
 impl Assembly {
     /// A controller of the framework's own, with dispatch alone around it.
-    fn dispatched(&self, controller: Arc<dyn Controller<()>>) -> Around {
-        Around::new(Innermost {
+    fn dispatched(
+        &self,
+        group: Option<&Group>,
+        controller: Arc<dyn Controller<()>>,
+    ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + use<>
+    {
+        around(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: None,
             controller,
             fallback: None,
+            limit: group.and_then(|group| self.inner_limit(group)),
             csrf: None,
             guards: Vec::new(),
             requests: metrics::Requests::new("unmatched"),
@@ -177,17 +202,18 @@ impl Assembly {
     /// 404 for everything.
     fn not_found(&self) -> Router {
         let page = erased(async || Reply::status(StatusCode::NOT_FOUND));
-        Router::new().fallback_service(any_service(self.dispatched(page.into())))
+        Router::new().fallback_service(any_service(self.dispatched(None, page.into())))
     }
 
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
-        let (path, methods, controller) = self.endpoint(group.path_of(route), group, route)?;
-        let around = Around::new(Innermost {
+        let (path, methods, controller) = self.endpoint(group.path_of(route, self.slashes), group, route)?;
+        let around = around(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: route.name,
             controller,
             fallback: group.fallback.clone(),
+            limit: self.inner_limit(group),
             csrf: group.csrf.then(|| Arc::clone(&self.csrf)),
             guards: group.guards.clone(),
             requests: metrics::Requests::new(&path),
@@ -197,7 +223,7 @@ impl Assembly {
             }),
         });
         Ok(Resolved {
-            path,
+            path: encoding::declared(&path),
             group,
             route,
             router: self.in_group(group, on_service(methods, around)),
@@ -206,10 +232,21 @@ impl Assembly {
 
     /// Puts what a group has in common around an endpoint. The first middleware that was declared is the outermost.
     fn in_group(&self, group: &Group, endpoint: MethodRouter) -> MethodRouter {
-        let endpoint = group.layers.iter().rev().fold(endpoint, |inner, layer| layer(inner));
-        // Axum's own limit is for some extractors only.
-        let endpoint = endpoint.layer(DefaultBodyLimit::disable());
-        endpoint.layer(BodyLimit(group.body_limit.unwrap_or(self.body_limit)))
+        if group.layers.is_empty() {
+            return endpoint;
+        }
+        let layers = group.layers.iter().rev();
+        let endpoint = layers.fold(endpoint, |inner, layer| (layer.apply)(inner));
+        endpoint.layer(self.limit(group))
+    }
+
+    /// The limit where no middleware has to be inside of it: each layer costs a request two allocations.
+    fn inner_limit(&self, group: &Group) -> Option<BodyLimit> {
+        group.layers.is_empty().then(|| self.limit(group))
+    }
+
+    fn limit(&self, group: &Group) -> BodyLimit {
+        BodyLimit(group.body_limit.unwrap_or(self.body_limit))
     }
 
     /// What is called for a route, at which path, and for which methods.
@@ -276,7 +313,7 @@ impl Assembly {
             path = path.merge(self.in_group(group, axum::routing::options(answer)));
         }
         let not_allowed = async move || ([(header::ALLOW, allow)], Reply::status(StatusCode::METHOD_NOT_ALLOWED));
-        let not_allowed = any_service(self.dispatched(erased(not_allowed).into()));
+        let not_allowed = any_service(self.dispatched(Some(group), erased(not_allowed).into()));
         path.fallback_service(self.in_group(group, not_allowed))
     }
 }
@@ -297,15 +334,22 @@ fn allow(listed: &[Method]) -> HeaderValue {
 fn directory_endpoint(root: PathBuf) -> Box<dyn Controller<()>> {
     erased(
         async move |PathParameters(file): PathParameters<String>, method: Method, headers: HeaderMap| {
-            match files::locate(root, file.into()).await {
-                Some(file) => files::send(&file, &method, &headers).await,
-                None => Reply::status(StatusCode::NOT_FOUND).into_response(),
-            }
+            asset(root, file.into(), &method, &headers).await
         },
     )
 }
 
+/// One file, which the table names: links that lead to it are the application's own doing.
 fn file_endpoint(file: &Path) -> Box<dyn Controller<()>> {
-    let file = file.to_path_buf();
-    erased(async move |method: Method, headers: HeaderMap| files::send(&file, &method, &headers).await)
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let root = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let name = PathBuf::from(file.file_name().unwrap_or_default());
+    erased(async move |method: Method, headers: HeaderMap| asset(root, name, &method, &headers).await)
+}
+
+async fn asset(root: PathBuf, file: PathBuf, method: &Method, headers: &HeaderMap) -> Response {
+    match files::locate(root, file, Some(codings(headers))).await {
+        Some(file) => files::send(&file, method, headers, None).await,
+        None => Reply::status(StatusCode::NOT_FOUND).into_response(),
+    }
 }

@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri, header};
-use tower::{Service, ServiceExt as _};
+use http::{HeaderMap, header};
+use tower::Service;
 
 use crate::dispatch::Dispatcher;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
-use crate::unwind::caught;
+use crate::unwind::{caught_now, caught_pinned};
 
 use super::hosts::Hosts;
+use super::{encoding, slashes};
 
 #[derive(Clone)]
 pub(super) struct Outermost {
@@ -26,6 +26,8 @@ pub(super) struct Outermost {
     pub(super) hosts: Arc<Hosts>,
     /// Where the application has them.
     pub(super) sessions: Option<Arc<Sessions>>,
+    /// Whether a slash at the end of a path says nothing.
+    pub(super) ignores_slashes: bool,
 }
 
 impl Service<Request> for Outermost {
@@ -38,7 +40,12 @@ impl Service<Request> for Outermost {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if let Some(uri) = without_trailing_slash(request.uri()) {
+        if let Some(uri) = encoding::normal(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        if self.ignores_slashes
+            && let Some(uri) = slashes::without(request.uri())
+        {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(self.dispatcher.scope.clone());
@@ -46,7 +53,7 @@ impl Service<Request> for Outermost {
         if let Some(session) = &session {
             request.extensions_mut().insert(session.clone());
         }
-        let router: Router = self.hosts.router(&request).clone();
+        let mut router: Router = self.hosts.router(&request).clone();
         let dispatcher = Arc::clone(&self.dispatcher);
         // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -59,53 +66,25 @@ impl Service<Request> for Outermost {
             controller: None,
             session: begun.clone(),
         };
+        let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
-            let mut response = match caught(router.oneshot(request)).await {
-                Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
-                Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).await,
-                Err(panic) => dispatcher.fail(&context(), &panic.into_error()).await,
+            let answered = match answering {
+                Ok(mut answering) => caught_pinned(Pin::new(&mut answering)).await,
+                Err(panic) => Err(panic),
             };
+            let mut response = match answered {
+                Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
+                Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).response().await,
+                Err(panic) => Box::pin(dispatcher.fail(&context(), &panic.into_error())).await,
+            };
+            // In boxes, so that a request without it has no room for it.
             if let Some(session) = session
-                && let Err(error) = session.finish(&mut response).await
+                && let Err(error) = Box::pin(session.finish(&mut response)).await
             {
                 // What the response says may not be so.
-                response = dispatcher.fail(&context(), &error).await;
+                response = Box::pin(dispatcher.fail(&context(), &error)).await;
             }
             Ok(response)
         })
-    }
-}
-
-/// The same target without the slash at the end of its path, where it has one. The root is its slash.
-fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
-    let path = uri.path();
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || path.len() == 1 {
-        return None;
-    }
-    let trimmed = if trimmed.is_empty() { "/" } else { trimmed };
-    let target = match uri.query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
-    Uri::from_parts(parts).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trailing_slash_is_cut_and_nothing_else() {
-        let cut = |uri: &'static str| without_trailing_slash(&Uri::from_static(uri)).map(|uri| uri.to_string());
-        assert_eq!(cut("/a/"), Some("/a".to_owned()));
-        assert_eq!(cut("/a//?b=/"), Some("/a?b=/".to_owned()));
-        assert_eq!(cut("//"), Some("/".to_owned()));
-        assert_eq!(cut("/"), None);
-        assert_eq!(cut("/a"), None);
-        assert_eq!(cut("/a?b/"), None);
-        assert_eq!(cut("*"), None);
     }
 }

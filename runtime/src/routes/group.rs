@@ -15,6 +15,7 @@ use tower::{Layer, Service};
 use super::controller::{Controller, erased};
 use super::endpoint::{Endpoint, Guard, Route};
 use super::name;
+use super::slashes::TrailingSlash;
 use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
@@ -24,21 +25,30 @@ use crate::websocket::{self, IntoAccept, WebSocketHandler};
 /// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
 ///
 /// Paths are those of axum 0.8: `/users/{id}` and `/files/{*path}`. A literal part is preferred to a parameter, and a
-/// parameter to a wildcard, whatever the order of declaration. The parameters are percent-decoded.
+/// parameter to a wildcard, whatever the order of declaration. The parameters are percent-decoded. The path decides before
+/// the method does: where a literal path is known, another method of it is 405, also where a parameter would take it. A
+/// parameter may be empty between two slashes (`/users//posts`), and never at the end.
 #[must_use]
 pub struct Group<S = ()> {
     pub(crate) prefix: String,
     pub(crate) host: Option<String>,
     pub(crate) guards: Vec<Guard<S>>,
-    pub(crate) layers: Vec<ApplyLayer>,
+    pub(crate) layers: Vec<GroupLayer>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) body_limit: Option<usize>,
     pub(crate) csrf: bool,
+    /// Why it needs no security function.
+    pub(crate) public: Option<String>,
     pub(crate) routes: Vec<Route<S>>,
 }
 
-/// Puts a middleware around a route.
-pub(crate) type ApplyLayer = Box<dyn Fn(MethodRouter) -> MethodRouter + Send + Sync>;
+/// A middleware of a group.
+pub(crate) struct GroupLayer {
+    /// Of the layer.
+    pub(crate) type_name: &'static str,
+    /// Puts it around a route.
+    pub(crate) apply: Box<dyn Fn(MethodRouter) -> MethodRouter + Send + Sync>,
+}
 
 macro_rules! verbs {
     ($($(#[$documentation:meta])* $verb:ident => $method:ident;)*) => {$(
@@ -65,6 +75,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
             fallback: None,
             body_limit: None,
             csrf: true,
+            public: None,
             routes: Vec::new(),
         }
     }
@@ -87,6 +98,15 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     }
 
     /// Answers several methods with one controller: `MethodFilter::PUT.or(MethodFilter::PATCH)`.
+    ///
+    /// A method that there is not does not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// use nova::axum::routing::MethodFilter;
+    /// use nova::prelude::*;
+    ///
+    /// let group: Group = Group::new("/").on(MethodFilter::BREW, "/pot", async || "tea");
+    /// ```
     #[track_caller]
     pub fn on<H, T>(self, methods: MethodFilter, path: &str, controller: H) -> Self
     where
@@ -140,7 +160,12 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
 
     /// Serves the files of a directory below a path, or one file at a path. A relative directory is below the project's.
     ///
-    /// Nothing outside it is ever served, whether by `..`, by encoding or by a symbolic link.
+    /// Nothing outside it is ever served, whether by `..`, by encoding or by a symbolic link. A directory is 404: there is no
+    /// list of it, and no `index.html` in its place.
+    ///
+    /// Conditional and range requests are answered as [`SendFile`](crate::SendFile) says. Where `app.css.br`, `app.css.zst` or
+    /// `app.css.gz` is beside `app.css`, and not older, clients that take such a coding are sent that, as they weigh it
+    /// (`accept-encoding`), with `app.css`'s media type and a tag of its own.
     #[track_caller]
     pub fn assets(mut self, path: &str, directory: impl Into<PathBuf>) -> Self {
         self.routes.push(Route {
@@ -152,7 +177,8 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    /// Answers only requests to this host (without a port). A group without one answers every host.
+    /// Answers only requests to this host (without a port). A group without one answers every host. On a host that has
+    /// routes of its own, those come first: what is left to the others are the paths that they do not know.
     pub fn host(mut self, host: &str) -> Self {
         self.host = Some(host.to_ascii_lowercase());
         self
@@ -171,6 +197,22 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     /// `websocket.allowed_origins`.
     pub fn csrf(mut self, protected: bool) -> Self {
         self.csrf = protected;
+        self
+    }
+
+    /// Says that everybody may use the routes of this group, and why: `nova audit` then asks for no security function.
+    /// Nothing else follows from it.
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    /// # async fn create() -> Reply { Reply::status(201) }
+    ///
+    /// let group: Group = Group::new("/accounts")
+    ///     .public("whoever signs up has no account yet")
+    ///     .post("/", create);
+    /// ```
+    pub fn public(mut self, because: impl Into<String>) -> Self {
+        self.public = Some(because.into());
         self
     }
 
@@ -195,7 +237,10 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.layers.push(Box::new(move |router| router.layer(layer.clone())));
+        self.layers.push(GroupLayer {
+            type_name: type_name::<L>(),
+            apply: Box::new(move |router| router.layer(layer.clone())),
+        });
         self
     }
 
@@ -235,6 +280,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
             fallback: self.fallback,
             body_limit: self.body_limit,
             csrf: self.csrf,
+            public: self.public,
             routes: routes.collect(),
         }
     }
@@ -244,10 +290,11 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    /// A route's whole path. A trailing slash says nothing.
-    pub(crate) fn path_of(&self, route: &Route<S>) -> String {
+    /// A route's whole path. That `/` is declared below a prefix is the prefix itself.
+    pub(crate) fn path_of(&self, route: &Route<S>, slashes: TrailingSlash) -> String {
         match joined(&self.prefix, &route.path) {
             path if path.is_empty() => "/".to_owned(),
+            path if slashes.is_strict() && route.path.len() > 1 && route.path.ends_with('/') => path + "/",
             path => path,
         }
     }

@@ -4,16 +4,23 @@ mod controller;
 mod endpoint;
 mod group;
 mod name;
+mod slashes;
 
 use std::panic::Location;
 use std::sync::Arc;
 
 use axum::handler::Handler;
+use axum::response::IntoResponse;
 use http::StatusCode;
 
-pub(crate) use controller::{Controller, erased};
+pub(crate) use controller::{Answering, Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
+pub(crate) use name::{in_type, of_layer};
+pub(crate) use slashes::TrailingSlash;
+
+use crate::fallback::{Fallback, Invalid};
+use crate::registry::RequestContext;
 
 /// What an application answers: groups of routes, and pages for statuses.
 ///
@@ -47,6 +54,7 @@ pub use group::Group;
 pub struct Routes<S = ()> {
     pub(crate) groups: Vec<Group<S>>,
     pub(crate) pages: Vec<StatusPage<S>>,
+    fallback: Option<Fallback>,
 }
 
 /// A controller for a status.
@@ -65,6 +73,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self {
             groups: Vec::new(),
             pages: Vec::new(),
+            fallback: None,
         }
     }
 
@@ -75,8 +84,10 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds another table below a prefix: a part of the application that is written on its own. Its status pages are
-    /// for what is below the prefix; this table's are for everything, where no mounted one has its own.
-    pub fn mount(mut self, prefix: &str, routes: Self) -> Self {
+    /// for what is below the prefix; this table's are for everything, where no mounted one has its own. Its fallback is
+    /// for its own groups.
+    pub fn mount(mut self, prefix: &str, mut routes: Self) -> Self {
+        routes.give_fallback();
         self.groups
             .extend(routes.groups.into_iter().map(|group| group.below(prefix)));
         self.pages.extend(routes.pages.into_iter().map(|page| StatusPage {
@@ -105,9 +116,27 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Names the fallback controller for the groups of this table, also of those that are mounted on it, that have none of
+    /// their own: see [`Group::fallback`]. A table that can be mounted brings its own with it.
+    pub fn fallback<F, Fut>(mut self, resolve: F) -> Self
+    where
+        F: Fn(RequestContext, Invalid) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.fallback = Some(Fallback::new(resolve));
+        self
+    }
+
+    fn give_fallback(&mut self) {
+        for group in &mut self.groups {
+            group.fallback = group.fallback.take().or_else(|| self.fallback.clone());
+        }
+    }
+
     /// Gives every controller its state. What follows is the same for applications of any state, so it is compiled with
     /// this crate and not with each of them.
-    pub(crate) fn with_state(self, state: &S) -> Routes {
+    pub(crate) fn with_state(mut self, state: &S) -> Routes {
+        self.give_fallback();
         let groups = self.groups.into_iter().map(|group| group.with_state(state));
         let pages = self.pages.into_iter().map(|page| StatusPage {
             prefix: page.prefix,
@@ -119,6 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Routes {
             groups: groups.collect(),
             pages: pages.collect(),
+            fallback: None,
         }
     }
 }

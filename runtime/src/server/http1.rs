@@ -2,22 +2,40 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::response::IntoResponse as _;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt as _;
 
+use super::arriving::arriving;
+use super::heads::MAX_HEAD;
 use super::host::name_host;
-use super::{Application, Served, last_request};
+use super::limits::{Limits, Running};
+use super::outgoing::Outgoing;
+use super::talk::{Heard, Talk, Turn};
+use super::{Application, Served, last_request, too_many};
+use crate::lifecycle::Lifecycle;
 use crate::transport::{Connection, Successor};
+
+/// How much hyper keeps of what is read and of what is written.
+const BUFFER: usize = 64 * 1024;
+/// How long the last words of a connection may take, and how long and how much is still read after them: a client whose
+/// bytes nobody reads is reset, and may lose what it was told.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Serves a connection until it ends, or until a request has handed it over: then gives it back, with what was read
 /// beyond that request and what goes on with it.
@@ -30,71 +48,188 @@ where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     T: Application,
 {
-    let connection = Connection::default();
+    let (connection, talk) = (Connection::default(), Talk::new());
     let Served {
         service,
-        header_timeout,
+        limits,
         lifecycle,
         ..
     } = served;
-    let (upgrades, phase) = (connection.clone(), lifecycle.clone());
+    let answering = Answering {
+        connection: connection.clone(),
+        limits: Arc::clone(&limits),
+        lifecycle: lifecycle.clone(),
+        talk: talk.clone(),
+        peer,
+    };
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(upgrades.clone());
-        let response = name_host(&mut request).then(|| service.clone().oneshot(request));
-        let phase = phase.clone();
-        let upgrades = upgrades.clone();
-        Box::pin(async move {
-            let mut response = match response {
-                Some(response) => response.await?,
-                None => StatusCode::BAD_REQUEST.into_response(),
-            };
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // A middleware may have taken the upgrade back.
-                drop(upgrades.take_successor());
-            }
-            if phase.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response
-                    .headers_mut()
-                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        })
+        // In a box, for hyper wants to move it.
+        Box::pin(answering.clone().answer(request, service.clone()))
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder
+        .timer(TokioTimer::new())
+        // The time that a head has is kept here, where it can be told from that of a connection without a request.
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(BUFFER);
+    let io = Heard::new(io, limits.write_timeout, talk.clone());
     let mut http = builder.serve_connection(TokioIo::new(io), service);
-    let served = tokio::select! {
-        served = poll_fn(|context| http.poll_without_shutdown(context)) => served,
-        () = last_request(&lifecycle) => {
+    let mut timer = pin!(sleep_until(Instant::now() + limits.header_timeout));
+    let mut last_request = pin!(last_request(&lifecycle));
+    let mut head_timeout = limits.header_timeout;
+    let mut is_ending = false;
+    let served = poll_fn(|context| {
+        if !is_ending && last_request.as_mut().poll(context).is_ready() {
             Pin::new(&mut http).graceful_shutdown();
-            poll_fn(|context| http.poll_without_shutdown(context)).await
+            // Who has not sent one by now is not waited for.
+            (is_ending, head_timeout) = (true, Duration::ZERO);
         }
-    };
+        if let Poll::Ready(served) = http.poll_without_shutdown(context) {
+            return Poll::Ready(Some(served));
+        }
+        let Some(deadline) = talk.deadline(&limits, head_timeout) else {
+            // It changes only where HTTP is polled, and a timer that fires for nothing does so once.
+            return Poll::Pending;
+        };
+        loop {
+            if timer.is_elapsed() || timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
+            ready!(timer.as_mut().poll(context));
+            if Instant::now() >= deadline {
+                return Poll::Ready(None);
+            }
+        }
+    });
+    let served = served.await;
     // What was accepted goes on even where the response could not be written: it is to see the end itself.
-    if !connection.has_successor() {
-        served?;
-        // HTTP is over, and what it has written may still be on its way: the connection goes on to its own end.
-        http.await?;
-        return Ok(None);
+    if connection.has_successor() {
+        let parts = http.into_parts();
+        let io = parts.io.into_inner().into_inner();
+        let successor = connection.take_successor();
+        return Ok(successor.map(|successor| (io, parts.read_buf, successor)));
     }
-    let parts = http.into_parts();
-    let successor = connection.take_successor();
-    Ok(successor.map(|successor| (parts.io.into_inner(), parts.read_buf, successor)))
+    let is_late = served.is_none();
+    let ended = match served {
+        // HTTP is over, and what it has written may still be on its way.
+        Some(Ok(())) if talk.too_long().is_none() => poll_fn(|context| Pin::new(&mut http).poll(context)).await,
+        Some(ended) => ended,
+        None => Ok(()),
+    };
+    let io = http.into_parts().io.into_inner();
+    let late = || (is_late && talk.is_cut_short()).then_some(StatusCode::REQUEST_TIMEOUT);
+    let last_words = talk.too_long().or_else(late);
+    let is_heard = ended.is_err() || last_words.is_some() || talk.may_send_more();
+    if is_heard || is_late {
+        // It has ended whether the client hears that or not.
+        let _ = timeout(LAST_WORDS, end(io, last_words, is_heard)).await;
+    }
+    ended.map(|()| None)
+}
+
+/// Says the last words, and takes what still comes for a while, where something may.
+async fn end<I: AsyncRead + AsyncWrite + Unpin>(
+    mut io: Heard<I>,
+    last_words: Option<StatusCode>,
+    takes: bool,
+) -> io::Result<()> {
+    if let Some(status) = last_words {
+        let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        io.write_all(head.as_bytes()).await?;
+    }
+    io.shutdown().await?;
+    let mut io = io.into_inner();
+    let mut space = [0; 8 * 1024];
+    let mut taken = if takes { 0 } else { LAST_BYTES };
+    while taken < LAST_BYTES {
+        match io.read(&mut space).await? {
+            0 => break,
+            more => taken += more,
+        }
+    }
+    Ok(())
+}
+
+/// What it takes to answer the requests of a connection.
+#[derive(Clone)]
+struct Answering {
+    connection: Connection,
+    limits: Arc<Limits>,
+    lifecycle: Lifecycle,
+    talk: Talk,
+    peer: SocketAddr,
+}
+
+impl Answering {
+    async fn answer<T: Application>(
+        self,
+        request: hyper::Request<Incoming>,
+        service: T,
+    ) -> Result<Response<Outgoing<Lasting>>, Infallible> {
+        let (turn, is_clear) = self.talk.begin();
+        let (request, body) = request.into_parts();
+        let (body, arrival) = arriving(body, self.limits.body);
+        let mut request = Request::from_parts(request, body);
+        let running = self.limits.run();
+        let refused = refusal(&mut request, is_clear);
+        let is_refused = refused.is_some();
+        let mut response = match (refused, &running) {
+            (Some(refused), _) => refused,
+            (None, None) => too_many(),
+            (None, Some(_)) => {
+                request.extensions_mut().insert(ConnectInfo(self.peer));
+                request.extensions_mut().insert(self.connection.clone());
+                if let Some(arrival) = &arrival {
+                    request.extensions_mut().insert(Arc::clone(arrival));
+                }
+                let Ok(response) = service.oneshot(request).await;
+                response
+            }
+        };
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // A middleware may have taken the upgrade back.
+            drop(self.connection.take_successor());
+            let is_cut = arrival.is_some_and(|arrival| !arrival.is_over());
+            let is_last =
+                is_refused || self.lifecycle.is_draining() || is_cut && NOT_WAITED_FOR.contains(&response.status());
+            if is_last {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+        }
+        Ok(response.map(|body| Outgoing::new(body, usize::MAX, (turn, running))))
+    }
+}
+
+/// What is answered to a request whose body is left where it is.
+const NOT_WAITED_FOR: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
+
+/// What lasts as long as a response.
+type Lasting = (Turn, Option<Running>);
+
+/// Refuses a request that others may read differently, or that can't be read here.
+fn refusal(request: &mut Request, is_clear: bool) -> Option<Response> {
+    let coded = request.headers().get_all(header::TRANSFER_ENCODING);
+    let is_twice = coded.iter().nth(1).is_some();
+    // RFC 9112 §6.1: of the codings there is only this one here.
+    let is_understood = coded
+        .iter()
+        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if !is_clear || is_twice || !name_host(request) {
+        return Some(StatusCode::BAD_REQUEST.into_response());
+    }
+    (!is_understood).then(|| StatusCode::NOT_IMPLEMENTED.into_response())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
-    use axum::extract::Request;
-    use axum::response::Response;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
+    use tokio::io::{DuplexStream, ReadBuf, duplex};
 
     use super::*;
-    use crate::lifecycle::Lifecycle;
+    use crate::server::ServerOptions;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nbehind it";
 
@@ -113,7 +248,7 @@ mod tests {
         let served = Served {
             service,
             tls: None,
-            header_timeout: std::time::Duration::from_secs(10),
+            limits: ServerOptions::default().limits(),
             lifecycle,
         };
         serve(io, SocketAddr::from(([127, 0, 0, 1], 1)), served).await

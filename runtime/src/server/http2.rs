@@ -6,16 +6,17 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::body::HttpBody;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::ext::Protocol;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
@@ -24,11 +25,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt as _;
 
+use super::arriving::arriving;
+use super::heads::MAX_HEAD;
 use super::host::name_host;
-use super::{Application, Served, last_request};
+use super::limits::{Limits, Running};
+use super::outgoing::Outgoing;
+use super::patient::Patient;
+use super::{Application, Served, last_request, too_many};
 use crate::lifecycle::Lifecycle;
 use crate::transport::{self, Duplex, Stream, Successor, Transport};
 
@@ -38,16 +44,21 @@ const MAX_STREAMS: u32 = 200;
 const STREAM_WINDOW: u32 = 65_535;
 /// The same for the whole connection: so much that a stream which is not read never holds up another.
 const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+/// How many bytes the headers of a request may have.
+#[expect(clippy::cast_possible_truncation, reason = "it is a small number")]
+const MAX_HEADERS: u32 = MAX_HEAD as u32;
 /// How many bytes wait on a stream for a client that does not read them.
 const SEND_BUFFER: usize = 64 * 1024;
 /// How many bytes of a WebSocket are written at a time: those of a frame, which is what they are cut into anyway.
 const WRITE_SIZE: usize = 16 * 1024;
-/// How long what is left of a WebSocket may take to be sent, and the last words of a connection without streams.
+/// How many bytes of a response are given to a stream at a time: what is given waits in memory, however much it is.
+const RESPONSE_SIZE: usize = 16 * 1024;
+/// How long what is left of a WebSocket may take to be sent, and the last words of a connection at the server's end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves a connection and its streams until they have ended.
 ///
-/// Like one of HTTP/1, a connection on which nothing happens is ended after the header timeout.
+/// Like one of HTTP/1, a connection has the header timeout to bring its first request, and the idle timeout to bring another.
 pub(super) async fn serve<I, T>(io: I, peer: SocketAddr, served: Served<T>) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -67,33 +78,49 @@ where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     T: Application,
 {
-    let (application, lifecycle, spawner) = (served.service.clone(), served.lifecycle.clone(), streams.spawner());
+    let limits = &served.limits;
+    let spawner = streams.spawner(limits.write_timeout);
+    let answering = Answering {
+        peer,
+        limits: Arc::clone(limits),
+        lifecycle: served.lifecycle.clone(),
+        spawner: spawner.clone(),
+    };
+    let application = served.service.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let (application, lifecycle, spawner) = (application.clone(), lifecycle.clone(), spawner.clone());
-        Box::pin(async move { Ok::<_, Infallible>(answer(request, peer, application, lifecycle, spawner).await) })
+        let (answering, application) = (answering.clone(), application.clone());
+        Box::pin(async move { Ok::<_, Infallible>(answering.answer(request, application).await) })
     });
-    // What is not set here is hyper's to choose: it holds heads to 16 KiB, and ends a connection whose client resets
-    // streams faster than they are answered.
-    let mut builder = http2::Builder::new(streams.spawner());
+    // What is not set here is hyper's to choose: it ends a connection whose client resets streams faster than they are
+    // answered.
+    let mut builder = http2::Builder::new(spawner);
     builder
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS)
         .max_send_buf_size(SEND_BUFFER);
+    let io = Patient::new(io, limits.write_timeout);
     let mut http = pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut last_request = pin!(last_request(&served.lifecycle));
-    let mut is_ending = false;
+    let (mut is_ending, mut is_draining) = (false, false);
     loop {
         let is_silent = streams.is_empty();
-        let patience = if is_ending { FAREWELL } else { served.header_timeout };
+        let patience = match (is_ending, is_draining, streams.had_one()) {
+            // What is left is sent to a client that reads it.
+            (true, false, true) => limits.write_timeout,
+            (true, ..) => FAREWELL,
+            (false, _, true) => limits.idle_timeout,
+            (false, _, false) => limits.header_timeout,
+        };
         tokio::select! {
             // In this order: a stream that the connection opens is heard of when it ends.
             biased;
-            () = &mut last_request, if !is_ending => {
+            () = &mut last_request, if !is_draining => {
                 http.as_mut().graceful_shutdown();
-                is_ending = true;
+                (is_ending, is_draining) = (true, true);
             }
             served = &mut http => return served,
             () = streams.ended() => {}
@@ -110,39 +137,56 @@ where
     }
 }
 
-/// Answers a request. Where it is accepted as a WebSocket, its stream goes on as that, in a task of its own.
-async fn answer<T: Application>(
-    request: hyper::Request<Incoming>,
+/// What it takes to answer the requests of a connection.
+#[derive(Clone)]
+struct Answering {
     peer: SocketAddr,
-    application: T,
+    limits: Arc<Limits>,
     lifecycle: Lifecycle,
     spawner: Spawner,
-) -> Response {
-    let mut request = request.map(Body::new);
-    if !name_host(&mut request) {
-        return StatusCode::BAD_REQUEST.into_response();
-    }
-    request.extensions_mut().insert(ConnectInfo(peer));
-    if request.extensions().get::<Protocol>().is_none() {
-        let Ok(mut response) = application.oneshot(request).await;
-        if response.status() == StatusCode::NO_CONTENT {
-            // It must not be there (RFC 9110 §8.6): in HTTP/1 hyper takes it away.
-            response.headers_mut().remove(header::CONTENT_LENGTH);
+}
+
+impl Answering {
+    /// Answers a request. Where it is accepted as a WebSocket, its stream goes on as that, in a task of its own.
+    async fn answer<T: Application>(self, request: hyper::Request<Incoming>, application: T) -> Response<Taken> {
+        let (request, body) = request.into_parts();
+        let (body, arrival) = arriving(body, self.limits.body);
+        let mut request = Request::from_parts(request, body);
+        if let Some(arrival) = arrival {
+            request.extensions_mut().insert(arrival);
         }
-        return response;
+        let running = self.limits.run();
+        let response = match running {
+            None => too_many(),
+            Some(_) if !name_host(&mut request) => StatusCode::BAD_REQUEST.into_response(),
+            Some(_) => self.answer_clear(request, application).await,
+        };
+        response.map(|body| Taken(Outgoing::new(body, RESPONSE_SIZE, running)))
     }
-    let connection = transport::Connection::default();
-    request.extensions_mut().insert(connection.clone());
-    let upgrade = request.extensions().get::<OnUpgrade>().cloned();
-    let Ok(response) = application.oneshot(request).await;
-    // A middleware may have taken it back: then the successor ends here.
-    if let (Some(successor), Some(upgrade)) = (connection.take_successor(), upgrade)
-        && response.status().is_success()
-    {
-        let sending = Sending::claim();
-        spawner.spawn(go_on(upgrade, sending, successor, lifecycle));
+
+    async fn answer_clear<T: Application>(self, mut request: Request, application: T) -> Response {
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        if request.extensions().get::<Protocol>().is_none() {
+            let Ok(mut response) = application.oneshot(request).await;
+            if response.status() == StatusCode::NO_CONTENT {
+                // It must not be there (RFC 9110 §8.6): in HTTP/1 hyper takes it away.
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
+            return response;
+        }
+        let connection = transport::Connection::default();
+        request.extensions_mut().insert(connection.clone());
+        let upgrade = request.extensions().get::<OnUpgrade>().cloned();
+        let Ok(response) = application.oneshot(request).await;
+        // A middleware may have taken it back: then the successor ends here.
+        if let (Some(successor), Some(upgrade)) = (connection.take_successor(), upgrade)
+            && response.status().is_success()
+        {
+            let sending = Sending::claim();
+            self.spawner.spawn(go_on(upgrade, sending, successor, self.lifecycle));
+        }
+        response
     }
-    response
 }
 
 /// Goes on with a stream once its response has been sent: as the WebSocket, and as what sends its bytes.
@@ -178,8 +222,18 @@ async fn go_on(upgrade: OnUpgrade, sending: oneshot::Receiver<Sending>, successo
 struct Sending(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 tokio::task_local! {
-    /// Who wants the sending half of the stream that this task is of.
-    static CLAIM: Cell<Option<oneshot::Sender<Sending>>>;
+    /// The stream that this task is of.
+    static STREAM: StreamTask;
+}
+
+/// What the task of a stream, and what runs in it, know of each other.
+#[derive(Default)]
+struct StreamTask {
+    /// Who wants the sending half.
+    claim: Cell<Option<oneshot::Sender<Sending>>>,
+    /// How many pieces of the response have been given to be sent, and whether the last of them waits for room.
+    given: Cell<u64>,
+    is_full: Cell<bool>,
 }
 
 impl Sending {
@@ -188,35 +242,96 @@ impl Sending {
     fn claim() -> oneshot::Receiver<Self> {
         let (claim, claimed) = oneshot::channel();
         // In the task of a stream it is there.
-        let _ = CLAIM.try_with(|cell| cell.set(Some(claim)));
+        let _ = STREAM.try_with(|stream| stream.claim.set(Some(claim)));
         claimed
     }
 }
 
+/// A response's body whose stream knows how far it has been taken.
+struct Taken(Outgoing<Option<Running>>);
+
+impl HttpBody for Taken {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.0).poll_frame(cx);
+        // It is asked for a piece when there is room for the one before it.
+        let _ = STREAM.try_with(|stream| {
+            stream.is_full.set(matches!(frame, Poll::Ready(Some(_))));
+            stream.given.update(|given| given + 1);
+        });
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// Runs a stream's task, until nothing of a piece of its response has been taken for a time. Dropped, it is reset.
+async fn while_taken(task: impl Future<Output = ()>, write_timeout: Duration) {
+    let mut task = pin!(task);
+    let mut timer: Option<(u64, Pin<Box<Sleep>>)> = None;
+    poll_fn(|context| {
+        if task.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let (given, is_full) = STREAM.with(|stream| (stream.given.get(), stream.is_full.get()));
+        if !is_full {
+            timer = None;
+            return Poll::Pending;
+        }
+        if timer.as_ref().is_none_or(|(at, _)| *at != given) {
+            timer = Some((given, Box::pin(sleep(write_timeout))));
+        }
+        let (_, timer) = timer.as_mut().unwrap_or_else(|| unreachable!("it was set"));
+        timer.as_mut().poll(context)
+    })
+    .await;
+}
+
 /// The tasks of a connection's streams. They end with it, at the latest.
 #[derive(Default)]
-struct Streams(Arc<Mutex<JoinSet<()>>>);
+struct Streams(Arc<Tasks>);
+
+#[derive(Default)]
+struct Tasks {
+    tasks: Mutex<JoinSet<()>>,
+    had_one: AtomicBool,
+}
 
 /// Spawns the tasks of streams. It is held by these tasks too, so it does not keep them alive.
 #[derive(Clone)]
-struct Spawner(Weak<Mutex<JoinSet<()>>>);
-
-fn lock(tasks: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
-    tasks.lock().unwrap_or_else(PoisonError::into_inner)
+struct Spawner {
+    tasks: Weak<Tasks>,
+    write_timeout: Duration,
 }
 
 impl Streams {
-    fn spawner(&self) -> Spawner {
-        Spawner(Arc::downgrade(&self.0))
+    fn spawner(&self, write_timeout: Duration) -> Spawner {
+        Spawner {
+            tasks: Arc::downgrade(&self.0),
+            write_timeout,
+        }
     }
 
     fn is_empty(&self) -> bool {
-        lock(&self.0).is_empty()
+        self.0.lock().is_empty()
+    }
+
+    /// Whether there has been one.
+    fn had_one(&self) -> bool {
+        self.0.had_one.load(Ordering::Relaxed)
     }
 
     /// Waits until one of them has ended. Cancel safe.
     async fn ended(&self) {
-        poll_fn(|context| match lock(&self.0).poll_join_next(context) {
+        poll_fn(|context| match self.0.lock().poll_join_next(context) {
             Poll::Ready(Some(_)) => Poll::Ready(()),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         })
@@ -224,11 +339,18 @@ impl Streams {
     }
 }
 
+impl Tasks {
+    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Spawner {
     /// Without its connection there is nothing left to do for a stream.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(tasks) = self.0.upgrade() {
-            lock(&tasks).spawn(task);
+        if let Some(tasks) = self.tasks.upgrade() {
+            tasks.had_one.store(true, Ordering::Relaxed);
+            tasks.lock().spawn(task);
         }
     }
 }
@@ -236,11 +358,11 @@ impl Spawner {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
     fn execute(&self, future: F) {
         // What comes from within a stream's task is the sending half of that stream; the others are streams.
-        match CLAIM.try_with(Cell::take) {
+        match STREAM.try_with(|stream| stream.claim.take()) {
             // It fails when the one who claimed it has ended: then the stream is reset.
             Ok(Some(claim)) => drop(claim.send(Sending(Box::pin(future)))),
             Ok(None) => self.spawn(future),
-            Err(_) => self.spawn(CLAIM.scope(Cell::new(None), future)),
+            Err(_) => self.spawn(STREAM.scope(StreamTask::default(), while_taken(future, self.write_timeout))),
         }
     }
 }

@@ -1,11 +1,17 @@
 //! Accepts connections and serves a tower service on them, until it is told to end.
 
+mod arriving;
 #[cfg(feature = "http2")]
 mod beginning;
+mod heads;
 mod host;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
+mod limits;
+mod outgoing;
+mod patient;
+mod talk;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]
@@ -23,7 +29,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -33,8 +40,10 @@ use tower::Service;
 
 pub(crate) use tls::{Tls, TlsOptions};
 
+use self::limits::{Limits, Pace, Seldom, seconds};
 use crate::lifecycle::{Ended, Lifecycle};
-use crate::transport::{Stream, Successor, Transport};
+use crate::routes::TrailingSlash;
+use crate::transport::{self, Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
@@ -43,8 +52,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// cut a client that is about to ask.
 const LAST_REQUEST: Duration = Duration::from_millis(500);
 
-/// The longest of all times: what is longer could not be added to the time of day.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
+/// How many bytes the kernel holds for HTTP that it has not sent: a client that does not read is worth no more.
+const UNSENT: u32 = 128 * 1024;
 
 /// The section `[server]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,14 +63,26 @@ pub(crate) struct ServerOptions {
     pub(crate) port: u16,
     /// The most connections at a time. Others wait to be accepted.
     max_connections: NonZeroU32,
+    /// The most requests at a time. Others are refused with 503.
+    max_requests: NonZeroU32,
     /// How long a request's head may take to come, in seconds.
     header_timeout: u64,
+    /// How long a connection may be without a request after it has had one, in seconds.
+    idle_timeout: u64,
+    /// How long a body may keep a request waiting beyond what comes of it, in seconds; 0 is as long as it likes.
+    body_timeout: u64,
+    /// How many bytes of a body earn a second of that.
+    body_rate: NonZeroU32,
+    /// How long a client may take to read something of a response, in seconds.
+    write_timeout: NonZeroU32,
     /// How long the end may take, in seconds.
     shutdown_timeout: u64,
     /// How many WebSockets are closed in a second at the end: all clients come back, and not all at once.
     close_rate: NonZeroU32,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    /// What a slash at the end of a path says.
+    pub(crate) trailing_slash: TrailingSlash,
     pub(crate) tls: Option<TlsOptions>,
 }
 
@@ -71,10 +92,16 @@ impl Default for ServerOptions {
             host: "127.0.0.1".to_owned(),
             port: 8080,
             max_connections: const { NonZeroU32::new(100_000).unwrap() },
-            header_timeout: 10,
+            max_requests: const { NonZeroU32::new(100_000).unwrap() },
+            header_timeout: 5,
+            idle_timeout: 60,
+            body_timeout: 30,
+            body_rate: const { NonZeroU32::new(240).unwrap() },
+            write_timeout: const { NonZeroU32::new(30).unwrap() },
             shutdown_timeout: 30,
             close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
+            trailing_slash: TrailingSlash::default(),
             tls: None,
         }
     }
@@ -83,6 +110,15 @@ impl Default for ServerOptions {
 impl ServerOptions {
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout)
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        let times = [self.header_timeout, self.idle_timeout, self.write_timeout.get().into()];
+        let body = Pace {
+            patience: seconds(self.body_timeout),
+            rate: self.body_rate.get(),
+        };
+        Arc::new(Limits::new(times.map(seconds), body, self.max_requests.get() as usize))
     }
 }
 
@@ -102,7 +138,7 @@ impl<T> Application for T where
 struct Served<T> {
     service: T,
     tls: Option<Tls>,
-    header_timeout: Duration,
+    limits: Arc<Limits>,
     lifecycle: Lifecycle,
 }
 
@@ -154,7 +190,7 @@ pub(crate) async fn serve<T: Application>(
     let served = Served {
         service,
         tls,
-        header_timeout: Duration::from_secs(options.header_timeout).min(LONGEST),
+        limits: options.limits(),
         lifecycle: lifecycle.clone(),
     };
     for (stream, successor) in moved.connections {
@@ -167,12 +203,17 @@ pub(crate) async fn serve<T: Application>(
         // Nobody may be waiting for it.
         let _ = begun.send(());
     }
+    let mut trouble = Seldom::default();
     loop {
         let (stream, peer, place) = tokio::select! {
             accepted = accept(&listener, &places) => match accepted {
                 Ok(accepted) => accepted,
+                Err(error) if is_its_own(&error) => continue,
                 Err(error) => {
-                    tracing::warn!("can't accept a connection: {error}");
+                    if let Some(times) = trouble.say() {
+                        let left = connections.len();
+                        tracing::warn!("can't accept connections ({times} times): {error}; {left} that are open go on");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -185,6 +226,7 @@ pub(crate) async fn serve<T: Application>(
         };
         // Small messages are the rule here, and each is written whole.
         let _ = stream.set_nodelay(true);
+        transport::bound_unsent(&stream, UNSENT);
         let transport = Transport::new(Stream::Tcp(stream), Some(place), lifecycle.alive());
         connections.spawn(Task::Http(Box::pin(serve_connection(transport, peer, served.clone()))));
     }
@@ -227,6 +269,19 @@ async fn accept(
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, place))
+}
+
+/// Whether a connection could not be accepted for what it is itself: it was gone before.
+fn is_its_own(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+/// The answer to a request for which there is no place.
+fn too_many() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response()
 }
 
 /// One connection's task: HTTP, and then what a request may have handed it over to.
@@ -326,7 +381,7 @@ async fn serve_http<T: Application>(
 /// What must come before any request has as long as a request's head. `None` where the end of the server came first.
 async fn in_time<C, T>(coming: impl Future<Output = io::Result<C>>, served: &Served<T>) -> io::Result<Option<C>> {
     tokio::select! {
-        come = timeout(served.header_timeout, coming) => come?.map(Some),
+        come = timeout(served.limits.header_timeout, coming) => come?.map(Some),
         () = last_request(&served.lifecycle) => Ok(None),
     }
 }

@@ -1,6 +1,7 @@
 //! What a session is known by: numbers from the system's generator, signed so that nobody else can make one.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -25,8 +26,25 @@ const FOR_FORMS: &[u8] = b"nova csrf token\0";
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Id(String);
 
-/// The secret that ids are signed with.
-pub(super) struct Key(Vec<u8>);
+/// A secret that ids are signed with.
+struct Key(Vec<u8>);
+
+/// The secrets of an application: the first signs, and all verify.
+pub(super) struct Keys {
+    own: Vec<Key>,
+    /// Whether there is one alone, which nobody has chosen.
+    by_lot: bool,
+    /// That of the process before this one, in place of one by lot.
+    inherited: OnceLock<Key>,
+}
+
+/// An id that was verified.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) id: Id,
+    /// Whether it was signed with a key that does not sign any more.
+    pub(super) by_old_key: bool,
+}
 
 impl Id {
     pub(super) fn new() -> Result<Self> {
@@ -42,33 +60,77 @@ impl Id {
 }
 
 impl Key {
+    fn signature(&self, purpose: &[u8], id: &Id) -> HMAC {
+        let mut mac = HMAC::new(&self.0);
+        mac.update(purpose);
+        mac.update(&id.0);
+        mac
+    }
+}
+
+impl Keys {
     /// # Errors
-    /// When it is too short to be a secret.
-    pub(super) fn of(secret: &str) -> Result<Self> {
-        let length = secret.len();
-        if length < KEY_BYTES {
+    /// When there is none, or one is too short to be a secret.
+    pub(super) fn of(secrets: &[String]) -> Result<Self> {
+        if secrets.is_empty() {
+            return Err(Error::new("session.key is a list without a key"));
+        }
+        if let Some(short) = secrets.iter().find(|secret| secret.len() < KEY_BYTES) {
+            let (length, which) = match secrets.len() {
+                1 => (short.len(), ""),
+                _ => (short.len(), "one of "),
+            };
             return Err(Error::new(format!(
-                "session.key has {length} bytes, and must have {KEY_BYTES} or more: `openssl rand -hex 32` makes one"
+                "{which}session.key has {length} bytes, and must have {KEY_BYTES} or more: `openssl rand -hex 32` makes one"
             )));
         }
-        Ok(Self(secret.as_bytes().to_vec()))
+        Ok(Self {
+            own: secrets.iter().map(|secret| Key(secret.as_bytes().to_vec())).collect(),
+            by_lot: false,
+            inherited: OnceLock::new(),
+        })
     }
 
-    /// A key for as long as the process lives.
-    pub(super) fn random() -> Result<Self> {
+    /// A key for as long as the process lives, and those that take over from it.
+    pub(super) fn by_lot() -> Result<Self> {
         let mut bytes = vec![0; KEY_BYTES];
         fill(&mut bytes)?;
-        Ok(Self(bytes))
+        Ok(Self {
+            own: vec![Key(bytes)],
+            by_lot: true,
+            inherited: OnceLock::new(),
+        })
+    }
+
+    /// The key by lot that another process is to go on with.
+    pub(super) fn lot(&self) -> Option<String> {
+        let key = self.all().next().filter(|_| self.by_lot)?;
+        Some(BASE64_URL_SAFE_NO_PAD.encode(&key.0))
+    }
+
+    /// Goes on with the key by lot of another process, where this one has none of its own. Before it signs anything.
+    pub(super) fn inherit(&self, lot: &str) {
+        if let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(lot)
+            && self.by_lot
+            && bytes.len() >= KEY_BYTES
+        {
+            // The first is the one.
+            let _ = self.inherited.set(Key(bytes));
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Key> {
+        self.inherited.get().into_iter().chain(&self.own)
     }
 
     /// The value of the cookie.
     pub(super) fn sign(&self, id: &Id) -> String {
-        let signature = self.mac(FOR_COOKIES, id).finalize();
+        let signature = self.mac(FOR_COOKIES, id);
         format!("{}.{}", id.0, BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// The id in a cookie's value, where the signature is ours.
-    pub(super) fn verify(&self, value: &str) -> Option<Id> {
+    pub(super) fn verify(&self, value: &str) -> Option<Verified> {
         let (id, signature) = value.split_once('.')?;
         if id.len() != ID_LENGTH {
             return None;
@@ -76,24 +138,29 @@ impl Key {
         let mut bytes = [0; SIGNATURE_BYTES];
         let length = BASE64_URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
         let id = Id(id.to_owned());
-        (length == SIGNATURE_BYTES && self.mac(FOR_COOKIES, &id).finalize_verify(&bytes)).then_some(id)
+        let is_by = |key: &Key| key.signature(FOR_COOKIES, &id).finalize_verify(&bytes);
+        let place = self.all().position(is_by).filter(|_| length == SIGNATURE_BYTES)?;
+        Some(Verified {
+            by_old_key: place > 0,
+            id,
+        })
     }
 
     /// What a form's token is made of: it says nothing of the id.
     pub(super) fn form_secret(&self, id: &Id) -> [u8; 32] {
-        self.mac(FOR_FORMS, id).finalize()
+        self.mac(FOR_FORMS, id)
     }
 
-    /// Whether this is the [`form_secret`](Self::form_secret), found out in the same time whatever it is.
+    /// Whether this is a [`form_secret`](Self::form_secret), found out in the same time whatever it is.
     pub(super) fn is_form_secret(&self, id: &Id, secret: &[u8; 32]) -> bool {
-        self.mac(FOR_FORMS, id).finalize_verify(secret)
+        self.all()
+            .any(|key| key.signature(FOR_FORMS, id).finalize_verify(secret))
     }
 
-    fn mac(&self, purpose: &[u8], id: &Id) -> HMAC {
-        let mut mac = HMAC::new(&self.0);
-        mac.update(purpose);
-        mac.update(&id.0);
-        mac
+    fn mac(&self, purpose: &[u8], id: &Id) -> [u8; 32] {
+        // There is a first.
+        let signed = self.all().next().map(|key| key.signature(purpose, id).finalize());
+        signed.unwrap_or_default()
     }
 }
 
@@ -116,14 +183,43 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+    const OTHER: &str = "another key of some 32 bytes, and more";
+
+    fn keys(secrets: &[&str]) -> Keys {
+        Keys::of(&secrets.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+    }
+
     #[test]
     fn an_id_is_verified_by_its_own_key_alone() {
-        let (key, other) = (Key::of(SECRET).unwrap(), Key::random().unwrap());
+        let (key, other) = (keys(&[SECRET]), Keys::by_lot().unwrap());
         let id = Id::new().unwrap();
         let signed = key.sign(&id);
         assert_eq!(signed.len(), SIGNED_LENGTH);
-        assert_eq!(key.verify(&signed), Some(id));
-        assert_eq!(other.verify(&signed), None);
+        assert_eq!(key.verify(&signed).unwrap().id, id);
+        assert!(other.verify(&signed).is_none());
+    }
+
+    #[test]
+    fn of_several_keys_the_first_signs_and_all_verify() {
+        let (old, both, new) = (keys(&[OTHER]), keys(&[SECRET, OTHER]), keys(&[SECRET]));
+        let id = Id::new().unwrap();
+        assert!(both.verify(&old.sign(&id)).unwrap().by_old_key);
+        assert!(both.is_form_secret(&id, &old.form_secret(&id)));
+        assert!(!new.verify(&both.sign(&id)).unwrap().by_old_key);
+        assert!(new.is_form_secret(&id, &both.form_secret(&id)));
+        assert!(new.verify(&old.sign(&id)).is_none());
+    }
+
+    #[test]
+    fn a_key_by_lot_is_inherited_and_one_that_was_chosen_is_not() {
+        let (before, after, chosen) = (Keys::by_lot().unwrap(), Keys::by_lot().unwrap(), keys(&[SECRET]));
+        let id = Id::new().unwrap();
+        let lot = before.lot().unwrap();
+        after.inherit(&lot);
+        chosen.inherit(&lot);
+        assert!(!after.verify(&before.sign(&id)).unwrap().by_old_key);
+        assert_eq!(after.lot(), before.lot());
+        assert!(chosen.verify(&before.sign(&id)).is_none() && chosen.lot().is_none());
     }
 
     #[test]
@@ -134,18 +230,18 @@ mod tests {
 
     #[test]
     fn a_signature_is_for_one_purpose() {
-        let key = Key::of(SECRET).unwrap();
+        let key = keys(&[SECRET]);
         let id = Id::new().unwrap();
         let secret = key.form_secret(&id);
         assert!(key.is_form_secret(&id, &secret));
         assert!(!key.is_form_secret(&Id::new().unwrap(), &secret));
         let forged = format!("{}.{}", id.0, BASE64_URL_SAFE_NO_PAD.encode(secret));
-        assert_eq!(key.verify(&forged), None);
+        assert!(key.verify(&forged).is_none());
     }
 
     #[test]
     fn a_short_key_says_how_to_make_one() {
-        let error = Key::of("secret").err().unwrap().to_string();
+        let error = Keys::of(&["secret".to_owned()]).err().unwrap().to_string();
         assert!(error.contains("6 bytes") && error.contains("openssl rand"), "{error}");
         assert!(!error.contains("secret "), "{error}");
     }
@@ -153,17 +249,17 @@ mod tests {
     proptest! {
         #[test]
         fn one_changed_character_is_a_forgery(at in 0..SIGNED_LENGTH, with in "[ -~]") {
-            let key = Key::of(SECRET).unwrap();
+            let key = keys(&[SECRET]);
             let signed = key.sign(&Id::new().unwrap());
             let mut changed = signed.clone();
             changed.replace_range(at..=at, &with);
             prop_assume!(changed != signed);
-            prop_assert_eq!(key.verify(&changed), None);
+            prop_assert!(key.verify(&changed).is_none());
         }
 
         #[test]
         fn nothing_else_is_verified(value in "\\PC{0,100}") {
-            prop_assert_eq!(Key::of(SECRET).unwrap().verify(&value), None);
+            prop_assert!(keys(&[SECRET]).verify(&value).is_none());
         }
     }
 }

@@ -52,7 +52,14 @@
 //! the store does not know is never used again.
 //!
 //! The key is a secret of 32 bytes or more. In `dev` and `test` one is made at start where none is set; everywhere else its
-//! absence is an error at start. Another key makes an end of all sessions.
+//! absence is an error at start. Another key makes an end of all sessions, unless the old one stays for a while: of a list
+//! the first signs, and all are good, for form tokens too. Who comes with a cookie that an old key has signed is given one
+//! of the first. Where there are several nodes, the new key is first added behind the old one everywhere, and then put first.
+//!
+//! ```toml
+//! [session]
+//! key = ["the new key, of 32 bytes or more", "the one that it takes the place of"]
+//! ```
 //!
 //! With the name `__Host-session` (`session.cookie`), over TLS, no other host below the same domain can set the cookie.
 //! Cookies do not tell ports apart: two applications on one host need two names.
@@ -75,6 +82,14 @@
 //! A session ends when it was not used for `session.idle_timeout` (14 days), and however much it is used after
 //! `session.max_age` (90 days). To use it is to ask for it; at most every sixteenth of the idle time that is written
 //! down.
+//!
+//! # A new program
+//!
+//! Where a new process takes over from the old one, at a save under `nova serve` and at SIGUSR2, it goes on with the sessions
+//! of a [`MemoryStore`], and with a key that was made at start: nobody is logged out. They go over the socket of the
+//! hand-over, and are on no disk. That is for the 16 MiB that were used last, and for as many as are told within 2 s; the
+//! log says how many were left behind. What a request that still runs in the old process does to a session is told to the
+//! new one; what is done in the new one is not told back.
 
 mod cookie;
 mod id;
@@ -95,17 +110,32 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
+#[cfg(unix)]
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 pub use memory::MemoryStore;
+#[cfg(unix)]
+pub(crate) use memory::Told;
 pub(crate) use options::SessionOptions;
 use options::Terms;
 pub use record::{Changes, Flash, Record};
 use state::State;
 pub use store::Store;
 
-use crate::environment::Environment;
+use crate::config::Config;
 use crate::error::{Error, Result};
+
+/// What the process that takes over is given of the sessions.
+#[cfg(unix)]
+pub(crate) struct Carried {
+    /// The key that they are signed with, where nobody has chosen one.
+    pub(crate) key: Option<String>,
+    /// Those in memory, the last used first.
+    pub(crate) sessions: Vec<Told>,
+    /// What happens to them from then on. Nothing is told any more when this is dropped.
+    pub(crate) changes: Option<mpsc::Receiver<Told>>,
+}
 
 /// How long a store may take for one call.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -142,9 +172,36 @@ struct Inner {
 }
 
 impl Sessions {
-    pub(crate) fn new(store: StoreOf, options: SessionOptions, environment: &Environment) -> Result<Self> {
-        let terms = options.terms(environment)?;
+    pub(crate) fn new(mut store: StoreOf, config: &Config) -> Result<Self> {
+        let options: SessionOptions = config.section("session")?;
+        let terms = options.terms(config.environment())?;
+        store.0.configure(config)?;
         Ok(Self { store, terms })
+    }
+
+    /// What another process is to go on with.
+    #[cfg(unix)]
+    pub(crate) fn carry(&self) -> Carried {
+        let (sessions, changes) = self.store.0.memory().map(MemoryStore::carry).unzip();
+        Carried {
+            key: self.terms.keys.lot(),
+            sessions: sessions.unwrap_or_default(),
+            changes,
+        }
+    }
+
+    /// Goes on with the key of the process before this one. Before the first request.
+    #[cfg(unix)]
+    pub(crate) fn take_key(&self, key: &str) {
+        self.terms.keys.inherit(key);
+    }
+
+    /// Does what was done in the process before this one.
+    #[cfg(unix)]
+    pub(crate) fn take(&self, told: Told) {
+        if let Some(memory) = self.store.0.memory() {
+            memory.hear(told);
+        }
     }
 
     /// The session of a request, which is not loaded yet.
@@ -158,12 +215,12 @@ impl Sessions {
 
     async fn load(&self, candidates: &[Box<str>]) -> Result<State> {
         let now = record::now();
-        for id in candidates.iter().filter_map(|value| self.terms.key.verify(value)) {
-            let Some(record) = self.in_time(self.store.0.load(id.as_str())).await? else {
+        for verified in candidates.iter().filter_map(|value| self.terms.keys.verify(value)) {
+            let Some(record) = self.in_time(self.store.0.load(verified.id.as_str())).await? else {
                 continue;
             };
             if self.terms.lifetime(record.created, now).is_some() {
-                return Ok(State::loaded(id, record, now, self.terms.max_size));
+                return Ok(State::loaded(verified, record, now, self.terms.max_size));
             }
         }
         State::new(now, self.terms.max_size)
@@ -194,7 +251,7 @@ impl Sessions {
                 lifetime
             }
         };
-        let value = self.terms.key.sign(&id);
+        let value = self.terms.keys.sign(&id);
         Ok(cookie::set(
             &self.terms.cookie,
             &value,
@@ -326,12 +383,12 @@ impl Session {
     /// What a form's token is made of, for the id that it has now.
     pub(crate) fn form_secret(&self) -> Option<[u8; 32]> {
         let state = self.state()?;
-        Some(self.0.sessions.terms.key.form_secret(&state.id))
+        Some(self.0.sessions.terms.keys.form_secret(&state.id))
     }
 
     /// Whether this is what a form's token is made of.
     pub(crate) fn is_form_secret(&self, secret: &[u8; 32]) -> bool {
-        let key = &self.0.sessions.terms.key;
+        let key = &self.0.sessions.terms.keys;
         self.state()
             .is_some_and(|state| state.is_stored && key.is_form_secret(&state.id, secret))
     }

@@ -1,13 +1,15 @@
 //! How sessions are to be: the section `[session]`.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::cookie;
-use super::id::Key;
+use super::id::Keys;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -17,7 +19,9 @@ const DAY: u64 = 24 * 60 * 60;
 pub(crate) struct SessionOptions {
     /// The cookie's name.
     cookie: String,
-    key: Option<String>,
+    /// One, or several: the first signs, and all verify.
+    #[serde(deserialize_with = "keys")]
+    key: Option<Vec<String>>,
     /// Whether browsers send the cookie over TLS alone; where it does not say, so in `prod`.
     secure: Option<bool>,
     /// In seconds.
@@ -41,10 +45,41 @@ impl Default for SessionOptions {
     }
 }
 
+/// One, or a list. In a variable they are separated by commas.
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Keys;
+
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a key, or a list of them")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(text.split(',').map(|key| key.trim().to_owned()).collect())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut keys = Vec::new();
+            // What was written instead of a text may be a secret.
+            while let Some(key) = list
+                .next_element::<String>()
+                .map_err(|_| de::Error::custom("expected texts"))?
+            {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+    }
+
+    deserializer.deserialize_any(Keys).map(Some)
+}
+
 /// The options, checked for one environment.
 pub(super) struct Terms {
     pub(super) cookie: String,
-    pub(super) key: Key,
+    pub(super) keys: Keys,
     pub(super) secure: bool,
     pub(super) idle_timeout: u64,
     pub(super) max_age: u64,
@@ -52,7 +87,7 @@ pub(super) struct Terms {
 }
 
 impl SessionOptions {
-    pub(super) fn terms(self, environment: &Environment) -> Result<Terms> {
+    pub(super) fn terms(self, environment: &Environment) -> crate::Result<Terms> {
         if !cookie::is_name(&self.cookie) {
             return Err(Error::new(format!(
                 "session.cookie: {:?} is no name for a cookie",
@@ -64,9 +99,9 @@ impl SessionOptions {
                 "session.idle_timeout and session.max_age must be at least 1 second",
             ));
         }
-        let key = match self.key {
-            Some(secret) => Key::of(&secret)?,
-            None if environment.is_dev() || *environment == Environment::TEST => Key::random()?,
+        let keys = match &self.key {
+            Some(secrets) => Keys::of(secrets)?,
+            None if environment.is_dev() || *environment == Environment::TEST => Keys::by_lot()?,
             None => {
                 return Err(Error::new(format!(
                     "sessions need a secret in the environment `{environment}`: set the variable NOVA_SESSION_KEY to \
@@ -76,7 +111,7 @@ impl SessionOptions {
         };
         Ok(Terms {
             cookie: self.cookie,
-            key,
+            keys,
             secure: self.secure.unwrap_or(environment.is_prod()),
             idle_timeout: self.idle_timeout,
             max_age: self.max_age,

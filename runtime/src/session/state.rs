@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::id::Id;
+use super::id::{Id, Verified};
 use super::record::{Changes, Flash, Record};
 use crate::error::{Error, Result};
 
@@ -37,13 +37,14 @@ impl State {
         })
     }
 
-    pub(super) fn loaded(id: Id, record: Record, now: u64, max_size: usize) -> Self {
+    pub(super) fn loaded(Verified { id, by_old_key }: Verified, record: Record, now: u64, max_size: usize) -> Self {
         Self {
             id,
             is_stored: true,
             record,
             changes: Changes::none(now),
-            is_changed: false,
+            // Then its cookie is to be signed anew.
+            is_changed: by_old_key,
             ended: None,
             is_over: false,
             max_size,

@@ -153,7 +153,7 @@ impl TestApp {
         })
     }
 
-    /// Sends any request.
+    /// Sends any request, to the host `localhost` where the headers name none.
     ///
     /// # Panics
     /// When the path or a header can't be one, or the body of the response fails.
@@ -164,17 +164,34 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .extension(ConnectInfo(PEER));
+        let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(PEER));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header(header::HOST, "localhost");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a request");
+        TestResponse::read(self.call(request).await).await
+    }
+
+    /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed.
+    ///
+    /// ```
+    /// use nova::axum::body::Body;
+    /// use nova::http::Request;
+    /// # use nova::prelude::*;
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").get("/", async || "hello")) }
+    ///
+    /// nova::testing::run(async {
+    ///     let request = Request::get("/").header("host", "localhost").body(Body::empty()).unwrap();
+    ///     let response = nova::testing::app(routes).call(request).await;
+    ///     assert_eq!(response.status(), 200);
+    /// });
+    /// ```
+    pub async fn call(&self, request: Request) -> Response {
         let Ok(response) = self.running.service.clone().oneshot(request).await;
-        TestResponse::read(response).await
+        response
     }
 
     /// Opens a WebSocket, in memory: a request that passes the whole application, and then a connection as over TCP.

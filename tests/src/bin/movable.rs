@@ -216,6 +216,13 @@ impl WebSocketHandler for Split {
     }
 }
 
+/// Writes into the session after a while.
+async fn write(session: Session, Path((ms, key, value)): Path<(u64, String, String)>) -> nova::Result<&'static str> {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    session.insert(&key, &value)?;
+    Ok("written")
+}
+
 fn routes() -> Routes<Shared> {
     let routes = Group::new("/")
         .get("/code", async |State(shared): State<Shared>| shared.code)
@@ -236,10 +243,23 @@ fn routes() -> Routes<Shared> {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             "slept"
         })
+        .get("/write/{ms}/{key}/{value}", write)
+        .get("/read/{key}", async |session: Session, Path(key): Path<String>| {
+            session.get(&key).unwrap_or_else(|| "nothing".to_owned())
+        })
+        .get("/end", async |session: Session| session.destroy().is_ok().to_string())
         .get(
             "/members/{channel}",
             async |pubsub: PubSub, Path(channel): Path<String>| pubsub.local_members(&channel).len().to_string(),
         )
+        .get("/events", async |State(shared): State<Shared>, sse: nova::sse::Sse| {
+            let last = sse.last_event_id().unwrap_or("nothing").to_owned();
+            let first = format!("{} after {last}", shared.code);
+            sse.events(Some(first), async |first: Option<String>| match first {
+                Some(first) => Some((nova::sse::Event::new(first).with_id("7"), None)),
+                None => std::future::pending().await,
+            })
+        })
         .ws("/actor", Actor::init)
         .ws("/compressed", Actor::compressed)
         .ws("/lossy", Actor::lossy)
@@ -262,5 +282,6 @@ fn main() -> nova::Result<()> {
         "hangs" => std::thread::sleep(Duration::from_mins(1)),
         _ => {}
     }
-    nova::App::new(routes).state(Shared { code: code() }).run()
+    let app = nova::App::new(routes).state(Shared { code: code() });
+    app.sessions(nova::session::MemoryStore::new()).run()
 }

@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
+use nova::axum::response::IntoResponse;
 use nova::prelude::*;
+use nova::sse::Sse;
 use nova_tests::Gate;
 
 static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
@@ -62,6 +64,11 @@ async fn fails() -> nova::Result<Reply> {
     Ok(Reply::json(number))
 }
 
+async fn events(sse: Sse, pubsub: PubSub) -> impl IntoResponse {
+    let subscription = pubsub.subscribe("events");
+    sse.subscription(subscription, |_| None)
+}
+
 async fn not_found() -> &'static str {
     "nothing here"
 }
@@ -79,6 +86,7 @@ fn routes() -> Routes {
                 .post("/posts", create)
                 .get("/panic", panics)
                 .get("/fails", fails)
+                .get("/events", events)
                 .get("/unhandled", async || Reply::of("unknown", ()))
                 .ws("/ws", Listener::init)
                 .ws("/stubborn", Stubborn::init),

@@ -142,7 +142,10 @@ fn what_only_begins_like_the_preface_is_http1() {
 
 #[test]
 fn a_preface_that_does_not_come_is_not_waited_for() {
-    let server = server(&(Journal::new(), Gate::new()), "[server]\nheader_timeout = 1\n");
+    let server = server(
+        &(Journal::new(), Gate::new()),
+        "[server]\nheader_timeout = 1\nidle_timeout = 1\n",
+    );
     for beginning in [&b"P"[..], b"PRI * HT", &PREFACE[..24]] {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -157,7 +160,7 @@ fn a_preface_that_does_not_come_is_not_waited_for() {
 #[test]
 fn a_connection_without_streams_ends_in_order_after_the_header_timeout() {
     let stage = (Journal::new(), Gate::new());
-    let server = server(&stage, "[server]\nheader_timeout = 1\n");
+    let server = server(&stage, "[server]\nheader_timeout = 1\nidle_timeout = 1\n");
     let mut busy = open(&server);
     let pending = busy.begin("GET", "/wait", &[], "");
     assert_eq!(stage.0.next(), "waiting");

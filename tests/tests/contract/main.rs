@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+mod addresses;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod closing;
@@ -26,6 +27,8 @@ mod in_memory;
 mod log;
 mod metrics;
 mod middleware;
+mod mounting;
+mod multipart;
 mod pings;
 mod protocol;
 mod pubsub;
@@ -33,6 +36,7 @@ mod puppet;
 mod registry;
 mod replies;
 mod routes;
+mod routing_model;
 mod safety;
 mod security;
 mod sendfile;
@@ -40,6 +44,7 @@ mod service;
 mod sessions;
 mod shutdown;
 mod slow_consumers;
+mod sse;
 mod tls;
 mod views_and_pages;
 mod websocket;

@@ -79,6 +79,7 @@ fn the_route_table_is_described_in_json_lines() {
             "/posts",
             "/panic",
             "/fails",
+            "/events",
             "/unhandled",
             "/ws",
             "/stubborn",

@@ -1,5 +1,6 @@
 //! The handler registry: kinds of the application's own, and changes to the built-in ones.
 
+use nova::kind;
 use nova::prelude::*;
 use nova::{App, Invalid, Kind, Registry, RegistryError, Replying, RequestContext};
 use nova_tests::Project;
@@ -126,6 +127,32 @@ fn the_registry_is_listed_changed_and_emptied() {
     });
     assert_eq!(server.get("/json").text(), "/json 1");
     assert_eq!(server.get("/redirect").status, 500);
+}
+
+#[test]
+fn a_handler_that_is_found_can_be_called_by_another() {
+    let server = Project::new().serve(|| {
+        let controller = async || Reply::json(json!({ "a": 1 })).with_header("x-a", "b");
+        App::new(move || Routes::new().group(Group::new("/").post("/", controller))).reply_handlers(|registry| {
+            assert!(registry.get("unknown").is_none());
+            let json = registry.get("json").unwrap();
+            registry.replace(kind::JSON, move |reply: Replying<kind::Data>, request| {
+                let json = json.clone();
+                async move {
+                    let mut response = json.respond(reply, &request).await?;
+                    response.headers_mut().insert("x-wrapped", "yes".parse().unwrap());
+                    Ok::<_, nova::Error>(response)
+                }
+            });
+            Ok(())
+        })
+    });
+    let response = server.request("POST", "/", &[], "");
+    assert_eq!((response.status, response.text()), (201, "{\"a\":1}"));
+    assert_eq!(
+        (response.header("x-a"), response.header("x-wrapped")),
+        (Some("b"), Some("yes"))
+    );
 }
 
 #[test]

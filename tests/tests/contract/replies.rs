@@ -3,6 +3,7 @@
 use nova::App;
 use nova::axum::response::Html;
 use nova::http::{HeaderMap, StatusCode, header};
+use nova::kind;
 use nova::prelude::*;
 use nova_tests::server::serve;
 use nova_tests::{Project, Server};
@@ -158,6 +159,90 @@ fn the_callers_status_headers_and_body_win() {
     assert_eq!(response.text(), r#"{"a":1}"#);
     let response = replying(|| Reply::json(json!({ "a": 1 })).with_body("mine")).get("/");
     assert_eq!((response.status, response.text()), (200, "mine"));
+}
+
+#[test]
+fn every_kind_takes_a_status_headers_and_a_body() {
+    let project = Project::new().file("views/home.hbs", "<p>").file("files/a.txt", "file");
+    let server = project.serve(|| {
+        let reply = async |Path((kind, body)): Path<(String, bool)>| {
+            let reply = match kind.as_str() {
+                "json" => Reply::json(1),
+                "view" => Reply::view_named("home", json!({})),
+                "ok" => {
+                    let (name, variables) = (Some("home".into()), kind::Data::new(json!({})));
+                    Reply::of(kind::OK, kind::View { name, variables })
+                }
+                "status" => Reply::status(500),
+                "sendfile" => Reply::sendfile(SendFile::new("files", "a.txt")),
+                _ => Reply::redirect("/there"),
+            };
+            let reply = reply.with_header("x-a", "b").with_header("content-type", "text/x-mine");
+            match body {
+                true => reply.with_status(307).with_body("mine"),
+                false => reply.with_status(307),
+            }
+        };
+        App::new(move || Routes::new().group(Group::new("/").get("/{kind}/{body}", reply)))
+    });
+    for (kind, content) in [
+        ("json", "1"),
+        ("view", "<p>"),
+        ("ok", "<p>"),
+        ("status", ""),
+        ("sendfile", "file"),
+        ("redirect", ""),
+    ] {
+        for (body, content) in [("false", content), ("true", "mine")] {
+            let response = server.get(&format!("/{kind}/{body}"));
+            assert_eq!((response.status, response.text()), (307, content), "{kind}");
+            let headers = (response.header("x-a"), response.header("content-type"));
+            assert_eq!(headers, (Some("b"), Some("text/x-mine")), "{kind}");
+            let types = response.headers.iter().filter(|(name, _)| name == "content-type");
+            assert_eq!(types.count(), 1, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_serialise_is_told_to_the_fallback() {
+    let server = Project::new().serve(|| {
+        App::new(|| Routes::new().group(Group::new("/").get("/", async || Reply::json(Unserialisable))))
+            .fallback(async |_, invalid: nova::Invalid| Reply::status(503).with_body(invalid.to_string()))
+    });
+    let response = server.get("/");
+    assert_eq!((response.status, response.text()), (503, "not today"));
+}
+
+#[test]
+fn a_local_redirect_goes_nowhere_else() {
+    #[derive(serde::Deserialize)]
+    struct Login {
+        return_to: String,
+    }
+    let server = serve(|| {
+        let login = async |Query(login): Query<Login>| Reply::redirect_local(login.return_to, "/home");
+        Routes::new().group(Group::new("/").get("/login", login))
+    });
+    for (return_to, location) in [
+        ("/posts/7%3Fpage=2", "/posts/7?page=2"),
+        ("//evil.example", "/home"),
+        ("/%5Cevil.example", "/home"),
+        ("%5C%5Cevil.example", "/home"),
+        ("https://evil.example", "/home"),
+        ("javascript:alert(1)", "/home"),
+        ("/%09/evil.example", "/home"),
+        ("/%0D%0Aset-cookie:%20a=b", "/home"),
+        ("", "/home"),
+    ] {
+        let response = server.get(&format!("/login?return_to={return_to}"));
+        assert_eq!(
+            (response.status, response.header("location")),
+            (302, Some(location)),
+            "{return_to}"
+        );
+        assert_eq!(response.header("set-cookie"), None);
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Fake {
     /// A taker that has said that it could begin.
     pub(crate) fn hello(socket: UnixStream) -> Self {
         let mut fake = Self::on(socket);
-        fake.say_all(&json!({ "say": "hello", "version": 1 }));
+        fake.say_all(&json!({ "say": "hello", "version": 2 }));
         fake
     }
 
@@ -61,7 +61,7 @@ impl Fake {
     /// A giver to whom this was said.
     pub(crate) fn giver(socket: UnixStream) -> Self {
         let mut fake = Self::on(socket);
-        assert_eq!(fake.hear(), Some(json!({ "say": "hello", "version": 1 })));
+        assert_eq!(fake.hear(), Some(json!({ "say": "hello", "version": 2 })));
         fake
     }
 

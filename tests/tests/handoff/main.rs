@@ -14,6 +14,7 @@ mod kit;
 mod left_behind;
 mod orders;
 mod requests;
+mod sessions;
 mod state;
 mod timers;
 mod upgrade;

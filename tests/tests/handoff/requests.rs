@@ -164,3 +164,40 @@ fn a_handshake_that_comes_while_everything_is_held_is_answered_when_that_is_over
     }
     assert_eq!(busy.receive_text(), "done");
 }
+
+/// The next event of a stream that has data.
+fn next_event(connection: &mut Connection) -> String {
+    loop {
+        let text = String::from_utf8(connection.chunk()).unwrap();
+        assert!(!text.is_empty(), "the stream ended");
+        if text.contains("data: ") {
+            return text;
+        }
+    }
+}
+
+#[test]
+fn a_stream_of_events_ends_when_everything_has_moved_and_goes_on_with_the_new_code() {
+    let stage = Stage::new();
+    let mut old = stage.old();
+    let mut connection = stage.connect();
+    connection.send("GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(connection.head().unwrap().status, 200);
+    let first = next_event(&mut connection);
+    assert!(
+        first.contains("old after nothing") && first.contains("id: 7"),
+        "{first}"
+    );
+    let _new = stage.replace_all(&mut old);
+    let last = String::from_utf8(connection.chunk()).unwrap();
+    let after: u64 = last.strip_prefix("retry: ").unwrap().trim_end().parse().unwrap();
+    assert!((100..1000).contains(&after), "soon: {last}");
+    assert!(connection.chunk().is_empty(), "the end, and no cut");
+    let mut connection = stage.connect();
+    connection.send("GET /events HTTP/1.1\r\nhost: localhost\r\nlast-event-id: 7\r\n\r\n");
+    assert_eq!(connection.head().unwrap().status, 200);
+    let next = next_event(&mut connection);
+    assert!(next.contains("new after 7"), "{next}");
+    // It waits for nothing that is still told.
+    old.end();
+}

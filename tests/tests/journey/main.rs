@@ -7,6 +7,7 @@
 mod kit;
 
 mod answers;
+mod audit;
 mod chat;
 mod configuration;
 mod ending;

@@ -16,6 +16,7 @@ fn everything(project: &Project, color: Option<&str>) -> Vec<(String, String)> {
         "gen ws-handler --help",
         "serve --help",
         "routes --help",
+        "audit --help",
         "new fn",
         "new other --dry-run --no-git",
         "gen controller posts index --dry-run",
@@ -26,6 +27,7 @@ fn everything(project: &Project, color: Option<&str>) -> Vec<(String, String)> {
         "serve --port none",
         "-C nowhere serve",
         "routes",
+        "audit",
     ] {
         let mut command = nova(project.root());
         // A terminal's environment, so that nothing but the pipe tells.

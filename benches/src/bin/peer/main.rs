@@ -1,5 +1,6 @@
-//! Other servers that send each message back, to measure Nova beside.
+//! Other servers, to measure Nova beside: they send each message back, or give plain responses.
 
+mod axum_http;
 mod axum_ws;
 mod fast;
 mod floor;
@@ -25,6 +26,8 @@ enum Kind {
     Axum,
     /// axum's own, with small buffers and each message sent at once
     AxumSmall,
+    /// axum's plain responses
+    AxumHttp,
     /// fastwebsockets, as its documentation has it
     Fastwebsockets,
 }
@@ -35,6 +38,7 @@ fn main() -> Result<()> {
         Kind::Tokio => serving::run(&flags, floor::serve),
         Kind::Axum => serving::run(&flags, |listener| axum_ws::serve(listener, None)),
         Kind::AxumSmall => serving::run(&flags, |listener| axum_ws::serve(listener, Some(4096))),
+        Kind::AxumHttp => serving::run(&flags, axum_http::serve),
         Kind::Fastwebsockets => serving::run(&flags, fast::serve),
     }
 }

@@ -14,7 +14,7 @@ use nova_tests::http::Response;
 use nova_tests::websocket::refused;
 use nova_tests::{Gate, PATIENCE, Project, Server, WebSocket};
 
-const KEY: &str = "a key for tests, of 32 bytes and some";
+const KEY: &str = "a key for tests; it has 32 bytes and some";
 
 /// A browser's memory: one cookie, of one name.
 #[derive(Default)]
@@ -410,4 +410,35 @@ fn it_ends_when_it_is_not_used() {
         sleep(Duration::from_secs(2)).await;
         assert_eq!(read().await, "0");
     });
+}
+
+#[test]
+fn keys_are_exchanged_without_an_end_of_sessions() {
+    let store = Watched::default();
+    let serve = |keys: &str| {
+        let kept = store.clone();
+        let project = Project::new().variable("NOVA_SESSION_KEY", keys);
+        project.serve(move || App::new(routes).sessions(kept))
+    };
+    let next = "the key that comes after it, of 32 bytes and some";
+    let mut jar = Jar::default();
+    jar.send(&serve(KEY), "POST", "/login");
+    let old = jar.0.clone();
+    // Added behind, it changes nothing.
+    assert_eq!(jar.get(&serve(&format!("{KEY}, {next}")), "/who"), "ali");
+    assert_eq!(jar.0, old);
+    assert_eq!(jar.get(&serve(&format!("{next}, {KEY}")), "/who"), "ali");
+    assert_ne!(jar.0, old, "the first signs");
+    assert_eq!(jar.get(&serve(next), "/who"), "ali");
+    assert_eq!(Jar(old).get(&serve(next), "/who"), "nobody");
+}
+
+#[test]
+fn each_key_of_a_list_is_a_secret() {
+    let project = Project::new().file("nova.toml", &format!("[session]\nkey = [\"{KEY}\", \"short\"]"));
+    let refusal = project.refusal(|| App::new(routes).sessions(MemoryStore::new()));
+    assert!(refusal.contains("one of session.key has 5 bytes"), "{refusal}");
+    let project = Project::new().file("nova.toml", "[session]\nkey = []");
+    let refusal = project.refusal(|| App::new(routes).sessions(MemoryStore::new()));
+    assert!(refusal.contains("session.key is a list without a key"), "{refusal}");
 }

@@ -1,0 +1,103 @@
+//! What a project's application says of itself, for the commands that build it, run it and ask.
+
+use std::path::Path;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::serve::build::{self, Build, Outcome};
+use crate::serve::group::Group;
+use crate::serve::signals::{Signal, Signals};
+use crate::{serve, settings, terminal};
+
+/// How long the application may take to say what it is asked.
+const DESCRIBED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the application of a project says of itself when it is asked for `what`, or the exit code where a signal came first.
+pub(crate) fn ask(project: &Project, what: &'static str) -> Result<Result<String, ExitCode>> {
+    serve::runtime()?.block_on(async {
+        let mut signals = Signals::listen()?;
+        let work = async {
+            let executable = build(project).await?;
+            describe(&executable.path, project, what).await
+        };
+        // The children are not in the terminal's group, so they don't see ctrl-c; dropping the work ends them.
+        tokio::select! {
+            described = work => described.map(Ok),
+            signal = signals.next() => Ok(Err(interrupted(signal))),
+        }
+    })
+}
+
+/// The project here.
+pub(crate) fn project() -> Result<Project> {
+    let here = std::env::current_dir().map_err(|error| Error::failed(format!("no current directory: {error}")))?;
+    Project::find(&here)
+}
+
+fn interrupted(signal: Signal) -> ExitCode {
+    ExitCode::from(signal.exit_code())
+}
+
+/// Builds without a word, as long as there is nothing to fix.
+async fn build(project: &Project) -> Result<build::Executable> {
+    let mut build = Build::start(build::Plan::of(project, false))?;
+    let mut built = Err(Error::failed(format!(
+        "{} was not built: cargo was killed",
+        project.name
+    )));
+    loop {
+        match build.next().await {
+            build::Report::Text(text) => terminal::plain(text),
+            build::Report::Step(_) | build::Report::Done(Outcome::Cancelled) => {}
+            build::Report::Done(Outcome::Built(executable)) => built = Ok(executable),
+            build::Report::Done(Outcome::Failed(failure)) => {
+                built = Err(Error::failed(format!("{} was not built: {failure}", project.name)));
+            }
+            build::Report::Gone => return built,
+        }
+    }
+}
+
+/// Runs the program until it has said what it is asked.
+async fn describe(program: &Path, project: &Project, what: &str) -> Result<String> {
+    let name = &project.name;
+    let mut child = Command::new(program)
+        .current_dir(&project.root)
+        .env("NOVA_DESCRIBE", what)
+        .env("NOVA_ENV", settings::environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| Error::failed(format!("{name} can't be started: {error}")))?;
+    let group = Group::led_by(&child);
+    let mut output = Vec::new();
+    let answer = async {
+        if let Some(stdout) = &mut child.stdout {
+            stdout.read_to_end(&mut output).await?;
+        }
+        child.wait().await
+    };
+    let ended = tokio::time::timeout(DESCRIBED_WITHIN, answer).await;
+    drop(group);
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(String::from_utf8_lossy(&output).into_owned()),
+        Ok(Ok(status)) => Err(no_answer(name, status)),
+        Ok(Err(error)) => Err(Error::failed(format!("{name} can't be read: {error}"))),
+        Err(_) => Err(Error::failed(format!(
+            "{name} did not describe itself within {} s",
+            DESCRIBED_WITHIN.as_secs()
+        ))
+        .detail("it was killed; does its main function run nova::App?")),
+    }
+}
+
+fn no_answer(name: &str, status: ExitStatus) -> Error {
+    Error::failed(format!("{name} did not describe itself: it ended with {status}"))
+}

@@ -1,0 +1,190 @@
+//! What happens on a connection of HTTP/1, as both ends of hyper see it: the stream below, and the requests above.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::heads::{Heads, TooLong};
+use super::limits::Limits;
+use super::patient::Patient;
+
+/// The connection's conversation. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Talk(Arc<Mutex<Inner>>);
+
+struct Inner {
+    heads: Heads,
+    /// How many requests have begun, and whether the last of them has not been answered.
+    requests: u64,
+    is_running: bool,
+    /// Whether something waits to be taken by the client, who has a time of its own for that.
+    is_writing: bool,
+    /// When something last happened that the client is given time after.
+    since: Instant,
+    /// Why a head is not waited for.
+    too_long: Option<TooLong>,
+    /// Whether the client will send nothing more.
+    is_over: bool,
+}
+
+/// Lasts as long as a request runs: until the response has been taken.
+pub(super) struct Turn(Talk);
+
+/// A stream that is heard as it is read and written.
+pub(super) struct Heard<I> {
+    io: Patient<I>,
+    talk: Talk,
+}
+
+impl Talk {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            heads: Heads::new(),
+            requests: 0,
+            is_running: false,
+            is_writing: false,
+            since: Instant::now(),
+            too_long: None,
+            is_over: false,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request has come. `None` where it is one that may be read in two ways.
+    pub(super) fn begin(&self) -> (Turn, bool) {
+        let mut inner = self.lock();
+        let is_clear = !inner.heads.refuses(inner.requests);
+        inner.requests += 1;
+        inner.is_running = true;
+        (Turn(self.clone()), is_clear)
+    }
+
+    /// Until when the client may leave things as they are: for ever where it is waited for by others.
+    pub(super) fn deadline(&self, limits: &Limits, head_timeout: Duration) -> Option<Instant> {
+        let inner = self.lock();
+        let in_a_head = inner.heads.has_begun() || inner.heads.is_first();
+        let patience = match in_a_head {
+            _ if inner.is_running || inner.is_writing => return None,
+            true => head_timeout,
+            false if inner.heads.is_between() => limits.idle_timeout,
+            // The rest of a body, which has its own time.
+            false => return None,
+        };
+        Some(inner.since + patience)
+    }
+
+    /// What is said to a client whose head is too long.
+    pub(super) fn too_long(&self) -> Option<StatusCode> {
+        self.lock().too_long.map(|too_long| match too_long {
+            TooLong::Target => StatusCode::URI_TOO_LONG,
+            TooLong::Head => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        })
+    }
+
+    /// Whether a head has begun that is not waited for any more.
+    pub(super) fn is_cut_short(&self) -> bool {
+        let inner = self.lock();
+        inner.heads.has_begun() && !inner.is_over
+    }
+
+    /// Whether the client may still be sending what nobody reads.
+    pub(super) fn may_send_more(&self) -> bool {
+        let inner = self.lock();
+        !inner.is_over && !inner.heads.is_between()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.is_running = false;
+        inner.since = Instant::now();
+    }
+}
+
+impl<I> Heard<I> {
+    pub(super) fn new(io: I, write_timeout: Duration, talk: Talk) -> Self {
+        let io = Patient::new(io, write_timeout);
+        Self { io, talk }
+    }
+
+    pub(super) fn into_inner(self) -> I {
+        self.io.into_inner()
+    }
+
+    fn after_write(&self, is_written: bool) {
+        let mut inner = self.talk.lock();
+        inner.is_writing = self.io.is_full();
+        if is_written && !inner.is_running {
+            inner.since = Instant::now();
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Heard<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let too_long = || Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long")));
+        let Self { io, talk } = &mut *self;
+        let before = buf.filled().len();
+        if talk.lock().too_long.is_none() {
+            ready!(Pin::new(io).poll_read(cx, buf))?;
+        }
+        let mut inner = talk.lock();
+        let come = &buf.filled()[before..];
+        let had_begun = inner.heads.has_begun();
+        if inner.too_long.is_none() {
+            inner.is_over = come.is_empty();
+            if let Err((too_long, clear)) = inner.heads.follow(come) {
+                inner.too_long = Some(too_long);
+                buf.set_filled(before + clear);
+            }
+        }
+        if inner.too_long.is_some() && buf.filled().len() == before {
+            // What runs is answered first: then it is asked for more again.
+            return if inner.is_running { Poll::Pending } else { too_long() };
+        }
+        if !had_begun && !inner.is_running && inner.heads.has_begun() {
+            inner.since = Instant::now();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Heard<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.after_write(written.is_ready());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.after_write(written.is_ready());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
