@@ -30,12 +30,13 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, value_name = "NAME", display_order = 100)]
     pub(crate) package: Option<String>,
 
-    /// When to colour what is printed; `auto` asks the terminal and `NO_COLOR`.
+    /// Colour: auto, always or never.
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         default_value = "auto",
+        hide_possible_values = true,
         display_order = 101
     )]
     pub(crate) color: Color,
@@ -256,6 +257,11 @@ pub(crate) struct Eject {
 
 /// `nova upgrade`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nova upgrade --diff                        what it would change in Cargo.toml
+
+A project that takes the runtime from a directory or a repository is brought up to date there.")]
 pub(crate) struct Upgrade {
     #[command(flatten)]
     pub(crate) show: Show,

@@ -5,12 +5,13 @@ use clap::{Args, Parser, Subcommand};
 /// `nova gen`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(subcommand_value_name = "KIND", subcommand_help_heading = "Kinds")]
 #[command(after_help = "\
 Examples:
   nova gen controller posts index show
   nova gen resource article title:string body:string --at /articles
   nova gen ws-handler chat --dry-run
-  nova gen --list                            all kinds, also those in .nova/templates")]
+  nova gen --list                            all kinds, also the project's own")]
 pub(crate) struct Gen {
     /// List what can be generated.
     #[arg(long)]

@@ -4,7 +4,7 @@
 
 use super::kind::{Kind, MANIFEST};
 use super::{Generated, Wiring, controller, generic, resource};
-use crate::edit;
+use crate::edit::{self, Piece};
 use crate::error::Result;
 use crate::name::{Name, NamePath, Role};
 use crate::plan::Part;
@@ -15,7 +15,10 @@ pub(super) fn generated(kind: &Kind, name: &NamePath, project: &Project) -> Resu
     let mut best: Option<(usize, Generated)> = None;
     for wiring in wirings(kind, name, project) {
         for candidate in candidates(kind, name, &wiring, project)? {
-            let score = score(&candidate, project);
+            let (score, of) = score(&candidate, project);
+            if score == of {
+                return Ok(candidate);
+            }
             if best.as_ref().is_none_or(|(least, _)| score > *least) {
                 best = Some((score, candidate));
             }
@@ -66,7 +69,8 @@ fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
         let base = path
             .strip_suffix(&below)
             .map(|base| base.trim_end_matches('/').to_owned());
-        if base.is_some() && !bases.contains(&base) {
+        let usual = base.as_ref() == Some(&name.url());
+        if base.is_some() && !usual && !bases.contains(&base) {
             bases.push(base);
         }
     }
@@ -130,21 +134,30 @@ fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> R
     Ok(known.collect())
 }
 
-/// How much of it is on disk as it was generated: a whole file weighs more than a piece, and a piece tells how it was wired.
-fn score(generated: &Generated, project: &Project) -> usize {
+/// How much of it is on disk as it was generated, and how much there is: a whole file weighs more than a piece, of which the
+/// first tells how all were wired in.
+fn score(generated: &Generated, project: &Project) -> (usize, usize) {
     let read = |path: &std::path::Path| std::fs::read_to_string(project.root.join(path)).ok();
-    let scores = generated.parts.iter().map(|part| match part {
-        Part::File { path, content } => match read(path) {
-            Some(text) if text == *content => 100,
-            _ => 0,
-        },
-        Part::Piece { path, piece } => {
-            let is_there = read(path).and_then(|text| piece.is_in(&text).ok());
-            usize::from(is_there.unwrap_or_default())
+    let (mut score, mut of) = (0, 0);
+    for part in &generated.parts {
+        if let Part::File { path, content } = part {
+            of += 100;
+            score += if read(path).as_ref() == Some(content) { 100 } else { 0 };
         }
-        Part::SharedModule { .. } => 0,
+    }
+    let wired = generated.parts.iter().find_map(|part| match part {
+        Part::Piece {
+            path,
+            piece: piece @ (Piece::Route(_) | Piece::Setup(_)),
+        } => Some((path, piece)),
+        _ => None,
     });
-    scores.sum()
+    if let Some((path, piece)) = wired {
+        of += 1;
+        let is_there = read(path).and_then(|text| piece.is_in(&text).ok());
+        score += usize::from(is_there.unwrap_or_default());
+    }
+    (score, of)
 }
 
 fn role() -> Role<'static> {

@@ -1,9 +1,11 @@
 //! Every kind, in projects that have none of it yet.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::plan::tests::tree;
 use crate::plan::{Conflicts, Lock};
-use crate::template::{For, PROJECT};
+use crate::template::{For, KINDS, PROJECT};
 
 const ALL_ACTIONS: &[&str] = &["index", "new", "show", "create", "edit", "update", "delete", "archive"];
 
@@ -218,4 +220,125 @@ fn all_of_it_comes_and_goes_in_any_order() {
         apply(&undo(&cases[at], &project), &lock);
     }
     assert!(tree(directory.path()) == before);
+}
+
+/// What somebody may type for a name: words, keywords, other scripts, control characters, ways out of the project.
+fn typed() -> impl Strategy<Value = String> {
+    let keywords = [
+        "fn",
+        "gen",
+        "try",
+        "self",
+        "Self",
+        "crate",
+        "super",
+        "async",
+        "dyn",
+        "union",
+        "raw",
+        "auto",
+        "macro_rules",
+        "mod",
+        "main",
+        "lib",
+        "std",
+        "core",
+        "test",
+        "con",
+        "NUL",
+        "com1",
+        "nova",
+        "serde",
+        "draft",
+        "store",
+        "id",
+        "home",
+        "controllers",
+        "models",
+        "routes",
+        "prelude",
+        "json",
+        "Routes",
+        "Group",
+        "Reply",
+        "Handler",
+        "String",
+        "Option",
+        "u64",
+        "bool",
+        "str",
+        "vec",
+        "r#fn",
+        "'a",
+        "_",
+        "__",
+        "-",
+        "..",
+        ".",
+        "/",
+        "\\",
+        "//",
+        "~",
+        "$HOME",
+        "%00",
+    ];
+    let keyword = prop::sample::select(keywords.to_vec()).prop_map(str::to_owned);
+    prop_oneof![
+        4 => "[a-zA-Z][a-zA-Z0-9]{0,8}([_-][a-zA-Z][a-zA-Z0-9]{0,8}){0,3}",
+        2 => "[a-zA-Z][a-zA-Z0-9]{0,5}(/[a-zA-Z][a-zA-Z0-9]{0,5}){0,9}",
+        2 => keyword.clone(),
+        1 => (keyword.clone(), keyword).prop_map(|(a, b)| format!("{a}/{b}")),
+        1 => "[a-z]{60,70}",
+        1 => "(\\.\\./|/|\\./|[a-z]{1,3}/){1,6}[a-z]{0,3}",
+        1 => "\\PC{0,10}",
+        1 => "[\\x00-\\x1f\\x7fa-z]{0,6}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_name_is_refused_or_gives_rust(typed in typed(), at in 0..KINDS.len()) {
+        thread_local! {
+            static PROJECT: (tempfile::TempDir, Project) = project("\n");
+        }
+        PROJECT.with(|(_, project)| {
+            let kind = Kind::find(KINDS[at].name, &project.root).unwrap();
+            let wiring = Wiring { at: None, routed: true };
+            let mut notes = Vec::new();
+            let generated = named(&typed, &kind, "gen", project, &mut notes).and_then(|name| match kind.name.as_str() {
+                "controller" => {
+                    let actions = controller::actions(&["index".to_owned(), "show".to_owned()], &name, &mut notes)?;
+                    controller::generate(&kind, &name, &actions, &wiring, project)
+                }
+                "resource" => {
+                    let fields = resource::fields(&["title".to_owned()], &name, &mut notes)?;
+                    resource::generate(&kind, &name, &resource::Shape { fields, views: at % 2 == 0 }, &wiring, project)
+                }
+                _ => generic::generate(&kind, &name, &wiring, project),
+            });
+            let generated = match generated {
+                Ok(generated) => generated,
+                Err(error) => {
+                    assert_eq!(error.exit_code(), 2, "{typed:?}: {}", error.message());
+                    assert!(!error.message().contains(char::is_control), "{typed:?}");
+                    return;
+                }
+            };
+            // What is there already is a conflict, and nothing else is.
+            let checked = match Plan::adding(&project.root, generated.parts).check(Conflicts::Refuse) {
+                Ok(checked) => checked,
+                Err(refused) => {
+                    let message = refused.error.message();
+                    assert!(message.contains("already exists") || message.contains("another handler"), "{typed:?}: {message}");
+                    return;
+                }
+            };
+            for (path, text) in checked.texts() {
+                assert!(path.is_relative() && !path.to_string_lossy().contains(".."), "{typed:?}: {}", path.display());
+                if path.extension().is_some_and(|rs| rs == "rs") {
+                    assert!(syn::parse_file(text).is_ok(), "{typed:?}: {}", path.display());
+                }
+            }
+        });
+    }
 }

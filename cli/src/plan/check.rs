@@ -105,6 +105,13 @@ pub(super) fn check(plan: &Plan, conflicts: Conflicts) -> Result<Checked, Box<Re
         };
         problems.extend(outcome.err());
     }
+    // What goes is told in the order in which it came.
+    if plan.changes.iter().all(|change| change.direction == Direction::Remove) {
+        checked.steps.reverse();
+        for step in &mut checked.steps {
+            step.notes.reverse();
+        }
+    }
     if problems.is_empty() {
         return Ok(checked);
     }
@@ -124,6 +131,13 @@ impl Checked {
             .values()
             .filter(|file| file.before.is_none() && file.after.is_some())
             .count()
+    }
+
+    /// The paths of the files, each with what it would hold.
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let files = self.files.iter();
+        files.filter_map(|(path, file)| Some((path.as_path(), file.after.as_deref()?)))
     }
 
     /// Writes every file, or none.

@@ -6,10 +6,15 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::Direction;
-use super::check::{Checked, File, Problem, Step, Verb};
+use super::check::{Checked, File, Note, Problem, Step, Verb};
 use super::diff::{self, Kind, Line};
 use crate::error::Error;
 use crate::terminal;
+
+/// What a terminal shows on a line, if nobody has made it wider.
+const USUAL_WIDTH: usize = 80;
+/// Between a path and what is said of it.
+const GAP: &str = "   ";
 
 /// Whether a report speaks of what will be or of what was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,25 +46,29 @@ impl Checked {
     pub(crate) fn print(&self, tense: Tense) {
         let done = self.is_done();
         let steps = || self.steps.iter().filter(|step| done || step.verb != Verb::Unchanged);
-        let noted = steps().filter(|step| !step.notes.is_empty());
-        let width = noted.map(|step| self.path(step).chars().count()).max();
-        let width = width.unwrap_or_default();
+        let width = |text: &str| text.chars().count();
+        let noted = || steps().flat_map(|step| step.notes.iter().map(move |note| (step, note)));
+        let paths = noted()
+            .map(|(step, _)| width(&self.path(step)))
+            .max()
+            .unwrap_or_default();
+        let widest = noted().map(|(_, note)| width(&note.text)).max().unwrap_or_default();
+        // Beside the paths where a usual terminal is wide enough for all, else below them.
+        let beside = terminal::VERB_WIDTH + " ".len() + paths + GAP.len() + "+ ".len() + widest <= USUAL_WIDTH;
         for step in steps() {
             let path = self.path(step);
-            let mut notes = step
-                .notes
-                .iter()
-                .map(|note| terminal::dim(&format!("{} {}", note.sign, note.text)));
-            let first = match notes.next() {
-                Some(note) => format!("{path:width$}   {note}"),
-                None => path,
+            let note = |note: &Note| terminal::dim(&format!("{} {}", note.sign, note.text));
+            let first = match step.notes.first() {
+                Some(first) if beside => format!("{path:paths$}{GAP}{}", note(first)),
+                _ => path,
             };
             match step.verb {
                 Verb::Keep => terminal::warning(step.verb.word(tense), first),
                 verb => terminal::status(verb.word(tense), first),
             }
-            for note in notes {
-                terminal::status("", format!("{:width$}   {note}", ""));
+            for rest in step.notes.iter().skip(usize::from(beside)) {
+                let indentation = if beside { paths + GAP.len() } else { 2 };
+                terminal::status("", format!("{:indentation$}{}", "", note(rest)));
             }
         }
     }
@@ -115,7 +124,11 @@ impl Checked {
                 Problem::Unusable(sentence) => sentence,
                 Problem::Conflict { path, direction, lines } => {
                     help = Some(conflict_help(direction));
-                    conflict(&self.shown.join(path), direction, lines)
+                    sentences.push(conflict(&self.shown.join(path), direction));
+                    if direction == Direction::Add {
+                        continue;
+                    }
+                    changes(lines)
                 }
                 Problem::NoPlace {
                     path,
@@ -187,23 +200,18 @@ fn difference(path: &Path, file: &File) -> Vec<Line> {
     diff::unified(&path, file.before.as_deref(), file.after.as_deref())
 }
 
-fn conflict(path: &Path, direction: Direction, (theirs, gone): (usize, usize)) -> String {
+fn conflict(path: &Path, direction: Direction) -> String {
     let path = path.display();
-    let lines = |count: usize| {
-        if count == 1 {
-            "1 line".to_owned()
-        } else {
-            format!("{count} lines")
-        }
-    };
     match direction {
         Direction::Add => format!("{path} already exists with different content"),
-        Direction::Remove => format!(
-            "{path} has been changed since it was generated: {} added, {} gone",
-            lines(theirs),
-            lines(gone)
-        ),
+        Direction::Remove => format!("{path} has been changed since it was generated"),
     }
+}
+
+/// How much of a file is the user's, and how much of ours is gone.
+fn changes((theirs, gone): (usize, usize)) -> String {
+    let lines = if theirs == 1 { "line" } else { "lines" };
+    format!("{theirs} {lines} added, {gone} gone")
 }
 
 fn conflict_help(direction: Direction) -> String {

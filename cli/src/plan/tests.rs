@@ -107,10 +107,7 @@ fn a_conflict_anywhere_means_that_nothing_is_written() {
         .check(Conflicts::Refuse)
         .unwrap_err()
         .error;
-    assert_eq!(
-        error.message(),
-        "ws/chat.rs has been changed since it was generated: 1 line added, 1 line gone"
-    );
+    assert_eq!(error.message(), "ws/chat.rs has been changed since it was generated");
     assert_eq!(tree(project.path()), before);
 }
 

@@ -129,7 +129,7 @@ fn what_the_user_has_changed_goes_by_force_only() {
     }
     sandbox.app("destroy controller posts").failed(
         1,
-        "src/controllers/posts.rs has been changed since it was generated: 1 line added, 0 lines gone",
+        "src/controllers/posts.rs has been changed since it was generated\n       1 line added, 0 gone\n",
     );
     let run = sandbox.app("gen controller posts --diff");
     assert!(run.stdout.contains("\n-// mine\n"), "{}", run.stdout);
