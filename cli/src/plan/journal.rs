@@ -57,9 +57,10 @@ impl Journal {
 
     /// The journal of a command that was killed, if there is one. What it had not finished writing counts for nothing.
     pub(super) fn load(directory: &Path) -> io::Result<Option<Self>> {
-        match fs::remove_file(directory.join(UNFINISHED)) {
-            Err(error) if !is_absent(&error) => return Err(error),
-            _ => {}
+        // On a file system that is read-only, to remove what is not there is an error too.
+        let unfinished = directory.join(UNFINISHED);
+        if unfinished.symlink_metadata().is_ok() {
+            absent(fs::remove_file(unfinished))?;
         }
         match fs::read_to_string(directory.join(FILE)) {
             Ok(text) => serde_json::from_str(&text).map(Some).map_err(io::Error::other),

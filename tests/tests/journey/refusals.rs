@@ -66,7 +66,11 @@ fn routes_that_can_not_be_edited_are_left_alone() {
     for (from, to, message) in [
         ("Routes::new()", "Routes::new(", "src/routes.rs:"),
         ("-> Routes {", "-> Routes { let = 3;", "src/routes.rs:"),
-        ("pub fn routes()", "pub fn table()", ".get(\"/posts\", posts::index)"),
+        (
+            "pub fn routes() -> Routes",
+            "pub fn table() -> Table",
+            ".get(\"/posts\", posts::index)",
+        ),
     ] {
         project.write("src/routes.rs", &good.replace(from, to));
         let before = project.tree();
