@@ -296,7 +296,7 @@ fn unknown(name: &str, root: &Path) -> Error {
     let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
     let error = Error::usage(format!("there is no kind `{shown}`")).detail("nothing was written");
     match crate::name::nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("did you mean {near}? nova gen --list shows all kinds")),
+        Some(near) => error.help(format!("did you mean `{near}`? nova gen --list shows all kinds")),
         None => error.help(format!("the kinds are {}", names.join(", "))),
     }
 }

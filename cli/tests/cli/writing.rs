@@ -245,9 +245,9 @@ fn what_is_typed_wrong_is_answered_with_what_may_have_been_meant() {
     let sandbox = Sandbox::with_project();
     let before = sandbox.tree();
     for (typed, help) in [
-        ("gen contoller posts", "did you mean controller?"),
-        ("gen ws-handlr chat", "did you mean ws-handler?"),
-        ("destroy contoller posts", "did you mean controller?"),
+        ("gen contoller posts", "did you mean `controller`?"),
+        ("gen ws-handlr chat", "did you mean `ws-handler`?"),
+        ("destroy contoller posts", "did you mean `controller`?"),
         ("gen zzzz posts", "the kinds are controller, resource, ws-handler"),
         (
             "gen resource article title:text",
