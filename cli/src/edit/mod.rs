@@ -12,6 +12,7 @@ mod read;
 mod routes;
 mod setup;
 mod source;
+mod tokens;
 
 pub(crate) use imports::Import;
 pub(crate) use modules::Module;
@@ -60,7 +61,7 @@ impl Piece {
             Self::Route(route) => route.insert(&source),
             Self::Setup(setup) => setup.insert(&source),
         };
-        Ok(self.verified(edit, true))
+        Ok(self.verified(text, edit, true))
     }
 
     /// Takes the piece out, unless it has been changed.
@@ -72,7 +73,7 @@ impl Piece {
             Self::Route(route) => route.remove(&source),
             Self::Setup(setup) => setup.remove(&source),
         };
-        Ok(self.verified(edit, false))
+        Ok(self.verified(text, edit, false))
     }
 
     /// Whether a file has the piece, in whatever shape.
@@ -95,13 +96,23 @@ impl Piece {
         }
     }
 
-    /// No edit is believed before its result parses and holds the piece, or no longer does.
-    fn verified(&self, edit: Edit, expected: bool) -> Edit {
-        let Edit::Changed(text) = &edit else {
+    /// No edit is believed before its result parses and holds the piece, or no longer does, and all other tokens are as they
+    /// were.
+    fn verified(&self, before: &str, edit: Edit, expected: bool) -> Edit {
+        let Edit::Changed(after) = &edit else {
             return edit;
         };
-        let held = self.is_in(text);
-        if held.is_ok_and(|held| held == expected) {
+        let held = self.is_in(after).is_ok_and(|held| held == expected);
+        let (longer, shorter) = if expected {
+            (after.as_str(), before)
+        } else {
+            (before, after.as_str())
+        };
+        let only_that = match (tokens::tokens(longer), tokens::tokens(shorter)) {
+            (Some(longer), Some(shorter)) => tokens::differ_by_one_run(&longer, &shorter),
+            _ => false,
+        };
+        if held && only_that {
             return edit;
         }
         Edit::no_place(

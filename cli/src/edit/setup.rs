@@ -73,7 +73,11 @@ impl Setup {
         let line = &text[source.line_start(first.start)..first.start];
         let behind = &source.text[last..source.line_end(last)];
         let fits = joined.len() <= WIDEST_CHAIN && width(line) + joined.len() + behind.len() <= WIDEST_LINE;
-        let is_plain = pieces.len() == chain.calls.len() && pieces[1..].iter().all(|piece| piece.starts_with('.'));
+        // A comment is somebody's, and would swallow what is put behind it.
+        let is_plain = !rest.contains("//")
+            && !rest.contains("/*")
+            && pieces.len() == chain.calls.len()
+            && pieces[1..].iter().all(|piece| piece.starts_with('.'));
         if start != dot && fits && is_plain {
             let head = &text[..first.start];
             let tail = &text[first.start + rest.len()..];

@@ -125,30 +125,8 @@ proptest! {
     }
 }
 
-/// Every token of a text, brackets included; comments and white space are none.
 fn tokens(text: &str) -> Vec<String> {
-    fn flatten(stream: proc_macro2::TokenStream, all: &mut Vec<String>) {
-        for tree in stream {
-            match tree {
-                proc_macro2::TokenTree::Group(group) => {
-                    let (open, close) = match group.delimiter() {
-                        proc_macro2::Delimiter::Parenthesis => ("(", ")"),
-                        proc_macro2::Delimiter::Brace => ("{", "}"),
-                        proc_macro2::Delimiter::Bracket => ("[", "]"),
-                        proc_macro2::Delimiter::None => ("", ""),
-                    };
-                    all.push(open.to_owned());
-                    flatten(group.stream(), all);
-                    all.push(close.to_owned());
-                }
-                tree => all.push(tree.to_string()),
-            }
-        }
-    }
-    let text = text.trim_start_matches('\u{feff}');
-    let mut all = Vec::new();
-    flatten(text.parse().unwrap(), &mut all);
-    all
+    super::super::tokens::tokens(text).unwrap()
 }
 
 /// What came in: in tokens the piece and nothing else, in bytes one stretch and nothing else.
