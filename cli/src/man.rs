@@ -78,9 +78,11 @@ fn page(command: &Command, name: &str) -> String {
         if let (Some(default), true) = (defaults.first(), argument.get_action().takes_values()) {
             let _ = write!(help, " [default: {}]", default.to_string_lossy());
         }
+        let short = argument.get_short().filter(|_| argument.get_long().is_some());
+        let short = short.map_or_else(String::new, |short| format!("-{short}, "));
         add(format!(
             ".TP\n\\fB{}\\fR\n{}\n",
-            escaped(argument.to_string().trim()),
+            escaped(&format!("{short}{}", argument.to_string().trim())),
             escaped(&help)
         ));
     }

@@ -4,7 +4,11 @@ _nova() {
     local -a candidates
     local line
     while IFS= read -r line; do
-        candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+        if [[ $line == *$'\t'* ]]; then
+            candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+        else
+            candidates+=("${line//:/\\:}")
+        fi
     done < <(nova complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
     if (( ${#candidates} )); then
         _describe nova candidates

@@ -8,12 +8,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::fault;
-use super::write::{current, replace, temporary};
+use super::write::{PRIVATE, current, replace, temporary};
 
 /// The file's name, in the directory that is locked.
 pub(super) const FILE: &str = ".nova.journal";
@@ -45,7 +46,9 @@ impl Journal {
     pub(super) fn save(&self, directory: &Path) -> io::Result<()> {
         let text = serde_json::to_string(self).map_err(io::Error::other)?;
         let unfinished = directory.join(UNFINISHED);
-        let result = super::write::in_two_halves(&unfinished, &text, None)
+        // It holds texts of files that may be their owner's only.
+        let private = fs::Permissions::from_mode(PRIVATE);
+        let result = super::write::in_two_halves(&unfinished, &text, Some(private))
             .and_then(|()| fs::rename(&unfinished, directory.join(FILE)))
             .and_then(|()| fault::point());
         if result.is_err() {

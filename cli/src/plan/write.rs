@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File as Handle, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::check::File;
@@ -15,6 +15,9 @@ use super::fault;
 use super::journal::{Entry, Journal};
 use super::lock::Lock;
 use crate::error::{Error, Result};
+
+/// Nobody but its owner reads or writes the file.
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// Brings the files below `root` from their text before to their text after.
 pub(super) fn apply(lock: &Lock, root: &Path, files: &BTreeMap<PathBuf, File>) -> Result<()> {
@@ -129,10 +132,16 @@ pub(super) fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes a file that nobody reads yet; a test stops it half-way.
+/// Writes a file that nobody reads yet, with these permissions or the usual ones; a test stops it half-way.
 pub(super) fn in_two_halves(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
     fault::point()?;
-    let mut file = Handle::create(path)?;
+    let mut options = Handle::options();
+    options.write(true).create(true).truncate(true);
+    if permissions.is_some() {
+        // Until it has its own, it is its owner's only.
+        options.mode(PRIVATE);
+    }
+    let mut file = options.open(path)?;
     let (first, second) = text.as_bytes().split_at(text.len() / 2);
     file.write_all(first)?;
     fault::point()?;

@@ -191,6 +191,24 @@ fn a_file_that_somebody_has_changed_since_is_not_taken_back() {
 }
 
 #[test]
+fn what_is_noted_is_the_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::with_project();
+    let journal = sandbox.path("myapp/.nova.journal");
+    for point in 1..MANY {
+        assert!(
+            sandbox
+                .with_fault("myapp", "gen controller posts", &format!("kill:{point}"))
+                .is_none()
+        );
+        if journal.exists() {
+            break;
+        }
+    }
+    assert_eq!(fs::metadata(journal).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
 fn two_commands_at_once_take_turns() {
     let sandbox = Sandbox::with_project();
     let names: Vec<String> = (0..12).map(|number| format!("page{number}")).collect();
