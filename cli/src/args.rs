@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Routes(Routes),
     /// List the routes that are a risk: what changes state for anybody, and the like.
     Audit(Audit),
+    /// Write the application's OpenAPI document.
+    Openapi(Openapi),
     /// Say whether everything is there that the other commands need.
     Doctor(Doctor),
     /// Copy the templates of what is generated into the project, to change them.
@@ -410,6 +412,22 @@ pub(crate) struct Audit {
     /// One JSON object on a line for each finding.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `nova openapi`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova openapi                               on standard output
+  nova openapi --output openapi.json         for a generator of clients
+  nova openapi > openapi.json && git diff --exit-code openapi.json
+
+The application needs the feature `openapi`. docs/openapi.md says how its
+controllers tell their types; in dev, /__nova/openapi shows the document.")]
+pub(crate) struct Openapi {
+    /// The file to write, in place of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ async fn describe(program: &Path, project: &Project, what: &str) -> Result<Strin
     let mut child = Command::new(program)
         .current_dir(&project.root)
         .env("NOVA_DESCRIBE", what)
+        // As cargo has them, where it runs a program.
+        .env("CARGO_PKG_NAME", name)
+        .envs(project.version.as_ref().map(|version| ("CARGO_PKG_VERSION", version)))
         .env("NOVA_ENV", settings::environment())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

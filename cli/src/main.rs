@@ -16,6 +16,7 @@ mod generate;
 mod man;
 mod name;
 mod new;
+mod openapi;
 mod plan;
 mod project;
 mod routes;
@@ -85,5 +86,6 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
         args::Command::Audit(args) => audit::run(&args),
+        args::Command::Openapi(args) => openapi::run(&args),
     }
 }

@@ -255,6 +255,7 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             root: root.to_path_buf(),
             name: data.package.clone(),
             library: data.krate.clone(),
+            version: None,
             dependencies: Vec::new(),
         };
         parts.extend(generate::chat(&project)?);

@@ -18,6 +18,8 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// What its library is called in Rust.
     pub(crate) library: String,
+    /// `package.version`, unless the workspace says it.
+    pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
     pub(crate) dependencies: Vec<String>,
 }
@@ -86,7 +88,8 @@ impl Project {
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {
-        let name = manifest.get("package")?.get("name")?.as_str()?;
+        let package = manifest.get("package")?;
+        let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
         dependencies
             .iter()
@@ -100,6 +103,7 @@ impl Project {
                     .and_then(toml::Value::as_str)
                     .unwrap_or(name)
                     .replace('-', "_"),
+                version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
                 dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             })
     }

@@ -56,12 +56,14 @@ pub(crate) struct CsrfOptions {
 /// `x-csrf-token`. In a form with files the field comes before these, within its first 64 KiB. It is another text in every response, so that
 /// compressing a page does not give it away (BREACH).
 ///
+/// A view has it [by itself](Reply::view): `<input type="hidden" name="_csrf" value="{{csrf_token}}">`. This
+/// is for what is no view:
+///
 /// ```
 /// use nova::prelude::*;
 ///
-/// // views/articles/new.hbs: <input type="hidden" name="_csrf" value="{{csrf}}">
-/// async fn new(csrf: CsrfToken) -> Reply {
-///     Reply::view(json!({ "csrf": csrf }))
+/// async fn token(csrf: CsrfToken) -> Reply {
+///     Reply::json(json!({ "csrf": csrf }))
 /// }
 /// ```
 ///
@@ -183,15 +185,21 @@ fn xor(one: &[u8; SECRET_BYTES], other: &[u8; SECRET_BYTES]) -> [u8; SECRET_BYTE
     std::array::from_fn(|at| one[at] ^ other[at])
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let session = Session::from_request_parts(parts, state).await?;
+impl CsrfToken {
+    /// A token for a session that was loaded, which is then saved.
+    pub(crate) fn of(session: Session) -> Result<Self> {
         session.keep()?;
         let mut mask = [0; SECRET_BYTES];
         session::random(&mut mask)?;
         Ok(Self { session, mask })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        Self::of(Session::from_request_parts(parts, state).await?)
     }
 }
 

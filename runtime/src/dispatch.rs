@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use tower::ServiceExt as _;
@@ -16,10 +18,11 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Undispatched, kind};
+use crate::reply::{self, Overrides, Reply, Seen, Undispatched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
+use crate::view;
 
 /// How many replies may answer one another: a handler's of its own kind would never end.
 const MAX_REPLIES: usize = 8;
@@ -33,10 +36,13 @@ pub(crate) struct Dispatcher {
     pub(crate) error_page: Option<ErrorPage>,
     /// What every request finds of its application.
     pub(crate) scope: Scope,
+    /// Whether a test asks: then responses have with them what was replied, and security functions can be answered for.
+    pub(crate) in_test: bool,
 }
 
 /// Shows an error, and where it arose.
-pub(crate) type ErrorPage = fn(&RequestContext, &Error) -> Response;
+pub(crate) type ErrorPage =
+    Arc<dyn Fn(RequestContext, Error) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
 /// The controllers for statuses. Those of a mounted table are for what is below its prefix.
 #[derive(Default)]
@@ -81,6 +87,36 @@ impl Dispatcher {
         &'a self,
         context: &'a RequestContext,
         fallback: Option<&'a Fallback>,
+        response: Response,
+    ) -> Dispatched<'a> {
+        if self.in_test
+            && let Some(seen) = Undispatched::look_at(&response, Seen::of)
+        {
+            return Dispatched::Later(Box::pin(self.watched(context, fallback, response, seen)));
+        }
+        self.answer(context, fallback, response)
+    }
+
+    /// The response with what was replied, for a test.
+    async fn watched(
+        &self,
+        context: &RequestContext,
+        fallback: Option<&Fallback>,
+        response: Response,
+        mut seen: Seen,
+    ) -> Response {
+        let mut response = self.answer(context, fallback, response).response().await;
+        if seen.view.is_none() && [kind::VIEW.name(), kind::OK.name()].contains(&&*seen.kind) {
+            seen.view = view::default_name(context.controller).ok();
+        }
+        response.extensions_mut().insert(seen);
+        response
+    }
+
+    fn answer<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        fallback: Option<&'a Fallback>,
         mut response: Response,
     ) -> Dispatched<'a> {
         let Some(undispatched) = Undispatched::take_from(&mut response) else {
@@ -114,7 +150,7 @@ impl Dispatcher {
                     wishes = Wishes::default();
                     match fallback.take() {
                         Some(fallback) => resolve(fallback, context, invalid).await,
-                        None => return self.fail(context, &invalid.into()).await,
+                        None => return self.fail(context, invalid.into()).await,
                     }
                 }
             };
@@ -138,12 +174,18 @@ impl Dispatcher {
         !Undispatched::is_in(response) && !is_bare(response) && response.extensions().get::<Problem>().is_none()
     }
 
+    /// Who sent a request, where that is shown: in `dev` only.
+    pub(crate) fn peer(&self, request: &Request) -> Option<SocketAddr> {
+        self.error_page.as_ref()?;
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
+    }
+
     /// The 500 page for an error, and a line in the log.
-    pub(crate) async fn fail(&self, context: &RequestContext, error: &Error) -> Response {
+    pub(crate) async fn fail(&self, context: &RequestContext, error: Error) -> Response {
         let controller = context.controller.unwrap_or("a closure");
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
-        match self.error_page {
-            Some(page) => page(context, error),
+        match &self.error_page {
+            Some(page) => page(context.clone(), error).await,
             None => {
                 self.page(context, &Problem::new(StatusCode::INTERNAL_SERVER_ERROR))
                     .await

@@ -51,14 +51,15 @@
 //! - [`Routes`], [`Group`]: the table.
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
-//! - [`Json`], [`Form`], [`Query`], [`Path`], [`Problem`]: what a controller takes from a request, and what a client is told
-//!   that sent something else.
+//! - [`Json`], [`Form`], [`Query`], [`Path`], `Multipart`, [`Problem`]: what a controller takes from a request, and what a client
+//!   is told that sent something else.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
 //! - [`sse`]: server-sent events.
 //! - [`PubSub`], [`Message`], [`Subscription`]: channels.
 //! - [`Config`], [`Environment`]: settings.
+//! - `middleware`, with the feature of that name: ready-made middleware.
 //! - [`testing`]: all of it without a port.
 //!
 //! # Features
@@ -66,6 +67,7 @@
 //! - `deflate`, off by default: compressed WebSocket messages. See [`Compression`].
 //! - `nats`, off by default: pub/sub between nodes over NATS. See [`PubSub`].
 //! - `nats-nkeys`, off by default: the same, with `NKeys` and credentials files.
+//! - `nats-sessions`, off by default: sessions that several nodes share, in a key/value bucket of NATS. See `session::NatsStore`.
 //! - `http2`, off by default: HTTP/2 on the same port, for clients that know of it beforehand (h2c, as a proxy does), and
 //!   WebSockets on its streams (RFC 8441). Nothing is to be configured and no handler is to be changed: the handshake is
 //!   then a CONNECT answered with 200, and sub-protocols, compression, the check of the origin, middleware, security and
@@ -86,6 +88,10 @@
 //!   certificate = "/etc/ssl/example.com/fullchain.pem"
 //!   key = "/etc/ssl/example.com/privkey.pem"
 //!   ```
+//! - `middleware`, off by default: request ids, CORS, timeouts and headers for safety. See `middleware`.
+//! - `compression`, off by default: middleware that compresses responses with gzip; `compression-br` adds Brotli.
+//! - `rate-limit`, off by default: middleware that limits how many requests a client may make.
+//! - `openapi`, off by default: the routes as an `OpenAPI` document. See `nova::openapi`.
 //! - `multipart`, off by default: forms with files, in memory or on disk. See `Multipart`.
 //! - `test-util`, off by default and for dev-dependencies: tests that control the clock. See [`testing`].
 //!
@@ -111,6 +117,8 @@
 //! A route is the path that it was declared with, under its prefixes; what no route answers is `unmatched`. Nothing listens
 //! for a scrape unless the application makes it.
 
+#[cfg(feature = "middleware")]
+pub mod middleware;
 pub mod prelude;
 pub mod session;
 pub use session::Session;
@@ -119,6 +127,9 @@ pub mod testing;
 
 mod app;
 pub use app::{App, RouteTable};
+
+#[cfg(feature = "openapi")]
+pub mod openapi;
 
 mod dev;
 mod router;
@@ -137,7 +148,7 @@ mod csrf;
 pub use csrf::CsrfToken;
 
 mod routes;
-pub use routes::{Group, Routes};
+pub use routes::{Group, IntoController, Routes};
 
 mod websocket;
 pub use websocket::{
@@ -159,7 +170,7 @@ mod fallback;
 pub use fallback::Invalid;
 mod files;
 mod security;
-pub use security::{Access, AuthData};
+pub use security::{Access, AuthData, IntoAccess};
 mod status_page;
 mod view;
 pub use view::ViewError;

@@ -147,7 +147,32 @@ pub(crate) fn codings(headers: &HeaderMap) -> Vec<Coding> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_accepts_is_no_panic(accept in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(accept) = HeaderValue::from_bytes(&accept) {
+                form(&HeaderMap::from_iter([(header::ACCEPT, accept)]));
+            }
+        }
+
+        #[test]
+        fn the_highest_weight_wins_in_whatever_order(
+            weights in proptest::sample::subsequence((1..1000_u16).collect::<Vec<_>>(), 3),
+            order in Just([0, 1, 2]).prop_shuffle(),
+            space in " {0,2}",
+        ) {
+            let types = [("text/plain", Form::Text), ("application/json", Form::Json), ("text/html", Form::Html)];
+            let range = |nth: usize| format!("{}{space};{space}q=0.{:03}", types[nth].0, weights[nth]);
+            let accept = order.map(range).join(&format!("{space},{space}"));
+            let best = (0..3).max_by_key(|nth| weights[*nth]).unwrap_or_default();
+            prop_assert_eq!(preferred(&accept), types[best].1, "{}", accept);
+        }
+    }
 
     fn accepting(accept: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())])

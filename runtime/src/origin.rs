@@ -25,3 +25,37 @@ pub(crate) fn is_listed(origin: &str, allowed: &[String]) -> bool {
         .iter()
         .any(|allowed| allowed == "*" || allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_own(origin: &str, host: &str) -> bool {
+        let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_str(host).unwrap())]);
+        is_allowed(
+            &HeaderValue::from_str(origin).unwrap(),
+            &headers,
+            &Uri::from_static("/"),
+            &[],
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_servers_own_origin_is_its_host_and_nothing_around_it(
+            host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,2}(:[1-9][0-9]{0,3})?",
+            before in "[ -~]{0,6}",
+            behind in "[ -~]{1,6}",
+        ) {
+            let own = format!("https://{host}");
+            prop_assert!(is_own(&own, &host));
+            let longer = format!("{own}{behind}");
+            prop_assert!(!is_own(&longer, &host), "{}", longer);
+            let other = format!("https://{before}.{host}");
+            prop_assert!(!is_own(&other, &host), "{}", other);
+            prop_assert!(!is_own(&host, &host));
+        }
+    }
+}

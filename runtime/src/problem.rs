@@ -41,6 +41,11 @@ use crate::status::IntoStatus;
 /// the status page for its status: that which the application declares, whose controller finds the problem as
 /// `Extension<Problem>`, or the default one, which lists the errors.
 ///
+/// It has one form whoever makes it: [`Json`](crate::Json), [`Form`](crate::Form), [`Query`](crate::Query),
+/// [`Path`](crate::Path), `Multipart` and the application. `errors` has an object for each thing that is wrong, with `detail` and
+/// with where it is: `pointer` in a JSON document, or `parameter`, the name in a form, a query or a path. What is in a body and is
+/// of no use is 422; a query or a path that is none is 400, for there is no such resource.
+///
 /// It is a response wherever a controller returns it, also as the `Err` of a [`nova::Result`](crate::Result): no fallback
 /// controller is told of it, and nothing is logged. What it says is for strangers.
 ///

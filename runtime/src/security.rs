@@ -1,6 +1,7 @@
 //! Security functions: who may go on, decided before the controller and before a WebSocket's `init`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -58,6 +59,30 @@ pub struct AuthData<T>(pub T);
 #[derive(Clone)]
 struct Granted<T>(T);
 
+/// On the request of a test: what each security function is taken to answer.
+#[derive(Clone)]
+pub(crate) struct Assumed(Arc<dyn Fn(&mut Extensions) + Send + Sync>);
+
+impl Assumed {
+    /// To allow with this data.
+    pub(crate) fn data<T: Clone + Send + Sync + 'static>(data: T) -> Self {
+        Self(Arc::new(move |extensions| {
+            extensions.insert(Granted(data.clone()));
+        }))
+    }
+
+    /// Puts the data where [`AuthData`] finds it.
+    pub(crate) fn grant(&self, extensions: &mut Extensions) {
+        (self.0)(extensions);
+    }
+}
+
+impl fmt::Debug for Assumed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assumed")
+    }
+}
+
 impl Access {
     /// Goes on.
     pub fn allow() -> Self {
@@ -92,6 +117,19 @@ impl Access {
         self.0
     }
 }
+
+/// What a security function may return.
+///
+/// It is implemented for what becomes an [`Access`], and is not to be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "a security function can't return `{Self}`",
+    label = "says neither that a request may go on nor that it may not",
+    note = "it returns an `Access`, a `bool`, or a `Result` of these with a `nova::Error`"
+)]
+pub trait IntoAccess: Into<Access> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Access>> IntoAccess for T {}
 
 impl From<bool> for Access {
     fn from(allowed: bool) -> Self {

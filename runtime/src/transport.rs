@@ -17,6 +17,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::lifecycle::Alive;
 
+/// What is no longer than this is written in one piece: to put it together costs less than a list of pieces costs the kernel.
+const ONE_PIECE: usize = 1024;
+
 /// A stream of bytes in both directions. Whoever holds it holds its place among the connections: through an upgrade, and
 /// until it is dropped.
 #[derive(Debug)]
@@ -42,6 +45,16 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
     fn below(&self) -> Option<&Transport> {
         None
     }
+}
+
+/// The pieces in one, if that has room for them.
+fn gathered<'a>(bufs: &[io::IoSlice<'_>], space: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for buf in bufs {
+        space.get_mut(length..length + buf.len())?.copy_from_slice(buf);
+        length += buf.len();
+    }
+    Some(&space[..length])
 }
 
 /// What is in the place of a stream for a moment.
@@ -194,7 +207,10 @@ impl AsyncWrite for Transport {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Tcp(stream) => match gathered(bufs, &mut [0; ONE_PIECE]) {
+                Some(piece) => Pin::new(stream).poll_write(cx, piece),
+                None => Pin::new(stream).poll_write_vectored(cx, bufs),
+            },
             // A connection that is shared is HTTP's no more, and has what it writes in one piece.
             Stream::Shared(stream) => poll_write_shared(stream, cx, bufs.first().map_or(&[], |buf| buf)),
             Stream::Boxed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),

@@ -1,14 +1,20 @@
 //! Views: Handlebars templates, found by name, inside a layout.
 
+mod uses;
+
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
-use handlebars::{Context, Handlebars};
+use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
 use serde::Deserialize;
 use serde_json::Value;
+
+pub(crate) use self::uses::Uses;
+use self::uses::{CSRF_TOKEN, FLASHES};
 
 /// The ending of a template's file name.
 const EXTENSION: &str = "hbs";
@@ -59,8 +65,22 @@ struct Inner {
 #[derive(Default)]
 struct Compiled {
     templates: Handlebars<'static>,
+    /// What each of them uses of what is there by itself.
+    uses: BTreeMap<String, Uses>,
     /// The files as they were when the templates were last read, or could not be.
     files: Files,
+}
+
+/// What a view has by itself, where it uses it.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) csrf_token: Option<String>,
+    pub(crate) flashes: Option<Value>,
+}
+
+thread_local! {
+    /// The form token of what is being rendered on this thread.
+    static TOKEN: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Each file's stamp, by which a change is noticed.
@@ -81,12 +101,21 @@ pub enum ViewError {
     Nameless,
     /// A template can't be compiled.
     Template(PathBuf, Box<handlebars::TemplateError>),
-    /// A template can't be rendered with these variables.
-    Render(Box<handlebars::RenderError>),
+    /// A template, where it is known which, can't be rendered with these variables.
+    Render(Option<PathBuf>, Box<handlebars::RenderError>),
     /// The variables can't be serialised.
     Variables(serde_json::Error),
     /// A file can't be read.
     Read(PathBuf, std::io::Error),
+    /// The view uses a variable that is there by itself, and the controller gives it another of the same name.
+    Taken {
+        /// The variable: `csrf_token` or `flashes`.
+        name: &'static str,
+    },
+    /// The view uses such a variable, and the controller's variables are no object to which it could be added.
+    NoObject,
+    /// The view uses such a variable, and the application has no sessions.
+    NoSessions,
 }
 
 impl Views {
@@ -102,12 +131,18 @@ impl Views {
         })))
     }
 
-    /// Renders a view inside the layout. The variables are visible in both.
-    pub(crate) async fn render(&self, name: &str, variables: Value) -> Result<String, ViewError> {
+    /// Has the templates as they are on disk by now, where they are watched.
+    pub(crate) async fn prepare(&self) {
         if self.0.watcher.is_some() {
             self.refresh().await;
         }
-        self.render_now(name, variables)
+    }
+
+    /// What a view uses of what is there by itself, with the layout and all that it includes.
+    pub(crate) fn uses(&self, name: &str) -> Uses {
+        let compiled = self.compiled();
+        let of = |name| compiled.uses.get(name).copied().unwrap_or_default();
+        of(name).or(of(LAYOUT))
     }
 
     /// Reads the templates again where one has changed, and tells the watcher.
@@ -122,18 +157,35 @@ impl Views {
         &self.0.directory
     }
 
-    fn render_now(&self, name: &str, mut variables: Value) -> Result<String, ViewError> {
+    fn path_of(&self, name: &str) -> PathBuf {
+        self.0.directory.join(format!("{name}.{EXTENSION}"))
+    }
+
+    /// Renders a view inside the layout. The variables are visible in both.
+    pub(crate) fn render(&self, name: &str, mut variables: Value, given: Given) -> Result<String, ViewError> {
+        given.add_to(&mut variables)?;
+        let before = TOKEN.replace(given.csrf_token);
+        let rendered = self.render_given(name, variables);
+        TOKEN.set(before);
+        rendered
+    }
+
+    fn render_given(&self, name: &str, mut variables: Value) -> Result<String, ViewError> {
         let compiled = self.compiled();
         let templates = &compiled.templates;
         if !templates.has_template(name) {
             return Err(ViewError::Missing {
                 name: name.to_owned(),
-                path: self.0.directory.join(format!("{name}.{EXTENSION}")),
+                path: self.path_of(name),
             });
         }
         let render = |name: &str, context: &Context| {
             let rendered = templates.render_with_context(name, context);
-            rendered.map_err(|error| ViewError::Render(Box::new(error)))
+            rendered.map_err(|error| {
+                // It may be a partial.
+                let path = error.template_name.as_deref().map(|name| self.path_of(name));
+                ViewError::Render(path, Box::new(error))
+            })
         };
         if !templates.has_template(LAYOUT) {
             return render(name, &Context::from(variables));
@@ -183,17 +235,60 @@ impl Views {
     }
 }
 
+impl Given {
+    /// Adds them to the variables, where none of these has such a name.
+    fn add_to(&self, variables: &mut Value) -> Result<(), ViewError> {
+        let token = self
+            .csrf_token
+            .as_ref()
+            .map(|token| (CSRF_TOKEN, Value::from(token.as_str())));
+        let flashes = self.flashes.as_ref().map(|flashes| (FLASHES, flashes.clone()));
+        for (name, value) in [token, flashes].into_iter().flatten() {
+            if variables.is_null() {
+                *variables = Value::Object(serde_json::Map::new());
+            }
+            let variables = variables.as_object_mut().ok_or(ViewError::NoObject)?;
+            if variables.insert(name.to_owned(), value).is_some() {
+                return Err(ViewError::Taken { name });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `{{csrf_token}}`: a helper, so that it is the same wherever it stands, also in a list of forms.
+fn csrf_token(
+    _helper: &Helper<'_>,
+    _templates: &Handlebars<'_>,
+    _context: &Context,
+    _render: &mut RenderContext<'_, '_>,
+    output: &mut dyn Output,
+) -> HelperResult {
+    let token = TOKEN.with_borrow(Clone::clone);
+    let token = token.ok_or_else(|| RenderErrorReason::Other("there is no form token here".to_owned()))?;
+    // Nothing in it means anything to HTML.
+    output.write(&token)?;
+    Ok(())
+}
+
 impl Compiled {
     fn read(directory: &Path, files: Files) -> Result<Self, ViewError> {
         let mut templates = Handlebars::new();
+        templates.register_helper(CSRF_TOKEN, Box::new(csrf_token));
+        let mut texts = BTreeMap::new();
         for path in files.keys() {
             let text = std::fs::read_to_string(path).map_err(|error| ViewError::Read(path.clone(), error))?;
             let name = template_name(directory, path);
             templates
-                .register_template_string(&name, text)
+                .register_template_string(&name, &text)
                 .map_err(|error| ViewError::Template(path.clone(), Box::new(error)))?;
+            texts.insert(name, text);
         }
-        Ok(Self { templates, files })
+        Ok(Self {
+            templates,
+            uses: uses::of(&texts),
+            files,
+        })
     }
 }
 
@@ -251,6 +346,7 @@ impl ViewError {
                 let (line, column) = error.pos().unwrap_or((1, 1));
                 Some((path, line, column))
             }
+            Self::Render(Some(path), error) => Some((path, error.line_no?, error.column_no.unwrap_or(1))),
             Self::Read(path, _) => Some((path, 1, 1)),
             _ => None,
         }
@@ -272,9 +368,20 @@ impl fmt::Display for ViewError {
                 let (line, column) = error.pos().unwrap_or((1, 1));
                 write!(f, "{}:{line}:{column}: {}", path.display(), error.reason())
             }
-            Self::Render(error) => write!(f, "a view can't be rendered: {error}"),
+            Self::Render(_, error) => write!(f, "a view can't be rendered: {error}"),
             Self::Variables(error) => write!(f, "the variables of a view can't be serialised: {error}"),
             Self::Read(path, error) => write!(f, "can't read {}: {error}", path.display()),
+            Self::Taken { name } => write!(
+                f,
+                "the view uses `{name}`, which is there by itself, and its controller gives it another: rename one"
+            ),
+            Self::NoObject => f.write_str(
+                "the view uses a variable that is there by itself, and its controller's variables are no object to add it to",
+            ),
+            Self::NoSessions => f.write_str(
+                "the view uses `csrf_token` or `flashes`, and this application has no sessions: add \
+                 `.sessions(nova::session::MemoryStore::new())` to its `App`",
+            ),
         }
     }
 }
@@ -286,6 +393,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    impl Views {
+        fn rendered(&self, name: &str, variables: Value) -> Result<String, ViewError> {
+            self.render(name, variables, Given::default())
+        }
+    }
 
     fn views(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Views, ViewError>) {
         let directory = tempfile::tempdir().unwrap();
@@ -307,14 +420,49 @@ mod tests {
         ]);
         let rendered = views
             .unwrap()
-            .render_now("posts/show", json!({ "title": "<b>", "note": "n" }));
+            .rendered("posts/show", json!({ "title": "<b>", "note": "n" }));
         assert_eq!(rendered.unwrap(), "<title>&lt;b&gt;</title><p>&lt;b&gt;</p><i>n</i>");
+    }
+
+    #[test]
+    fn a_token_is_the_same_wherever_it_stands_and_names_do_not_clash() {
+        let (_directory, views) = views(&[
+            (
+                "list.hbs",
+                "{{#each items}}{{name}}={{csrf_token}};{{> form name=\"x\"}}{{/each}}{{#if csrf_token}}!{{/if}}",
+            ),
+            ("form.hbs", "<{{csrf_token}}>"),
+            (
+                "layout.hbs",
+                "{{#each flashes}}{{kind}}: {{text}}|{{/each}}{{{content}}}",
+            ),
+        ]);
+        let views = views.unwrap();
+        let both = Uses {
+            csrf_token: true,
+            flashes: true,
+        };
+        assert_eq!((views.uses("list"), views.uses("missing").csrf_token), (both, false));
+        let given = || Given {
+            csrf_token: Some("t".to_owned()),
+            flashes: Some(json!([{ "kind": "info", "text": "<b>" }])),
+        };
+        let rendered = views.render("list", json!({ "items": [{ "name": "a" }, { "name": "b" }] }), given());
+        assert_eq!(rendered.unwrap(), "info: &lt;b&gt;|a=t;<t>b=t;<t>!");
+        assert_eq!(
+            views.render("form", Value::Null, given()).unwrap(),
+            "info: &lt;b&gt;|<t>"
+        );
+        let taken = views.render("list", json!({ "flashes": [] }), given()).unwrap_err();
+        assert!(matches!(taken, ViewError::Taken { name: "flashes" }));
+        let no_object = views.render("list", json!([1]), given()).unwrap_err();
+        assert!(matches!(no_object, ViewError::NoObject));
     }
 
     #[test]
     fn without_a_layout_a_view_stands_alone() {
         let (_directory, views) = views(&[("a.hbs", "{{x}}")]);
-        assert_eq!(views.unwrap().render_now("a", json!({ "x": 1 })).unwrap(), "1");
+        assert_eq!(views.unwrap().rendered("a", json!({ "x": 1 })).unwrap(), "1");
     }
 
     #[test]
@@ -333,22 +481,22 @@ mod tests {
         assert!(told.lock().unwrap().is_empty(), "nothing has changed");
         std::fs::write(&template, "second").unwrap();
         views.reload();
-        assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+        assert_eq!(views.rendered("a", json!({})).unwrap(), "second");
         std::fs::write(&template, "\n{{#if}").unwrap();
         for _ in 0..2 {
             views.reload();
-            assert_eq!(views.render_now("a", json!({})).unwrap(), "second");
+            assert_eq!(views.rendered("a", json!({})).unwrap(), "second");
         }
         std::fs::write(&template, "the third").unwrap();
         views.reload();
-        assert_eq!(views.render_now("a", json!({})).unwrap(), "the third");
+        assert_eq!(views.rendered("a", json!({})).unwrap(), "the third");
         assert_eq!(*told.lock().unwrap(), [None, Some(2), None], "each change is told once");
     }
 
     #[test]
     fn what_is_missing_is_named_with_its_path() {
         let (directory, views) = views(&[]);
-        let error = views.unwrap().render_now("a/b", json!({})).unwrap_err().to_string();
+        let error = views.unwrap().rendered("a/b", json!({})).unwrap_err().to_string();
         let path = directory.path().join("a/b.hbs");
         assert_eq!(
             error,

@@ -13,12 +13,12 @@ use crate::routes::{Endpoint, Guard, Routes, TrailingSlash, in_type, of_layer};
 /// A table, with what is said of it elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
-    pub(super) routes: &'a Routes,
+    routes: &'a Routes,
     /// The application's.
-    pub(super) layers: &'a [AppLayer],
+    layers: &'a [AppLayer],
     /// The application's.
-    pub(super) fallback: Option<&'a Fallback>,
-    pub(super) slashes: TrailingSlash,
+    fallback: Option<&'a Fallback>,
+    slashes: TrailingSlash,
 }
 
 #[derive(Serialize)]
@@ -39,6 +39,20 @@ struct Description<'a> {
 }
 
 impl<'a> Table<'a> {
+    pub(super) fn of(
+        routes: &'a Routes,
+        layers: &'a [AppLayer],
+        fallback: Option<&'a Fallback>,
+        slashes: TrailingSlash,
+    ) -> Self {
+        Self {
+            routes,
+            layers,
+            fallback,
+            slashes,
+        }
+    }
+
     /// As JSON values.
     pub(super) fn values(self) -> Vec<serde_json::Value> {
         let lines = self.lines();
@@ -47,13 +61,7 @@ impl<'a> Table<'a> {
 
     /// Prints it on standard output.
     pub(super) fn print(self) -> Result<()> {
-        let mut output = std::io::stdout().lock();
-        for line in self.lines() {
-            serde_json::to_writer(&mut output, &line)?;
-            output.write_all(b"\n")?;
-        }
-        output.flush()?;
-        Ok(())
+        print(self.lines())
     }
 
     fn lines(self) -> impl Iterator<Item = Description<'a>> {
@@ -105,6 +113,17 @@ impl<'a> Table<'a> {
         });
         groups.chain(pages)
     }
+}
+
+/// Prints JSON on standard output, each value on a line of its own.
+pub(super) fn print(values: impl IntoIterator<Item: Serialize>) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    for value in values {
+        serde_json::to_writer(&mut output, &value)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    Ok(())
 }
 
 const CLOSURE: &str = "a closure";

@@ -1,6 +1,10 @@
 //! What an application is made of.
 
 mod describe;
+#[cfg(feature = "openapi")]
+mod openapi;
+#[cfg(feature = "openapi")]
+pub use openapi::document;
 #[cfg(unix)]
 mod orders;
 #[cfg(unix)]
@@ -155,6 +159,24 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
         self
     }
 
+    /// Changes the `OpenAPI` document that describes the application, before anybody sees it: its title, its servers, how its
+    /// clients are known. See [`openapi`](crate::openapi).
+    ///
+    /// ```no_run
+    /// # use nova::prelude::*;
+    /// # fn routes() -> Routes { Routes::new() }
+    /// nova::App::new(routes).openapi(|document| {
+    ///     document["info"]["title"] = json!("The tea shop");
+    ///     document["components"]["securitySchemes"]["bearer"] = json!({ "type": "http", "scheme": "bearer" });
+    ///     document["security"] = json!([{ "bearer": [] }]);
+    /// });
+    /// ```
+    #[cfg(feature = "openapi")]
+    pub fn openapi(mut self, change: impl FnOnce(&mut serde_json::Value) + Send + 'static) -> Self {
+        self.parts.openapi = Some(Box::new(change));
+        self
+    }
+
     /// Puts a middleware around the whole application, misses included: any tower layer that axum takes. The first that
     /// is added is the outermost.
     pub fn layer<L>(mut self, layer: L) -> Self
@@ -205,6 +227,12 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
         let pubsub = app.pubsub.clone();
         end(app.serve(listener).await, &pubsub).await;
         Ok(())
+    }
+
+    /// Lets a test see what was replied, and answer for security functions.
+    pub(crate) fn in_test(mut self) -> Self {
+        self.parts.in_test = true;
+        self
     }
 
     pub(crate) fn has_config(&self) -> bool {

@@ -3,11 +3,14 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+#[cfg(feature = "openapi")]
+use super::describe;
 use super::describe::Table;
 use super::process::Process;
 use super::supervised;
@@ -56,6 +59,9 @@ pub(super) struct Parts {
     pub(super) layers: Vec<AppLayer>,
     pub(super) reply_handlers: Vec<RegisterHandlers>,
     pub(super) sessions: Option<StoreOf>,
+    pub(super) in_test: bool,
+    #[cfg(feature = "openapi")]
+    pub(super) openapi: Option<super::openapi::Change>,
 }
 
 /// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
@@ -90,8 +96,8 @@ pub(crate) struct Assembled {
 
 impl Ready {
     pub(super) fn run(mut self) -> Result<()> {
-        if supervised::describes_routes() {
-            return self.describe();
+        if let Some(what) = supervised::describes() {
+            return self.describe(&what);
         }
         let config = self.take_config()?;
         telemetry::start(&config.section("log")?, config.environment());
@@ -129,18 +135,27 @@ impl Ready {
         }
     }
 
-    /// Prints the route table. What is wrong with the settings is not said here.
-    fn describe(mut self) -> Result<()> {
+    /// Prints the route table, or the document made of it. What is wrong with the settings is not said here.
+    fn describe(mut self, what: &str) -> Result<()> {
         let config = self.take_config().ok();
         let environment = config.as_ref().map(|config| config.environment().clone());
         let options = config.and_then(|config| config.section("server").ok());
         let options: ServerOptions = options.unwrap_or_default();
-        Table {
-            routes: &(self.routes)(&environment.unwrap_or_else(Environment::current)),
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
+        let routes = (self.routes)(&environment.unwrap_or_else(Environment::current));
+        #[cfg(feature = "openapi")]
+        if what == "openapi" {
+            let document = super::openapi::of(&routes, options.trailing_slash, self.parts.openapi);
+            return describe::print([document]);
         }
+        if what != "routes" {
+            return Err(Error::new(format!("this application can't describe its {what}")));
+        }
+        Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        )
         .print()
     }
 
@@ -166,18 +181,19 @@ impl Ready {
         let watcher = dev.as_ref().map(Dev::views_watcher);
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
-        let mut registry = builtin::registry(&views, config.root());
-        for change in self.parts.reply_handlers {
-            change(&mut registry)?;
-        }
+        let registry = registry(&views, config.root(), self.parts.reply_handlers)?;
         let mut routes = (self.routes)(&environment);
-        let table = Table {
-            routes: &routes,
-            layers: &self.parts.layers,
-            fallback: self.parts.fallback.as_ref(),
-            slashes: options.trailing_slash,
-        };
+        let table = Table::of(
+            &routes,
+            &self.parts.layers,
+            self.parts.fallback.as_ref(),
+            options.trailing_slash,
+        );
         let described = dev.as_ref().map(|_| table.values());
+        #[cfg(feature = "openapi")]
+        let document = dev
+            .as_ref()
+            .map(|_| super::openapi::text(&routes, options.trailing_slash, self.parts.openapi));
         let wheel = Wheel::with_a_past();
         let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
@@ -194,8 +210,9 @@ impl Ready {
             registry,
             pages: router::pages(&mut routes)?,
             fallback: self.parts.fallback,
-            error_page: environment.is_dev().then_some(dev::error_page),
+            error_page: dev.as_ref().map(Dev::error_page),
             scope: scope.clone(),
+            in_test: self.parts.in_test,
         };
 
         let settings = Settings {
@@ -224,6 +241,8 @@ impl Ready {
         if let Some(dev) = dev {
             let application = dev::Application {
                 routes: described.unwrap_or_default(),
+                #[cfg(feature = "openapi")]
+                openapi: document.unwrap_or_default(),
                 views,
                 pubsub: pubsub.clone(),
                 lifecycle: lifecycle.clone(),
@@ -267,6 +286,15 @@ impl Assembled {
             .await
         })
     }
+}
+
+/// The built-in reply handlers, with those of the application.
+fn registry(views: &Views, root: &Path, changes: Vec<RegisterHandlers>) -> Result<Registry> {
+    let mut registry = builtin::registry(views, root);
+    for change in changes {
+        change(&mut registry)?;
+    }
+    Ok(registry)
 }
 
 /// Waits for the end of what is still served, and then for what it has sent to other nodes.

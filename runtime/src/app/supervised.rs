@@ -7,9 +7,9 @@ use tokio::net::TcpListener;
 use crate::error::{Error, Result};
 use crate::lifecycle::Lifecycle;
 
-/// Whether the application is asked for its routes, and for nothing else.
-pub(super) fn describes_routes() -> bool {
-    std::env::var("NOVA_DESCRIBE").is_ok_and(|what| what == "routes")
+/// What the application is asked to describe, where it is to do nothing else.
+pub(super) fn describes() -> Option<String> {
+    std::env::var("NOVA_DESCRIBE").ok().filter(|what| !what.is_empty())
 }
 
 /// Whether standard input is held open by a supervisor.

@@ -14,8 +14,12 @@ use crate::origin::is_allowed;
 /// Whether a request comes from this machine, for this machine.
 pub(super) fn is_local(request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer_is_local = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    peer_is_local && host(request.headers()).is_some_and(is_local_host)
+    peer.is_some_and(|peer| is_from_here(peer.0, request.headers()))
+}
+
+/// Whether a request of this peer with these headers comes from this machine, for this machine.
+pub(super) fn is_from_here(peer: SocketAddr, headers: &HeaderMap) -> bool {
+    peer.ip().to_canonical().is_loopback() && host(headers).is_some_and(is_local_host)
 }
 
 /// Whether a browser sent it for a page that this server serves, or for none; or no browser did.

@@ -14,6 +14,8 @@ mod feed;
 mod guard;
 mod html;
 mod inject;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod policy;
 mod requests;
 mod service;
@@ -27,6 +29,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::config::{Config, Setting};
+use crate::dispatch::ErrorPage;
 use crate::lifecycle::Lifecycle;
 use crate::lot;
 use crate::pubsub::PubSub;
@@ -36,7 +39,6 @@ use crate::websocket::Watch;
 
 pub(crate) use console::console;
 use editor::Editor;
-pub(crate) use error_page::error_page;
 use events::Events;
 pub(crate) use feed::Feed;
 use feed::ViewsRead;
@@ -69,6 +71,9 @@ struct Shared {
 pub(crate) struct Application {
     /// The route table, as `nova routes` has it.
     pub(crate) routes: Vec<Value>,
+    /// The `OpenAPI` document.
+    #[cfg(feature = "openapi")]
+    pub(crate) openapi: String,
     pub(crate) views: Views,
     pub(crate) pubsub: PubSub,
     pub(crate) lifecycle: Lifecycle,
@@ -90,6 +95,11 @@ impl Dev {
             views_read: ViewsRead::new(serde_json::json!({ "event": "views", "error": null })),
             application: OnceLock::new(),
         }))
+    }
+
+    /// The page for errors.
+    pub(crate) fn error_page(&self) -> ErrorPage {
+        error_page::error_page(Arc::clone(&self.0))
     }
 
     /// Who watches the application's connections.

@@ -13,12 +13,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tower::Service;
 
 use super::inject::{self, Purpose, inject};
+#[cfg(feature = "openapi")]
+use super::openapi;
 use super::requests::Answered;
 use super::{Shared, dashboard, events, guard, palette};
 use crate::router::{self, AppService};
 
 /// What a dashboard may load: what is served beside it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Puts what `dev` serves around an application.
@@ -41,6 +43,8 @@ enum Own {
     Socket,
     Script,
     Events,
+    #[cfg(feature = "openapi")]
+    OpenApi(openapi::Part),
 }
 
 impl Own {
@@ -53,6 +57,9 @@ impl Own {
             "/__nova/socket" => Self::Socket,
             inject::SCRIPT => Self::Script,
             "/__nova/events" => Self::Events,
+            #[cfg(feature = "openapi")]
+            path => Self::OpenApi(openapi::Part::at(path)?),
+            #[cfg(not(feature = "openapi"))]
             _ => return None,
         };
         let has_method = match own {
@@ -136,6 +143,8 @@ impl Shared {
                 }
                 None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             },
+            #[cfg(feature = "openapi")]
+            Own::OpenApi(part) => openapi::serve(&self, part),
             Own::Socket => return dashboard::connect(self, request).await,
         };
         let headers = response.headers_mut();

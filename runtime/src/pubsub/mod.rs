@@ -71,6 +71,8 @@ pub use adapter::{Cluster, Gap, Link, Members, Unsent};
 pub(crate) use member::{Deliver, Membership};
 pub use message::{Message, Payload};
 pub(crate) use moving::Beyond;
+#[cfg(feature = "nats-sessions")]
+pub(crate) use nats::{Broker, Reached};
 pub use subscription::{Received, Subscription};
 pub(crate) use tap::Tap;
 use tap::Taps;

@@ -7,12 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{Handling, Registry, Replying, RequestContext};
+use crate::csrf::CsrfToken;
 use crate::error::Error;
 use crate::files;
 use crate::negotiate::codings;
 use crate::reply::kind::{self, Bare, Data, Redirect, View};
 use crate::reply::{Reply, SendFile};
-use crate::view::{self, ViewError, Views};
+use crate::session::Session;
+use crate::view::{self, Given, Uses, ViewError, Views};
 
 /// A registry with the built-in kinds, for an application whose project is at `root`.
 pub(crate) fn registry(views: &Views, root: &Path) -> Registry {
@@ -25,9 +27,10 @@ pub(crate) fn registry(views: &Views, root: &Path) -> Registry {
     for kind in [kind::VIEW, kind::OK] {
         let views = views.clone();
         registry.set(kind, move |reply: Replying<View>, context| {
-            let (views, controller) = (views.clone(), context.controller);
+            let (views, controller, session) = (views.clone(), context.controller, context.session.clone());
             Handling::Pending(Box::pin(async move {
-                render(&views, controller, reply.payload).await.into_response()
+                let rendered = render(&views, controller, session, reply.payload);
+                rendered.await.into_response()
             }))
         });
     }
@@ -67,15 +70,38 @@ fn redirect(reply: &Replying<Redirect>) -> Response {
     }
 }
 
-async fn render(views: &Views, controller: Option<&str>, payload: View) -> Result<Response, Error> {
+async fn render(
+    views: &Views,
+    controller: Option<&str>,
+    session: Option<Session>,
+    payload: View,
+) -> Result<Response, Error> {
     let name = match payload.name {
         Some(name) => name.into_owned(),
         None => view::default_name(controller)?,
     };
     let variables = payload.variables.to_value().map_err(ViewError::Variables)?;
-    let html = views.render(&name, variables).await?;
+    views.prepare().await;
+    let uses = views.uses(&name);
+    let given = match uses.is_nothing() {
+        true => Given::default(),
+        false => given(uses, session).await?,
+    };
+    let html = views.render(&name, variables, given)?;
     let content_type = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], html).into_response())
+}
+
+/// What a view uses of the session, which is loaded for it.
+async fn given(uses: Uses, session: Option<Session>) -> Result<Given, Error> {
+    let session = session.ok_or(ViewError::NoSessions)?;
+    session.load().await?;
+    let token = uses.csrf_token.then(|| CsrfToken::of(session.clone())).transpose()?;
+    let flashes = uses.flashes.then(|| serde_json::to_value(session.flashes()));
+    Ok(Given {
+        csrf_token: token.map(|token| token.to_string()),
+        flashes: flashes.transpose()?,
+    })
 }
 
 async fn sendfile(root: PathBuf, file: SendFile, method: Method, headers: HeaderMap) -> Response {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub struct RequestContext {
     pub controller: Option<&'static str>,
     /// For status pages, where the application has sessions.
     pub(crate) session: Option<Session>,
+    /// For the page for developers: in `dev` only.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl RequestContext {
@@ -41,6 +44,7 @@ impl RequestContext {
             headers: HeaderMap::new(),
             controller: None,
             session: None,
+            peer: None,
         }
     }
 }

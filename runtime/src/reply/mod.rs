@@ -8,10 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 pub mod kind;
+mod seen;
 mod undispatched;
 
 use kind::{Bare, Data, Redirect, View};
 pub use kind::{Kind, SendFile};
+pub(crate) use seen::Seen;
 pub(crate) use undispatched::{Refusal, Undispatched};
 
 use crate::status::IntoStatus;
@@ -82,6 +84,25 @@ impl Reply {
     }
 
     /// The controller's own view with these variables: `controllers::posts::show` renders `views/posts/show`.
+    ///
+    /// # What is there by itself
+    ///
+    /// Where the application has [sessions](crate::session), each view and the layout can use two variables that no controller
+    /// gives them:
+    ///
+    /// ```handlebars
+    /// {{#each flashes}}<p class="{{kind}}">{{text}}</p>{{/each}}
+    /// <form method="post"><input type="hidden" name="_csrf" value="{{csrf_token}}">…</form>
+    /// ```
+    ///
+    /// `flashes` are the [messages](crate::Session::flashes) of earlier requests, which are then gone: whichever page comes next
+    /// shows them, also that of a 404. Within another block it is `@root.flashes`. `csrf_token` is a form's
+    /// [token](crate::CsrfToken), another text on every page and good until the session ends, and stands anywhere, in partials and
+    /// lists too.
+    ///
+    /// What a template uses is seen when it is compiled: the session is loaded for those alone that use one of them,
+    /// themselves or by a partial or the layout. A view that uses one is an error (500) where its controller gives it a variable
+    /// of the same name, and where the application has no sessions.
     pub fn view(variables: impl Serialize + Send + 'static) -> Self {
         let variables = Data::new(variables);
         Self::of(kind::VIEW, View { name: None, variables })

@@ -50,6 +50,16 @@ impl Undispatched {
         carrier.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The reply that a response carries, looked at and left there.
+    pub(crate) fn look_at<T>(response: &Response, look: impl FnOnce(&Reply) -> T) -> Option<T> {
+        let carrier = response.extensions().get::<Carrier>()?;
+        let carried = carrier.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*carried {
+            Some(Self::Reply(reply)) => Some(look(reply)),
+            _ => None,
+        }
+    }
+
     /// Whether a response carries one.
     pub(crate) fn is_in(response: &Response) -> bool {
         response.extensions().get::<Carrier>().is_some()

@@ -19,7 +19,7 @@ use crate::metrics::Requests;
 use crate::registry::RequestContext;
 use crate::reply::Refusal;
 use crate::routes::{Answering, Controller, Guard};
-use crate::security::Decision;
+use crate::security::{Assumed, Decision};
 use crate::session::Session;
 use crate::unwind::{Panic, caught_now, caught_pinned};
 
@@ -54,15 +54,13 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>
 
 /// A controller, with what is around it.
 pub(super) fn around(
-    innermost: Innermost,
+    innermost: Arc<Innermost>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
-    let innermost = Arc::new(innermost);
     service_fn(move |request| {
-        let innermost = Arc::clone(&innermost);
-        // What can be done at once is not done in the future: it would have room for the request several times.
         let begun = innermost.begin(request);
-        innermost.finish(begun)
+        let finished = Arc::clone(&innermost).finish(begun);
+        async move { Ok(finished.await) }
     })
 }
 
@@ -82,7 +80,7 @@ impl Service<Request> for Called {
 }
 
 /// A request on its way.
-struct Begun {
+pub(super) struct Begun {
     start: Option<Instant>,
     /// Moved several times.
     context: Box<RequestContext>,
@@ -105,7 +103,8 @@ enum Denial {
 }
 
 impl Innermost {
-    fn begin(self: &Arc<Self>, request: Request) -> Begun {
+    /// What can be done at once is not done in a future: it would have room for the request several times.
+    pub(super) fn begin(self: &Arc<Self>, request: Request) -> Begun {
         // To read the clock twice is not for nothing either.
         let start = (cfg!(feature = "metrics") || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now);
         let context = Box::new(RequestContext {
@@ -114,6 +113,7 @@ impl Innermost {
             headers: request.headers().clone(),
             controller: self.name,
             session: request.extensions().get::<Session>().cloned(),
+            peer: self.dispatcher.peer(&request),
         });
         let limited = match self.limit {
             Some(limit) => limit.apply(request),
@@ -141,7 +141,8 @@ impl Innermost {
         }
     }
 
-    async fn finish(self: Arc<Self>, begun: Begun) -> Result<Response, Infallible> {
+    /// The response. What panics is caught.
+    pub(super) async fn finish(self: Arc<Self>, begun: Begun) -> Response {
         let Begun {
             start,
             context,
@@ -172,7 +173,7 @@ impl Innermost {
         let mut response = match dispatched {
             Ok(response) => response,
             // In a box, so that no other request has room for it.
-            Err(error) => Box::pin(self.dispatcher.fail(&context, &error)).await,
+            Err(error) => Box::pin(self.dispatcher.fail(&context, error)).await,
         };
         Refusal::enforce(&mut response);
         if let Some(start) = start {
@@ -183,7 +184,7 @@ impl Innermost {
         if let Some(answered) = &self.answered {
             response.extensions_mut().insert(answered.clone());
         }
-        Ok(response)
+        response
     }
 
     /// Asks whoever is asked before the controller, and then it.
@@ -208,6 +209,12 @@ impl Innermost {
             request = csrf.check(request).await.map_err(Denial::Response)?;
         }
         if self.guards.is_empty() {
+            return Ok(request);
+        }
+        if self.dispatcher.in_test
+            && let Some(assumed) = request.extensions().get::<Assumed>().cloned()
+        {
+            assumed.grant(request.extensions_mut());
             return Ok(request);
         }
         let (mut parts, body) = request.into_parts();

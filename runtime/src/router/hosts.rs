@@ -1,4 +1,4 @@
-//! Which router answers which host.
+//! Which routes answer which host.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,28 @@ use axum::Router;
 use axum::extract::Request;
 use http::header;
 
-/// A router for each host that has routes of its own, and one for all others. A path that a host's own router does not
-/// know goes on to that.
+use super::literal::Literals;
+
+/// A table for each host that has routes of its own, and one for all others. A path that a host's own does not know goes on
+/// to that.
 pub(super) struct Hosts {
-    own: BTreeMap<String, Router>,
-    any: Router,
+    own: BTreeMap<String, Table>,
+    any: Table,
+}
+
+/// The routes of a host.
+pub(super) struct Table {
+    /// These are asked first.
+    pub(super) literals: Literals,
+    pub(super) router: Router,
 }
 
 impl Hosts {
-    pub(super) fn new(own: BTreeMap<String, Router>, any: Router) -> Self {
+    pub(super) fn new(own: BTreeMap<String, Table>, any: Table) -> Self {
         Self { own, any }
     }
 
-    pub(super) fn router(&self, request: &Request) -> &Router {
+    pub(super) fn table(&self, request: &Request) -> &Table {
         if self.own.is_empty() {
             return &self.any;
         }
@@ -40,7 +49,20 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::without_port;
+
+    proptest! {
+        #[test]
+        fn what_is_left_of_a_host_has_no_port(
+            name in "([a-z0-9.-]{1,20}|\\[[0-9a-f:]{2,20}\\])",
+            port in "(:[0-9]{0,5})?",
+        ) {
+            let host = format!("{name}{port}");
+            prop_assert_eq!(without_port(&host), name);
+        }
+    }
 
     #[test]
     fn a_port_is_cut_off_the_name() {

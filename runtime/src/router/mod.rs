@@ -5,6 +5,7 @@ mod check;
 mod encoding;
 mod hosts;
 mod limit;
+mod literal;
 mod outermost;
 mod service;
 mod slashes;
@@ -28,8 +29,9 @@ pub(crate) use around::Answered;
 use around::{Called, Innermost, around};
 pub use check::RouteError;
 use check::{Claims, check_page, check_route};
-use hosts::Hosts;
+use hosts::{Hosts, Table};
 use limit::BodyLimit;
+use literal::Literals;
 use outermost::Outermost;
 
 use crate::csrf::Csrf;
@@ -110,22 +112,23 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
             host.add(assembly.resolve(group, route)?)?;
         }
     }
-    let any = hosts.remove(&None).unwrap_or_default().router(assembly, None)?;
+    let any = hosts.remove(&None).unwrap_or_default().table(assembly, None)?;
     let own = hosts
         .into_iter()
         .filter_map(|(name, host)| Some((name?.to_owned(), host)));
     let own = own
-        .map(|(name, host)| Ok((name, host.router(assembly, Some(&any))?)))
+        .map(|(name, host)| Ok((name, host.table(assembly, Some(&any.router))?)))
         .collect::<Result<_, RouteError>>()?;
-    let service = |router: Router| {
+    let service = |Table { literals, router }: Table| {
         let router = match assembly.slashes {
             TrailingSlash::Redirect => router.layer(from_fn(slashes::redirect)),
             TrailingSlash::Ignore | TrailingSlash::Strict => router,
         };
         let layers = assembly.layers.iter().rev();
-        layers.fold(router, |inner, layer| (layer.apply)(inner))
+        let router = layers.fold(router, |inner, layer| (layer.apply)(inner));
+        Table { literals, router }
     };
-    let own: BTreeMap<String, Router> = own;
+    let own: BTreeMap<String, Table> = own;
     let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
     Ok(AppService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
@@ -140,6 +143,7 @@ struct Resolved<'a> {
     path: String,
     group: &'a Group,
     route: &'a Route,
+    innermost: Arc<Innermost>,
     router: MethodRouter,
 }
 
@@ -161,8 +165,17 @@ impl<'a> Host<'a> {
         Ok(())
     }
 
-    /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404.
-    fn router(self, assembly: &Assembly, any: Option<&Router>) -> Result<Router, RouteError> {
+    /// The router: its paths, each with OPTIONS and 405, then those of any host, then 404. Beside it those of its routes that
+    /// can be found without it.
+    fn table(self, assembly: &Assembly, any: Option<&Router>) -> Result<Table, RouteError> {
+        let mut literals = Literals::default();
+        for route in self.paths.values().flatten() {
+            if assembly.has_middleware() || !route.group.layers.is_empty() {
+                continue;
+            }
+            let methods = route.route.endpoint.methods();
+            literals.add(&route.path, methods, &route.innermost, &assembly.scope);
+        }
         let mut paths = self.paths;
         let mut next = any.cloned().unwrap_or_else(|| assembly.not_found());
         for tree in self.claims.trees()?.into_iter().rev() {
@@ -174,11 +187,16 @@ impl<'a> Host<'a> {
             }
             next = router.fallback_service(next);
         }
-        Ok(next)
+        Ok(Table { literals, router: next })
     }
 }
 
 impl Assembly {
+    /// Whether something is around all routes.
+    fn has_middleware(&self) -> bool {
+        !self.layers.is_empty() || self.slashes == TrailingSlash::Redirect
+    }
+
     /// A controller of the framework's own, with dispatch alone around it.
     fn dispatched(
         &self,
@@ -186,7 +204,7 @@ impl Assembly {
         controller: Arc<dyn Controller<()>>,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + use<>
     {
-        around(Innermost {
+        around(Arc::new(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: None,
             controller,
@@ -196,7 +214,7 @@ impl Assembly {
             guards: Vec::new(),
             requests: metrics::Requests::new("unmatched"),
             answered: None,
-        })
+        }))
     }
 
     /// 404 for everything.
@@ -208,7 +226,7 @@ impl Assembly {
     /// A route with its onion, innermost first: security and dispatch, the group's middleware, the limit.
     fn resolve<'a>(&self, group: &'a Group, route: &'a Route) -> Result<Resolved<'a>, RouteError> {
         let (path, methods, controller) = self.endpoint(group.path_of(route, self.slashes), group, route)?;
-        let around = around(Innermost {
+        let innermost = Arc::new(Innermost {
             dispatcher: Arc::clone(&self.dispatcher),
             name: route.name,
             controller,
@@ -226,7 +244,8 @@ impl Assembly {
             path: encoding::declared(&path),
             group,
             route,
-            router: self.in_group(group, on_service(methods, around)),
+            router: self.in_group(group, on_service(methods, around(Arc::clone(&innermost)))),
+            innermost,
         })
     }
 

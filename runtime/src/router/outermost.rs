@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
 use tower::Service;
 
 use crate::dispatch::Dispatcher;
+use crate::problem::Problem;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
 use crate::unwind::{caught_now, caught_pinned};
@@ -48,23 +48,38 @@ impl Service<Request> for Outermost {
         {
             *request.uri_mut() = uri;
         }
-        request.extensions_mut().insert(self.dispatcher.scope.clone());
         let session = self.sessions.as_ref().map(|sessions| sessions.begin(request.headers()));
         if let Some(session) = &session {
             request.extensions_mut().insert(session.clone());
         }
-        let mut router: Router = self.hosts.router(&request).clone();
+        let table = self.hosts.table(&request);
+        if session.is_none()
+            && let Some(innermost) = table.literals.find(&mut request)
+        {
+            let begun = innermost.begin(request);
+            let finished = innermost.finish(begun);
+            return Box::pin(async { Ok(finished.await) });
+        }
+        let mut router = table.router.clone();
+        request.extensions_mut().insert(self.dispatcher.scope.clone());
         let dispatcher = Arc::clone(&self.dispatcher);
-        // Of the headers, what a page of the framework's own asks for.
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        // Of the headers, what a page of the framework's own asks for.
         let accept = request.headers().get(header::ACCEPT).cloned();
+        let shown = dispatcher
+            .peer(&request)
+            .map(|peer| Box::new((peer, request.headers().clone())));
         let begun = session.clone();
         let context = move || RequestContext {
             method: method.clone(),
             uri: uri.clone(),
-            headers: HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            headers: match &shown {
+                Some(shown) => shown.1.clone(),
+                None => HeaderMap::from_iter(accept.clone().map(|accept| (header::ACCEPT, accept))),
+            },
             controller: None,
             session: begun.clone(),
+            peer: shown.as_ref().map(|shown| shown.0),
         };
         let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
@@ -75,14 +90,20 @@ impl Service<Request> for Outermost {
             let mut response = match answered {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
                 Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).response().await,
-                Err(panic) => Box::pin(dispatcher.fail(&context(), &panic.into_error())).await,
+                Err(panic) => Box::pin(dispatcher.fail(&context(), panic.into_error())).await,
             };
             // In boxes, so that a request without it has no room for it.
             if let Some(session) = session
                 && let Err(error) = Box::pin(session.finish(&mut response)).await
             {
                 // What the response says may not be so.
-                response = Box::pin(dispatcher.fail(&context(), &error)).await;
+                response = match error.downcast::<Problem>() {
+                    Ok(problem) => {
+                        let problem = problem.into_response();
+                        dispatcher.dispatch(&context(), None, problem).response().await
+                    }
+                    Err(error) => Box::pin(dispatcher.fail(&context(), error)).await,
+                };
             }
             Ok(response)
         })

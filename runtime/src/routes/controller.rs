@@ -12,12 +12,46 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 
+#[cfg(feature = "openapi")]
+use crate::openapi::Documentation;
+
+/// A function that can answer requests: an axum handler, as an async function of extractors is.
+///
+/// It is implemented for all of them, and is not to be implemented by hand. What is none does not compile:
+///
+/// ```compile_fail,E0277
+/// use nova::prelude::*;
+///
+/// async fn first_the_body(Json(a): Json<u8>, b: String) -> Reply { Reply::json(a) }
+///
+/// let group: Group = Group::new("/").post("/", first_the_body);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no controller",
+    label = "can't answer requests",
+    note = "a controller is an async function of up to sixteen extractors",
+    note = "only the last argument may take the request's body: `Json`, `Form`, `String`, `Bytes`, `Request`",
+    note = "what a type is extracted from must fit: `State<T>` in `Routes<T>`, and `T: DeserializeOwned` in `Json<T>`, `Form<T>`, `Query<T>` and `Path<T>`",
+    note = "it returns a `Reply`, a `Json<T>` with `T: Serialize`, a text, or anything else that is `IntoResponse`; also a `Result` of such with a `nova::Error`",
+    note = "its future must be `Send`: nothing that is not may be held across an `.await`, as an `Rc` or a guard of `std::sync::Mutex`"
+)]
+pub trait IntoController<T, S>: Handler<T, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<H: Handler<T, S>, T, S> IntoController<T, S> for H {}
+
 /// A controller at work.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A controller of an application with state `S`.
 pub(crate) trait Controller<S>: Send + Sync {
     fn call(&self, request: Request, state: &S) -> Answering;
+
+    /// What it says of itself, where it is one that does.
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        None
+    }
 }
 
 /// Forgets the type of an axum handler.
@@ -27,14 +61,20 @@ where
     T: 'static,
     S: Clone + 'static,
 {
-    Box::new(Typed(handler, PhantomData))
+    Box::new(Erased(handler, PhantomData))
 }
 
-struct Typed<H, T>(H, PhantomData<fn() -> T>);
+struct Erased<H, T>(H, PhantomData<fn() -> T>);
 
-impl<H: Handler<T, S>, T, S: Clone> Controller<S> for Typed<H, T> {
+impl<H: Handler<T, S>, T, S: Clone + 'static> Controller<S> for Erased<H, T> {
     fn call(&self, request: Request, state: &S) -> Answering {
         boxed(self.0.clone().call(request, state.clone()))
+    }
+
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        let any: &dyn Any = &self.0;
+        any.downcast_ref::<super::Typed<S>>().map(super::Typed::documentation)
     }
 }
 
@@ -47,6 +87,11 @@ struct Bound<S> {
 impl<S: Send + Sync> Controller<()> for Bound<S> {
     fn call(&self, request: Request, (): &()) -> Answering {
         self.controller.call(request, &self.state)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn documentation(&self) -> Option<&Documentation> {
+        self.controller.documentation()
     }
 }
 

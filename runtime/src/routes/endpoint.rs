@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::controller::{self, Controller};
 use crate::parts_handler::PartsHandler;
-use crate::security::{Access, Decision};
+use crate::security::{Decision, IntoAccess};
 use crate::websocket;
 
 /// One route of a group.
@@ -100,7 +100,7 @@ impl<S> Guard<S> {
     pub(super) fn new<F, T>(function: F) -> Self
     where
         F: PartsHandler<T, S>,
-        F::Output: Into<Access>,
+        F::Output: IntoAccess,
         S: Send + Sync + 'static,
         T: 'static,
     {

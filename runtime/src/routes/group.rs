@@ -6,20 +6,19 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use axum::extract::Request;
-use axum::handler::Handler;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, Route as AxumRoute};
 use http::Method;
 use tower::{Layer, Service};
 
-use super::controller::{Controller, erased};
+use super::controller::{Controller, IntoController, erased};
 use super::endpoint::{Endpoint, Guard, Route};
 use super::name;
 use super::slashes::TrailingSlash;
 use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
-use crate::security::Access;
+use crate::security::IntoAccess;
 use crate::websocket::{self, IntoAccept, WebSocketHandler};
 
 /// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
@@ -56,7 +55,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn $verb<H, T>(self, path: &str, controller: H) -> Self
         where
-            H: Handler<T, S>,
+            H: IntoController<T, S>,
             T: 'static,
         {
             self.http(MethodFilter::$method, path, type_name::<H>(), erased(controller), Location::caller())
@@ -110,7 +109,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     #[track_caller]
     pub fn on<H, T>(self, methods: MethodFilter, path: &str, controller: H) -> Self
     where
-        H: Handler<T, S>,
+        H: IntoController<T, S>,
         T: 'static,
     {
         self.http(methods, path, type_name::<H>(), erased(controller), Location::caller())
@@ -124,6 +123,10 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         controller: Box<dyn Controller<S>>,
         place: &'static Location<'static>,
     ) -> Self {
+        #[cfg(feature = "openapi")]
+        let controller_type = controller
+            .documentation()
+            .map_or(controller_type, |typed| typed.type_name);
         self.routes.push(Route {
             path: path.to_owned(),
             name: name::in_type(controller_type),
@@ -216,12 +219,12 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    /// Asks this function before every route of the group, WebSockets included. See [`Access`]. Of several, each is asked,
-    /// in the order of declaration, until one denies.
+    /// Asks this function before every route of the group, WebSockets included. See [`Access`](crate::Access). Of several,
+    /// each is asked, in the order of declaration, until one denies.
     pub fn security<F, T>(mut self, function: F) -> Self
     where
         F: PartsHandler<T, S>,
-        F::Output: Into<Access>,
+        F::Output: IntoAccess,
         T: 'static,
     {
         self.guards.push(Guard::new(function));

@@ -5,19 +5,23 @@ mod endpoint;
 mod group;
 mod name;
 mod slashes;
+#[cfg(feature = "openapi")]
+mod typed;
 
 use std::panic::Location;
 use std::sync::Arc;
 
-use axum::handler::Handler;
 use axum::response::IntoResponse;
 use http::StatusCode;
 
+pub use controller::IntoController;
 pub(crate) use controller::{Answering, Controller, erased};
 pub(crate) use endpoint::{Endpoint, Guard, Route};
 pub use group::Group;
 pub(crate) use name::{in_type, of_layer};
 pub(crate) use slashes::TrailingSlash;
+#[cfg(feature = "openapi")]
+pub use typed::{Typed, typed};
 
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::RequestContext;
@@ -103,7 +107,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[track_caller]
     pub fn status<H, T>(mut self, code: u16, controller: H) -> Self
     where
-        H: Handler<T, S>,
+        H: IntoController<T, S>,
         T: 'static,
     {
         self.pages.push(StatusPage {

@@ -36,7 +36,21 @@ pub(super) fn name_host(request: &mut Request) -> bool {
 }
 
 fn is_host(value: &HeaderValue) -> bool {
-    Authority::try_from(value.as_bytes()).is_ok_and(|authority| is_only_host(&authority))
+    is_plain(value.as_bytes()) || Authority::try_from(value.as_bytes()).is_ok_and(|authority| is_only_host(&authority))
+}
+
+/// Whether it is a name or an address of IPv4, perhaps with a port, as nearly all are: that is seen without parsing it.
+fn is_plain(host: &[u8]) -> bool {
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
+        Some(colon) => (&host[..colon], &host[colon + 1..]),
+        None => (host, &[][..]),
+    };
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let number = port.iter().try_fold(0_u32, |number, digit| {
+        let number = number * 10 + u32::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        u16::try_from(number).is_ok().then_some(number)
+    });
+    !name.is_empty() && name.iter().all(is_of_name) && number.is_some()
 }
 
 /// Whether it is a host, perhaps with a port: a user's name is nothing that a server is asked by (RFC 9110 §4.2.4).
@@ -91,6 +105,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_plain_is_a_host_however_it_is_read(value in "[a-zA-Z0-9._:@-]{0,12}") {
+            let read = Authority::try_from(value.as_str()).is_ok_and(|authority| is_only_host(&authority));
+            prop_assert!(read || !is_plain(value.as_bytes()), "{}", value);
+        }
+
         #[test]
         fn what_is_a_host_has_nothing_in_it_that_ends_one(value in "[ -~\\x80-\\xff]{0,20}") {
             if let Ok(value) = HeaderValue::from_str(&value) && is_host(&value) {

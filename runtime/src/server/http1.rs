@@ -18,7 +18,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
-use tower::ServiceExt as _;
 
 use super::arriving::arriving;
 use super::heads::MAX_HEAD;
@@ -55,16 +54,16 @@ where
         lifecycle,
         ..
     } = served;
-    let answering = Answering {
+    let answering = Arc::new(Answering {
         connection: connection.clone(),
         limits: Arc::clone(&limits),
         lifecycle: lifecycle.clone(),
         talk: talk.clone(),
         peer,
-    };
+    });
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         // In a box, for hyper wants to move it.
-        Box::pin(answering.clone().answer(request, service.clone()))
+        Box::pin(Arc::clone(&answering).answer(request, service.clone()))
     });
     let mut builder = http1::Builder::new();
     builder
@@ -81,9 +80,12 @@ where
     let mut is_ending = false;
     let served = poll_fn(|context| {
         if !is_ending && last_request.as_mut().poll(context).is_ready() {
-            Pin::new(&mut http).graceful_shutdown();
             // Who has not sent one by now is not waited for.
             (is_ending, head_timeout) = (true, Duration::ZERO);
+            if talk.is_cut_short() {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut http).graceful_shutdown();
         }
         if let Poll::Ready(served) = http.poll_without_shutdown(context) {
             return Poll::Ready(Some(served));
@@ -120,10 +122,11 @@ where
     let io = http.into_parts().io.into_inner();
     let late = || (is_late && talk.is_cut_short()).then_some(StatusCode::REQUEST_TIMEOUT);
     let last_words = talk.too_long().or_else(late);
-    let is_heard = ended.is_err() || last_words.is_some() || talk.may_send_more();
-    if is_heard || is_late {
+    // At the end of the server those are not listened to who were silent before.
+    let takes = (ended.is_err() || talk.may_send_more()) && !(is_late && is_ending);
+    if takes || is_late {
         // It has ended whether the client hears that or not.
-        let _ = timeout(LAST_WORDS, end(io, last_words, is_heard)).await;
+        let _ = timeout(LAST_WORDS, Box::pin(end(io, last_words, takes))).await;
     }
     ended.map(|()| None)
 }
@@ -140,8 +143,9 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
     }
     io.shutdown().await?;
     let mut io = io.into_inner();
-    let mut space = [0; 8 * 1024];
     let mut taken = if takes { 0 } else { LAST_BYTES };
+    // Here, so that a connection has no room for it before.
+    let mut space = vec![0; if takes { BUFFER } else { 0 }];
     while taken < LAST_BYTES {
         match io.read(&mut space).await? {
             0 => break,
@@ -152,7 +156,6 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What it takes to answer the requests of a connection.
-#[derive(Clone)]
 struct Answering {
     connection: Connection,
     limits: Arc<Limits>,
@@ -163,9 +166,9 @@ struct Answering {
 
 impl Answering {
     async fn answer<T: Application>(
-        self,
+        self: Arc<Self>,
         request: hyper::Request<Incoming>,
-        service: T,
+        mut service: T,
     ) -> Result<Response<Outgoing<Lasting>>, Infallible> {
         let (turn, is_clear) = self.talk.begin();
         let (request, body) = request.into_parts();
@@ -179,11 +182,14 @@ impl Answering {
             (None, None) => too_many(),
             (None, Some(_)) => {
                 request.extensions_mut().insert(ConnectInfo(self.peer));
-                request.extensions_mut().insert(self.connection.clone());
+                if request.headers().contains_key(header::UPGRADE) {
+                    request.extensions_mut().insert(self.connection.clone());
+                }
                 if let Some(arrival) = &arrival {
                     request.extensions_mut().insert(Arc::clone(arrival));
                 }
-                let Ok(response) = service.oneshot(request).await;
+                // It is always ready.
+                let Ok(response) = service.call(request).await;
                 response
             }
         };

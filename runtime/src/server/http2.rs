@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::arriving::arriving;
@@ -286,10 +286,11 @@ async fn while_taken(task: impl Future<Output = ()>, write_timeout: Duration) {
             timer = None;
             return Poll::Pending;
         }
-        if timer.as_ref().is_none_or(|(at, _)| *at != given) {
-            timer = Some((given, Box::pin(sleep(write_timeout))));
+        let (at, timer) = timer.get_or_insert_with(|| (given, Box::pin(sleep(write_timeout))));
+        if *at != given {
+            *at = given;
+            timer.as_mut().reset(Instant::now() + write_timeout);
         }
-        let (_, timer) = timer.as_mut().unwrap_or_else(|| unreachable!("it was set"));
         timer.as_mut().poll(context)
     })
     .await;

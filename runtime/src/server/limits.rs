@@ -74,7 +74,9 @@ impl Limits {
         let mut refused = self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(times) = refused.say() {
             let most = self.max_requests;
-            tracing::warn!("{times} requests were refused with 503: server.max_requests ({most}) run");
+            tracing::warn!(
+                "{most} requests run, as server.max_requests allows: {times} refused since this was last said"
+            );
         }
         None
     }

@@ -47,7 +47,7 @@ use crate::transport::{self, Stream, Successor, Transport};
 use crate::wheel::Wheel;
 
 /// How long the server waits after it could not accept, as when descriptors have run out. What it has goes on.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(25);
 /// How long a connection may still bring a request after the drain has begun. It was accepted: closing it at once would
 /// cut a client that is about to ask.
 const LAST_REQUEST: Duration = Duration::from_millis(500);
@@ -212,7 +212,7 @@ pub(crate) async fn serve<T: Application>(
                 Err(error) => {
                     if let Some(times) = trouble.say() {
                         let left = connections.len();
-                        tracing::warn!("can't accept connections ({times} times): {error}; {left} that are open go on");
+                        tracing::warn!("can't accept connections: {error} ({times} since this was last said); {left} that are open go on");
                     }
                     sleep(ACCEPT_PAUSE).await;
                     continue;

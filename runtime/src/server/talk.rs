@@ -90,10 +90,10 @@ impl Talk {
         })
     }
 
-    /// Whether a head has begun that is not waited for any more.
+    /// Whether a head has begun and not ended, and nothing else is to be done.
     pub(super) fn is_cut_short(&self) -> bool {
         let inner = self.lock();
-        inner.heads.has_begun() && !inner.is_over
+        inner.heads.has_begun() && !inner.is_over && !inner.is_running && !inner.is_writing
     }
 
     /// Whether the client may still be sending what nobody reads.
@@ -132,25 +132,18 @@ impl<I> Heard<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Heard<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let too_long = || Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long")));
-        let Self { io, talk } = &mut *self;
         let before = buf.filled().len();
-        if talk.lock().too_long.is_none() {
-            ready!(Pin::new(io).poll_read(cx, buf))?;
-        }
-        let mut inner = talk.lock();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let mut inner = self.talk.lock();
         let come = &buf.filled()[before..];
         let had_begun = inner.heads.has_begun();
-        if inner.too_long.is_none() {
-            inner.is_over = come.is_empty();
-            if let Err((too_long, clear)) = inner.heads.follow(come) {
-                inner.too_long = Some(too_long);
-                buf.set_filled(before + clear);
-            }
-        }
-        if inner.too_long.is_some() && buf.filled().len() == before {
-            // What runs is answered first: then it is asked for more again.
-            return if inner.is_running { Poll::Pending } else { too_long() };
+        inner.is_over = come.is_empty();
+        // Behind something else it may be no head: what a client sends after an upgrade is not. If it is one, hyper refuses it.
+        if let Err((too_long, 0)) = inner.heads.follow(come)
+            && !inner.is_running
+        {
+            inner.too_long = Some(too_long);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long")));
         }
         if !had_begun && !inner.is_running && inner.heads.has_begun() {
             inner.since = Instant::now();

@@ -68,7 +68,8 @@
 //!
 //! A request that does not ask for its session costs the store nothing. One that does has it loaded once, and saved once,
 //! when the response is ready, whatever its status is, and only if it was changed; so a new session to which nothing was done
-//! leaves no cookie. A session that can't be loaded or saved is a 500.
+//! leaves no cookie. A session that can't be loaded or saved is a 500, or
+//! what the store says that it is.
 //!
 //! A handler that keeps its `Session` after that can read what it had; a change is then an error. That holds for WebSocket
 //! handlers: `init` can change the session, and what comes after can't.
@@ -94,6 +95,8 @@
 mod cookie;
 mod id;
 mod memory;
+#[cfg(feature = "nats-sessions")]
+mod nats;
 mod options;
 mod record;
 mod state;
@@ -117,6 +120,8 @@ use tokio::time::timeout;
 pub use memory::MemoryStore;
 #[cfg(unix)]
 pub(crate) use memory::Told;
+#[cfg(feature = "nats-sessions")]
+pub use nats::NatsStore;
 pub(crate) use options::SessionOptions;
 use options::Terms;
 pub use record::{Changes, Flash, Record};
@@ -323,8 +328,8 @@ impl Session {
         })
     }
 
-    /// The messages that earlier requests have left, which are then gone. A view shows them when its variables have them:
-    /// `json!({ "messages": session.flashes() })`.
+    /// The messages that earlier requests have left, which are then gone. A view has them
+    /// [by itself](crate::Reply::view), as `flashes`.
     pub fn flashes(&self) -> Vec<Flash> {
         self.state().map(|mut state| state.flashes()).unwrap_or_default()
     }

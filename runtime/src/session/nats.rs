@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::kv::{self, UpdateErrorKind};
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use async_nats::jetstream::stream::{self, LastRawMessageErrorKind};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
@@ -68,6 +68,30 @@ struct Settings {
     broker: Broker,
     bucket: String,
     max_age: Duration,
+}
+
+impl Settings {
+    /// The stream that the bucket is (ADR-8 of NATS).
+    fn stream(&self, replicas: usize) -> stream::Config {
+        stream::Config {
+            name: format!("KV_{}", self.bucket),
+            description: Some("sessions of a Nova application".to_owned()),
+            subjects: vec![format!("$KV.{}.>", self.bucket)],
+            max_messages_per_subject: 1,
+            discard: stream::DiscardPolicy::New,
+            max_age: self.max_age,
+            duplicate_window: self.max_age.min(Duration::from_mins(2)),
+            num_replicas: replicas,
+            max_messages: -1,
+            max_bytes: -1,
+            max_message_size: -1,
+            max_consumers: -1,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            ..stream::Config::default()
+        }
+    }
 }
 
 /// What is kept.
@@ -132,20 +156,15 @@ impl NatsStore {
             return Ok(bucket);
         }
         let context = ContextBuilder::new().timeout(PATIENCE).build(reached.client.clone());
-        let bucket = match context.get_key_value(&settings.bucket).await {
-            Ok(bucket) => bucket,
-            // There is none, or the answer to the next says what else it is.
-            Err(_) => {
-                let made = context.create_key_value(kv::Config {
-                    bucket: settings.bucket.clone(),
-                    description: "sessions of a Nova application".to_owned(),
-                    max_age: settings.max_age,
-                    history: 1,
-                    num_replicas: self.replicas,
-                    ..kv::Config::default()
-                });
-                made.await.map_err(|error| described(&error))?
-            }
+        let bucket = if let Ok(bucket) = context.get_key_value(&settings.bucket).await {
+            bucket
+        } else {
+            // There is none, or the answer to this says what else it is. The client's own way to make a bucket first asks
+            // for what brokers before 2.10 do not tell.
+            let made = context.create_stream(settings.stream(self.replicas));
+            made.await.map_err(|error| described(&error))?;
+            let bucket = context.get_key_value(&settings.bucket).await;
+            bucket.map_err(|error| described(&error))?
         };
         let bucket = Arc::new(bucket);
         *self.found() = Some(Arc::clone(&bucket));
@@ -267,7 +286,11 @@ fn described(error: &(dyn std::error::Error + 'static)) -> String {
     causes.fold(error.to_string(), |told, cause| {
         let cause = cause.to_string();
         // Some say what caused them, too.
-        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+        if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
     })
 }
 

@@ -87,6 +87,12 @@ pub(super) struct Terms {
 }
 
 impl SessionOptions {
+    /// How long a session can be there that is not used.
+    #[cfg(feature = "nats-sessions")]
+    pub(super) fn longest_life(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout.min(self.max_age))
+    }
+
     pub(super) fn terms(self, environment: &Environment) -> crate::Result<Terms> {
         if !cookie::is_name(&self.cookie) {
             return Err(Error::new(format!(

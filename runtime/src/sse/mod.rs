@@ -37,8 +37,8 @@
 //! # What waits
 //!
 //! Events are asked for as the client reads them, but for what the connection's buffers hold. So what waits for a slow client waits
-//! where it comes from: in a [`Subscription`](crate::Subscription), that is 1,024 messages, and then
-//! [`Received::Missed`](crate::Received::Missed).
+//! where it comes from: in a [`Subscription`], that is 1,024 messages, and then
+//! [`Received::Missed`].
 //!
 //! Axum's own `axum::response::Sse` works as well, but does not know of the server's end: a shutdown waits for it until the
 //! deadline. The same goes for any other body without an end.

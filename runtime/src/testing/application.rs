@@ -5,30 +5,33 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::TestRequest;
 use super::client::TestClient;
-use super::handshake::{Handshake, PEER};
+use super::handshake::Handshake;
 use crate::app::{App, RouteTable};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
+use crate::reply::Seen;
 use crate::router::AppService;
 use crate::server::Remaining;
+use crate::session::Sessions;
 use crate::wheel::Wheel;
 
 /// An application that answers in process, in the environment `test`.
 pub struct TestApp {
-    running: Arc<Running>,
+    pub(super) running: Arc<Running>,
 }
 
 /// What serves, as long as the test has its application or a client.
@@ -36,6 +39,8 @@ pub(super) struct Running {
     pub(super) service: AppService,
     pub(super) lifecycle: Lifecycle,
     pubsub: PubSub,
+    /// Where the application has them.
+    pub(super) sessions: Option<Arc<Sessions>>,
     wheel: Wheel,
     shutdown_timeout: Duration,
     /// Held for some moves of memory only.
@@ -57,6 +62,7 @@ pub struct TestResponse {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+    seen: Option<Seen>,
 }
 
 /// The application with these routes, with the settings of the project's `nova.toml` for the environment `test`.
@@ -77,12 +83,13 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
             true => self,
             false => self.config(Config::load(Environment::TEST).unwrap_or_else(|error| panic!("{error}"))),
         };
-        let assembled = app.assemble().unwrap_or_else(|error| panic!("{error:?}"));
+        let assembled = app.in_test().assemble().unwrap_or_else(|error| panic!("{error:?}"));
         TestApp {
             running: Arc::new(Running {
                 service: assembled.service,
                 lifecycle: assembled.lifecycle,
                 pubsub: assembled.pubsub,
+                sessions: assembled.sessions,
                 wheel: assembled.wheel,
                 shutdown_timeout: assembled.options.shutdown_timeout(),
                 tasks: Mutex::new(Tasks {
@@ -111,13 +118,7 @@ impl Running {
 impl TestApp {
     /// Sends a GET, as a browser does.
     pub async fn get(&self, path: &str) -> TestResponse {
-        self.request(
-            Method::GET,
-            path,
-            &[(header::ACCEPT.as_str(), "text/html")],
-            Body::empty(),
-        )
-        .await
+        self.send(Method::GET, path).header("accept", "text/html").await
     }
 
     /// Sends a POST with a JSON body.
@@ -125,12 +126,7 @@ impl TestApp {
     /// # Panics
     /// When `body` can't be serialised.
     pub async fn post_json(&self, path: &str, body: &impl serde::Serialize) -> TestResponse {
-        let body = serde_json::to_vec(body).expect("the body serialises");
-        let headers = [
-            (header::CONTENT_TYPE.as_str(), "application/json"),
-            (header::ACCEPT.as_str(), "application/json"),
-        ];
-        self.request(Method::POST, path, &headers, Body::from(body)).await
+        self.post(path).json(body).await
     }
 
     /// Sends a form, as a browser does: `&[("name", "Ali")]`, a map, or a struct.
@@ -138,12 +134,32 @@ impl TestApp {
     /// # Panics
     /// When `form` can't be serialised.
     pub async fn post_form(&self, path: &str, form: &(impl serde::Serialize + ?Sized)) -> TestResponse {
-        let form = serde_urlencoded::to_string(form).expect("the form serialises");
-        let headers = [
-            (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"),
-            (header::ACCEPT.as_str(), "text/html"),
-        ];
-        self.request(Method::POST, path, &headers, Body::from(form)).await
+        self.post(path).form(form).await
+    }
+
+    /// A POST, which is given what it has besides, and sent when it is awaited.
+    pub fn post(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::POST, path)
+    }
+
+    /// A PUT, likewise.
+    pub fn put(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::PUT, path)
+    }
+
+    /// A PATCH, likewise.
+    pub fn patch(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::PATCH, path)
+    }
+
+    /// A DELETE, likewise.
+    pub fn delete(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::DELETE, path)
+    }
+
+    /// A request with any method, likewise.
+    pub fn send(&self, method: Method, path: &str) -> TestRequest<'_> {
+        TestRequest::new(self, None, method, path)
     }
 
     /// A client of this application that keeps its cookies.
@@ -153,7 +169,8 @@ impl TestApp {
         })
     }
 
-    /// Sends any request, to the host `localhost` where the headers name none.
+    /// Sends a request with these headers, of which one may come several times, and no others but a `host`, `localhost` where
+    /// they name none.
     ///
     /// # Panics
     /// When the path or a header can't be one, or the body of the response fails.
@@ -164,15 +181,11 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(PEER));
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            request = request.header(header::HOST, "localhost");
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).expect("a request");
-        TestResponse::read(self.call(request).await).await
+        let request = self.send(method, path).bare().body(body);
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| request.another(name, value))
+            .await
     }
 
     /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed.
@@ -190,7 +203,12 @@ impl TestApp {
     /// });
     /// ```
     pub async fn call(&self, request: Request) -> Response {
-        let Ok(response) = self.running.service.clone().oneshot(request).await;
+        let Ok(mut response) = self.running.service.clone().oneshot(request).await;
+        // As every server says it.
+        if let Some(length) = response.body().size_hint().exact() {
+            let length = HeaderValue::from(length);
+            response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length);
+        }
         response
     }
 
@@ -259,6 +277,7 @@ impl TestResponse {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: Bytes::new(),
+            seen: response.extensions().get::<Seen>().cloned(),
         }
     }
 
@@ -276,6 +295,36 @@ impl TestResponse {
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.headers.get_all(name).into_iter();
         values.filter_map(|value| value.to_str().ok())
+    }
+
+    /// The kind of reply that the controller gave, or the security function: `json`, `view`, `status`, `redirect`, … `None` for
+    /// anything else that it returned, and for an error.
+    ///
+    /// ```
+    /// # nova::testing::run(async {
+    /// use nova::prelude::*;
+    ///
+    /// async fn create() -> Reply {
+    ///     Reply::json(json!({ "id": 7 }))
+    /// }
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").post("/", create)) }
+    ///
+    /// let response = nova::testing::app(routes).post("/").await;
+    /// assert_eq!((response.kind(), response.data()), (Some("json"), Some(&json!({ "id": 7 }))));
+    /// # });
+    /// ```
+    pub fn kind(&self) -> Option<&str> {
+        self.seen.as_ref().map(|seen| &*seen.kind)
+    }
+
+    /// The name of the view that the controller asked for, or that is its own.
+    pub fn view(&self) -> Option<&str> {
+        self.seen.as_ref()?.view.as_deref()
+    }
+
+    /// What the controller replied with `json` or with a view, before it was text or a page.
+    pub fn data(&self) -> Option<&serde_json::Value> {
+        self.seen.as_ref()?.data.as_ref()
     }
 
     /// The body as text.

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
-use http::{Method, header};
+use axum::extract::Request;
+use axum::response::Response;
+use http::{HeaderValue, Method, header};
 use serde::Serialize;
 
-use super::{Handshake, TestApp, TestResponse};
+use super::{Handshake, TestApp, TestRequest, TestResponse};
+use crate::security::Assumed;
+use crate::session::Session;
 
 /// A client that sends the cookies that it was given: see [`TestApp::client`].
 ///
@@ -41,6 +45,8 @@ pub struct TestClient {
     app: TestApp,
     /// By name. Held for some moves of memory only.
     cookies: Mutex<BTreeMap<String, String>>,
+    /// What security functions are taken to answer.
+    assumed: Option<Assumed>,
 }
 
 impl TestClient {
@@ -48,13 +54,90 @@ impl TestClient {
         Self {
             app,
             cookies: Mutex::default(),
+            assumed: None,
         }
+    }
+
+    /// Has this session from now on, or has that changed which it has: without the application's login.
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    /// use nova::session::MemoryStore;
+    /// use nova::{App, testing};
+    ///
+    /// async fn buy(session: Session) -> nova::Result<Reply> {
+    ///     let user: String = session.get("user").unwrap_or_default();
+    ///     session.insert("basket", &["tea"])?;
+    ///     Ok(Reply::json(json!({ "user": user })))
+    /// }
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").post("/buy", buy)) }
+    ///
+    /// testing::run(async {
+    ///     let app = App::new(routes).sessions(MemoryStore::new()).state(()).into_test();
+    ///     let ali = app.client().with_session(|session| session.insert("user", "ali")).await;
+    ///     assert_eq!(ali.post("/buy").await.data(), Some(&json!({ "user": "ali" })));
+    ///     assert_eq!(ali.session().await.get::<Vec<String>>("basket").unwrap(), ["tea"]);
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// When the application has no sessions, `change` fails, or the store does.
+    pub async fn with_session(self, change: impl FnOnce(&Session) -> crate::Result<()>) -> Self {
+        let session = self.session().await;
+        change(&session).expect("the session can be changed");
+        let mut response = Response::new(Body::empty());
+        let saved = session.finish(&mut response).await;
+        saved.expect("the session can be saved");
+        self.keep(&TestResponse::head(&response));
+        self
+    }
+
+    /// Its session as it is in the store by now, to be read. What is changed in it is not saved.
+    ///
+    /// # Panics
+    /// When the application has no sessions, or the store fails.
+    pub async fn session(&self) -> Session {
+        let sessions = self.app.running.sessions.as_ref();
+        let sessions = sessions.expect("an application with sessions: see `App::sessions`");
+        let mut request = Request::new(Body::empty());
+        self.equip(&mut request);
+        let session = sessions.begin(request.headers());
+        session.load().await.expect("the session can be loaded");
+        session
+    }
+
+    /// Is known to all security functions from now on: none is called, and each is taken to have answered
+    /// [`Access::allow_with`](crate::Access::allow_with) this data. What the functions decide is tested without it.
+    ///
+    /// ```
+    /// use nova::prelude::*;
+    /// use nova::testing;
+    ///
+    /// #[derive(Clone)]
+    /// struct User { name: &'static str }
+    ///
+    /// async fn greet(AuthData(user): AuthData<User>) -> String {
+    ///     format!("hello {}", user.name)
+    /// }
+    /// # async fn bearer() -> Access { Access::deny() }
+    /// # fn routes() -> Routes { Routes::new().group(Group::new("/").security(bearer).get("/", greet)) }
+    ///
+    /// testing::run(async {
+    ///     let app = testing::app(routes);
+    ///     assert_eq!(app.get("/").await.status(), 401);
+    ///     let ali = app.client().with_auth(User { name: "ali" });
+    ///     assert_eq!(ali.get("/").await.text(), "hello ali");
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_auth<T: Clone + Send + Sync + 'static>(mut self, data: T) -> Self {
+        self.assumed = Some(Assumed::data(data));
+        self
     }
 
     /// As [`TestApp::get`].
     pub async fn get(&self, path: &str) -> TestResponse {
-        self.request(Method::GET, path, &[("accept", "text/html")], Body::empty())
-            .await
+        self.send(Method::GET, path).header("accept", "text/html").await
     }
 
     /// As [`TestApp::post_json`].
@@ -62,9 +145,7 @@ impl TestClient {
     /// # Panics
     /// When `body` can't be serialised.
     pub async fn post_json(&self, path: &str, body: &impl Serialize) -> TestResponse {
-        let body = serde_json::to_vec(body).expect("the body serialises");
-        let headers = [("content-type", "application/json"), ("accept", "application/json")];
-        self.request(Method::POST, path, &headers, body).await
+        self.post(path).json(body).await
     }
 
     /// As [`TestApp::post_form`].
@@ -72,12 +153,32 @@ impl TestClient {
     /// # Panics
     /// When `form` can't be serialised.
     pub async fn post_form(&self, path: &str, form: &(impl Serialize + ?Sized)) -> TestResponse {
-        let form = serde_urlencoded::to_string(form).expect("the form serialises");
-        let headers = [
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("accept", "text/html"),
-        ];
-        self.request(Method::POST, path, &headers, form).await
+        self.post(path).form(form).await
+    }
+
+    /// As [`TestApp::post`].
+    pub fn post(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::POST, path)
+    }
+
+    /// As [`TestApp::put`].
+    pub fn put(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::PUT, path)
+    }
+
+    /// As [`TestApp::patch`].
+    pub fn patch(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::PATCH, path)
+    }
+
+    /// As [`TestApp::delete`].
+    pub fn delete(&self, path: &str) -> TestRequest<'_> {
+        self.send(Method::DELETE, path)
+    }
+
+    /// As [`TestApp::send`], with the cookies.
+    pub fn send(&self, method: Method, path: &str) -> TestRequest<'_> {
+        TestRequest::new(&self.app, Some(self), method, path)
     }
 
     /// As [`TestApp::request`], with the cookies.
@@ -91,18 +192,17 @@ impl TestClient {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let cookies = self.sent();
-        let cookie = cookies.as_deref().map(|cookies| (header::COOKIE.as_str(), cookies));
-        let headers: Vec<_> = headers.iter().copied().chain(cookie).collect();
-        let response = self.app.request(method, path, &headers, body).await;
-        self.keep(&response);
-        response
+        let request = self.send(method, path).bare().body(body);
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| request.another(name, value))
+            .await
     }
 
     /// As [`TestApp::websocket`], with the cookies. Those of the response are not kept.
     #[track_caller]
     pub fn websocket(&self, path: &str) -> Handshake {
-        let handshake = self.app.websocket(path);
+        let handshake = self.app.websocket(path).assuming(self.assumed.clone());
         match self.sent() {
             Some(cookies) => handshake.header(header::COOKIE.as_str(), &cookies),
             None => handshake,
@@ -123,13 +223,24 @@ impl TestClient {
         };
     }
 
+    /// Gives a request what this client has.
+    pub(super) fn equip(&self, request: &mut Request) {
+        if let Some(cookies) = self.sent() {
+            let cookies = HeaderValue::try_from(cookies).expect("cookies that are a header");
+            request.headers_mut().append(header::COOKIE, cookies);
+        }
+        if let Some(assumed) = &self.assumed {
+            request.extensions_mut().insert(assumed.clone());
+        }
+    }
+
     fn sent(&self) -> Option<String> {
         let cookies = self.cookies();
         let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    fn keep(&self, response: &TestResponse) {
+    pub(super) fn keep(&self, response: &TestResponse) {
         for cookie in response.headers(header::SET_COOKIE.as_str()) {
             let mut parts = cookie.split(';').map(str::trim);
             let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {

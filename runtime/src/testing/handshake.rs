@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use super::application::Running;
 use super::pipe::pipe;
 use super::{Link, Rng, TestResponse, WebSocket};
+use crate::security::Assumed;
 use crate::transport::{Connection, Stream, Transport};
 use crate::wire::Codec;
 
@@ -35,6 +36,7 @@ pub struct Handshake {
     headers: HeaderMap,
     link: Link,
     pipelined: Vec<u8>,
+    assumed: Option<Assumed>,
     place: &'static Location<'static>,
 }
 
@@ -47,8 +49,15 @@ impl Handshake {
             headers: HeaderMap::new(),
             link: Link::new(),
             pipelined: Vec::new(),
+            assumed: None,
             place: Location::caller(),
         }
+    }
+
+    /// Has security functions answer so.
+    pub(super) fn assuming(mut self, assumed: Option<Assumed>) -> Self {
+        self.assumed = assumed;
+        self
     }
 
     /// Sets a header, in place of that which the handshake would have by itself.
@@ -143,6 +152,9 @@ impl Handshake {
             .extension(connection.clone())
             .body(Body::empty())
             .expect("a request");
+        if let Some(assumed) = self.assumed.take() {
+            request.extensions_mut().insert(assumed);
+        }
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }

@@ -22,7 +22,12 @@
 //! });
 //! ```
 //!
-//! [`TestApp::client`] is one who keeps cookies, for what takes several requests. There can be several.
+//! `get`, `post`, `put`, `patch`, `delete` and [`send`](TestApp::send) are the methods; what a request has besides, as a header, a
+//! form, JSON or files, it is [given](TestRequest) before it is awaited. A response says what it is, and what the controller
+//! [replied](TestResponse::kind): the name of a view and its variables, before they were a page.
+//!
+//! [`TestApp::client`] is one who keeps cookies, for what takes several requests. There can be several. A client can begin
+//! with a [session](TestClient::with_session), or with what a [security function](TestClient::with_auth) would have found out.
 //!
 //! # WebSockets
 //!
@@ -152,6 +157,7 @@ mod link;
 mod mailbox;
 mod pipe;
 mod random;
+mod request;
 #[cfg(any(test, feature = "test-util"))]
 mod seeds;
 mod websocket;
@@ -163,6 +169,7 @@ pub use handshake::Handshake;
 pub use link::{Cuts, Link};
 pub use mailbox::{Mailbox, socket, socket_of};
 pub use random::Rng;
+pub use request::TestRequest;
 #[cfg(any(test, feature = "test-util"))]
 pub use seeds::{run_paused, seeds};
 pub use tokio::time::{Instant, sleep, timeout};

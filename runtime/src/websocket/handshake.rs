@@ -219,11 +219,19 @@ fn upgrade_required(parts: &Parts, settings: &Settings) -> Response {
         && form(&parts.headers) == Form::Html
     {
         let page = Html(console(&parts.uri));
-        let headers = [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade")];
+        let headers = [
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "upgrade"),
+            (header::CONTENT_SECURITY_POLICY, CONSOLE_POLICY),
+        ];
         return (StatusCode::UPGRADE_REQUIRED, headers, page).into_response();
     }
     with_upgrade_headers(Reply::status(StatusCode::UPGRADE_REQUIRED))
 }
+
+/// What a console may load. Its script is in the page: a policy that middleware adds for the application's own pages would
+/// block it.
+const CONSOLE_POLICY: &str = "default-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:";
 
 fn with_upgrade_headers(reply: Reply) -> Response {
     let reply = reply

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unused_async, reason = "controllers are async whether they wait or not")]
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use nova::axum::response::IntoResponse;
+use nova::middleware::RequestIds;
 use nova::prelude::*;
 use nova::sse::Sse;
 use nova_tests::Gate;
@@ -55,6 +60,35 @@ async fn create() -> Reply {
     Reply::status(201)
 }
 
+async fn length(body: String) -> String {
+    body.len().to_string()
+}
+
+/// A body that says something once, and then nothing more.
+#[derive(Default)]
+struct Endless {
+    is_said: bool,
+}
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        if std::mem::replace(&mut self.is_said, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from("said")))))
+    }
+}
+
+async fn endless() -> nova::axum::body::Body {
+    nova::axum::body::Body::new(Endless::default())
+}
+
 async fn panics() -> &'static str {
     panic!("boom")
 }
@@ -89,7 +123,10 @@ fn routes() -> Routes {
                 .get("/events", events)
                 .get("/unhandled", async || Reply::of("unknown", ()))
                 .ws("/ws", Listener::init)
-                .ws("/stubborn", Stubborn::init),
+                .ws("/stubborn", Stubborn::init)
+                .post("/length", length)
+                .get("/large", async || vec![b'x'; 64 << 20])
+                .get("/endless", endless),
         )
         .group(
             Group::new("/admin")
@@ -113,5 +150,5 @@ fn await_opening() {
 
 fn main() -> nova::Result<()> {
     await_opening();
-    nova::App::new(routes).run()
+    nova::App::new(routes).layer(RequestIds::new()).run()
 }

@@ -1,5 +1,10 @@
 //! Requests that two servers in a row may take for different ones (request smuggling), and bodies that lie.
 
+use nova::prelude::*;
+use nova_tests::WebSocket;
+use nova_tests::server::serve;
+use nova_tests::websocket::{TEXT, frame};
+
 use crate::kit::{answers, goes_on, server, statuses};
 
 /// What is hidden in the body of another, and must never be answered.
@@ -125,4 +130,25 @@ fn what_comes_behind_a_body_is_no_part_of_it() {
         answers[1..].iter().map(|answer| answer.status).collect::<Vec<_>>(),
         [400]
     );
+}
+
+#[test]
+fn what_comes_with_a_handshake_is_no_head_however_long_it_is() {
+    struct Echo;
+    impl WebSocketHandler for Echo {
+        async fn handle(&mut self, frame: Frame, _socket: &Socket) -> Commands {
+            Commands::send(frame)
+        }
+    }
+    let server = serve(|| {
+        let group = Group::new("/").ws("/ws", async || Echo);
+        Routes::new().group(group.post("/", async |body: String| body.len().to_string()))
+    });
+    let mut connection = server.connect();
+    // It is read in large pieces after that.
+    let body = "x".repeat(1_000_000);
+    assert_eq!(connection.request("POST", "/", &[], &body).text(), "1000000");
+    let text = "a\nb\r\n\r\n".repeat(10_000);
+    let mut socket = WebSocket::upgraded(connection, "/ws", &[], [frame(TEXT, &text)]);
+    assert_eq!(socket.receive_text(), text);
 }

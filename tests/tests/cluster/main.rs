@@ -14,4 +14,5 @@ mod cuts;
 mod health;
 mod moves;
 mod rows;
+mod sessions;
 mod trust;

@@ -29,6 +29,7 @@ impl Upgraded {
         for (name, value) in [
             ("NOVA_ENV", "prod"),
             ("NOVA_SERVER_PORT", "0"),
+            ("NOVA_SESSION_KEY", "a key of 32 bytes and some which is not for use"),
             ("NOVA_PUBSUB_ADAPTER", "nats"),
             ("NOVA_PUBSUB_URL", url),
             ("NOVA_PUBSUB_NODE", "upgraded"),

@@ -243,3 +243,66 @@ fn looking_for_a_token_keeps_to_the_limit_of_the_body() {
     let response = post(&server, &[("cookie", &cookie)], &format!("_csrf={token}&tea=green"));
     assert_eq!(response.text(), "green");
 }
+
+#[test]
+fn a_view_has_a_token_and_messages_by_itself() {
+    let project = Project::new()
+        .file(
+            "views/layout.hbs",
+            "{{#each flashes}}[{{kind}}: {{text}}]{{/each}}{{{content}}}",
+        )
+        .file("views/form.hbs", "{{#each items}}{{csrf_token}};{{/each}}")
+        .file("views/plain.hbs", "plain");
+    let server = project.serve(|| {
+        let form = async || Reply::view_named("form", json!({ "items": [1, 2] }));
+        let leave = async |session: Session| session.flash("info", "<saved>").is_ok().to_string();
+        let clash = async || Reply::view_named("plain", json!({ "flashes": [] }));
+        let routes = move || {
+            let group = Group::new("/")
+                .get("/form", form)
+                .get("/leave", leave)
+                .get("/clash", clash);
+            Routes::new().group(
+                group
+                    .get("/plain", async || Reply::view_named("plain", ()))
+                    .post("/order", order),
+            )
+        };
+        App::new(routes).sessions(MemoryStore::new())
+    });
+    let page = server.get("/form");
+    let cookie = page.header("set-cookie").unwrap().split(';').next().unwrap();
+    let tokens: Vec<_> = page.text().split_terminator(';').collect();
+    assert_eq!((tokens.len(), tokens[0]), (2, tokens[1]));
+    let order = format!("tea=green&_csrf={}", tokens[0]);
+    let headers = [("cookie", cookie), ("sec-fetch-site", "same-site")];
+    assert_eq!(post(&server, &headers, &order).text(), "green");
+    let get = |target| server.request("GET", target, &[("cookie", cookie)], "");
+    get("/leave");
+    assert_eq!(get("/plain").text(), "[info: &lt;saved&gt;]plain");
+    assert_eq!(get("/plain").text(), "plain");
+    assert_eq!(get("/clash").status, 500, "never silently");
+}
+
+#[test]
+fn a_view_that_uses_neither_costs_no_session_and_needs_none() {
+    let views = || {
+        Project::new()
+            .file("views/plain.hbs", "the light flashes: {{user.flashes}}")
+            .file("views/form.hbs", "{{csrf_token}}")
+    };
+    let routes = || {
+        let plain = async || Reply::view_named("plain", json!({ "user": { "flashes": 7 } }));
+        let form = async || Reply::view_named("form", ());
+        Routes::new().group(Group::new("/").get("/plain", plain).get("/form", form))
+    };
+    let server = views().serve(move || App::new(routes).sessions(MemoryStore::new()));
+    let response = server.get("/plain");
+    assert_eq!(
+        (response.text(), response.header("set-cookie")),
+        ("the light flashes: 7", None)
+    );
+    let without = views().serve(move || App::new(routes));
+    assert_eq!(without.get("/plain").text(), "the light flashes: 7");
+    assert_eq!(without.get("/form").status, 500);
+}

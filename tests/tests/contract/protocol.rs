@@ -83,6 +83,9 @@ fn the_route_table_is_described_in_json_lines() {
             "/unhandled",
             "/ws",
             "/stubborn",
+            "/length",
+            "/large",
+            "/endless",
             "/admin",
             "404"
         ]
@@ -92,14 +95,14 @@ fn the_route_table_is_described_in_json_lines() {
         (1, serde_json::json!(["http", ["GET"], null, "begin", null])),
         (2, serde_json::json!(["http", ["POST"], null, "create", null])),
         (
-            6,
+            7,
             serde_json::json!(["websocket", ["GET"], null, "Listener::init", null]),
         ),
         (
-            8,
+            12,
             serde_json::json!(["http", ["GET"], "admin.example", "create", "nobody"]),
         ),
-        (9, serde_json::json!(["status", [], null, "not_found", null])),
+        (13, serde_json::json!(["status", [], null, "not_found", null])),
     ];
     for (index, expected) in expected {
         let line = &lines[index];
@@ -160,4 +163,56 @@ fn an_inherited_descriptor_that_is_no_listener_is_an_error() {
     let mut process = Process::start_on(&mut command, Stdio::null());
     assert_eq!(process.end().code(), Some(1));
     process.lines().await_note("LISTEN_FDS");
+}
+
+#[test]
+fn what_is_described_of_a_route_is_all_that_the_table_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = service(directory.path())
+        .env("NOVA_DESCRIBE", "routes")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let members: Vec<_> = first.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        members,
+        [
+            "body_limit",
+            "csrf",
+            "fallback",
+            "file",
+            "handler",
+            "host",
+            "kind",
+            "line",
+            "methods",
+            "middleware",
+            "path",
+            "public",
+            "security"
+        ]
+    );
+    assert_eq!(first["csrf"], true);
+}
+
+#[test]
+fn the_openapi_document_is_described_on_a_line_and_what_is_unknown_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let describe = |what: &str| {
+        let mut service = service(directory.path());
+        service.env("NOVA_DESCRIBE", what).env("CARGO_PKG_NAME", "tea");
+        service.env("CARGO_PKG_VERSION", "1.2.3").output().unwrap()
+    };
+    let output = describe("openapi");
+    assert!(output.status.success());
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        document["info"],
+        serde_json::json!({ "title": "tea", "version": "1.2.3" })
+    );
+    assert!(document["paths"]["/slow/{id}"]["get"].is_object());
+    let output = describe("weather");
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("weather"));
 }

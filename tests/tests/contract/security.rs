@@ -118,8 +118,23 @@ fn deny_with_a_response_is_that_response() {
 #[test]
 fn deny_with_a_reply_is_dispatched() {
     let deny = async || Access::deny_with(Reply::json(json!({ "error": "no" })).with_status(402));
-    let response = guarded(Group::new("/").security(deny)).get("/");
-    assert_eq!((response.status, response.text()), (402, r#"{"error":"no"}"#));
+    let server = guarded(Group::new("/").security(deny));
+    for response in [server.get("/"), refused(&server, "/ws", &[])] {
+        assert_eq!((response.status, response.text()), (402, r#"{"error":"no"}"#));
+    }
+}
+
+#[test]
+fn a_problem_in_an_error_denies_and_is_the_response() {
+    async fn too_often() -> nova::Result<Access> {
+        Err(Problem::new(429).with_detail("try again in a minute").into())
+    }
+    let server = guarded(Group::new("/").security(too_often));
+    let json = [("accept", "application/json")];
+    for response in [server.request("GET", "/", &json, ""), refused(&server, "/ws", &json)] {
+        assert_eq!(response.status, 429);
+        assert_eq!(response.json::<serde_json::Value>()["detail"], "try again in a minute");
+    }
 }
 
 #[test]

@@ -94,12 +94,100 @@ fn the_deadline_ends_what_does_not_end() {
     let _running = begin(&process, address);
     let mut half = Connection::open(address);
     half.send("GET / HTTP/1.1\r\nhost: loc");
+    let mut endless = Connection::open(address);
+    endless.send("GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert!(endless.has_answer(nova_tests::PATIENCE));
     let stubborn = Connection::open(address);
     let _stubborn = WebSocket::upgraded(stubborn, "/stubborn", &[], [frame(TEXT, "work")]);
     process.lines().await_note("handling");
     process.signal("TERM");
     process.end();
-    process.lines().await_note("did not end within");
+    // Half a request is none that is waited for.
+    let line = process.lines().await_note("did not end within");
+    assert!(
+        line.contains("WARN") && line.contains(" 3 connections did not end within 1s"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_request_of_which_half_has_come_does_not_hold_it() {
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_TIMEOUT", "3600")]);
+    let address = process.address();
+    let mut halves = ["G", "GET / HTTP/1.1\r\nhost: loc", "PRI * HTTP"].map(|half| {
+        let mut connection = Connection::open(address);
+        connection.send(half);
+        connection
+    });
+    let mut kept = Connection::open(address);
+    assert_eq!(kept.request("GET", "/", &[], "").text(), "here");
+    kept.send("GET / HT");
+    process.signal("TERM");
+    for connection in &mut halves[..2] {
+        assert_eq!(connection.response("GET").status, 408);
+    }
+    assert_eq!(kept.response("GET").status, 408);
+    assert!(halves[2].is_ended());
+    drop((halves, kept));
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_body_that_is_still_coming_is_waited_for_and_answered() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut uploading = Connection::open(address);
+    uploading.send("POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhello");
+    let mut over_http2 = nova_tests::http2::Connection::open(address);
+    let mut pending = over_http2.send(nova_tests::http2::request("POST", "/length", &[]), false);
+    pending.send("hello", false);
+    // It has come so far when what was sent after it is answered.
+    assert_eq!(over_http2.get("/").text(), "here");
+    process.signal("TERM");
+    await_refusal(address);
+    uploading.send("world");
+    let response = uploading.response("POST");
+    assert_eq!((response.text(), response.header("connection")), ("10", Some("close")));
+    pending.send("world", true);
+    assert_eq!(pending.response().unwrap().text(), "10");
+    assert_eq!(over_http2.end(), Ok(()));
+    drop(uploading);
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_response_that_is_being_read_is_read_to_its_end() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut reading = Connection::open(address);
+    reading.send("GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert!(reading.has_answer(nova_tests::PATIENCE));
+    process.signal("TERM");
+    await_refusal(address);
+    assert_eq!(reading.response("GET").body.len(), 64 << 20);
+    drop(reading);
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_is_kept_may_bring_one_more_request() {
+    let (mut process, _directory) = start();
+    let address = process.address();
+    let mut kept = Connection::open(address);
+    assert_eq!(kept.request("GET", "/", &[], "").text(), "here");
+    process.signal("TERM");
+    await_refusal(address);
+    // It was about to ask, and may be too late.
+    if kept.try_send("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").is_ok()
+        && let Some(response) = kept.try_response("GET")
+    {
+        assert_eq!(
+            (response.text(), response.header("connection")),
+            ("here", Some("close"))
+        );
+    }
+    assert!(kept.is_ended());
+    assert_eq!(process.end().code(), Some(0));
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn everything(project: &Project, color: Option<&str>) -> Vec<(String, String)> {
         "serve --help",
         "routes --help",
         "audit --help",
+        "openapi --help",
         "new fn",
         "new other --dry-run --no-git",
         "gen controller posts index --dry-run",

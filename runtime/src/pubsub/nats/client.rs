@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectionState, Event, ServerAddr};
+use async_nats::connection::State;
+use async_nats::{Client, Event, ServerAddr};
 use tokio::sync::watch;
 
 use super::connection::{Server, Settings};
 use crate::config::{Config, ConfigError};
 use crate::pubsub::options::PubSubOptions;
 
-/// The longest wait before another connection is tried.
+/// The first and the longest wait before another connection is tried.
+const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_secs(1);
 
 /// How to reach the broker: the section `[pubsub]`, whatever its adapter is.
@@ -49,7 +51,9 @@ impl Broker {
         let (up, is_up) = watch::channel(false);
         let options = options
             .retry_on_initial_connect()
-            .reconnect_delay_callback(|attempt| (Duration::from_millis(50) * attempt.min(100) as u32).min(LATER))
+            .reconnect_delay_callback(|attempt| {
+                u32::try_from(attempt).map_or(LATER, |attempt| SOON.saturating_mul(attempt).min(LATER))
+            })
             .event_callback(move |event| {
                 match event {
                     Event::Connected => _ = up.send_replace(true),
@@ -68,7 +72,7 @@ impl Reached {
     /// Waits until it is connected.
     pub(crate) async fn up(&self) {
         // The client may have connected before anybody listened.
-        if self.client.connection_state() == ConnectionState::Connected {
+        if self.client.connection_state() == State::Connected {
             return;
         }
         let mut is_up = self.is_up.clone();

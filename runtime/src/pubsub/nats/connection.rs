@@ -72,6 +72,11 @@ impl Server {
         ServerAddr::from_str(url.as_str()).ok().map(Self)
     }
 
+    #[cfg(feature = "nats-sessions")]
+    pub(super) fn address(&self) -> ServerAddr {
+        self.0.clone()
+    }
+
     /// Another broker of the same cluster, of which this one has told.
     fn beside(&self, address: &str) -> Option<Self> {
         let user = self.0.username().unwrap_or_default();
@@ -125,19 +130,9 @@ impl Settings {
     ) -> Result<Connection, String> {
         let (breaks, broken) = watch::channel(None);
         let (breaks, notes) = (Arc::new(breaks), Arc::clone(notes));
-        let mut options = self.access(server).await?;
-        if let Some(file) = &self.tls_ca {
-            options = options.add_root_certificates(file.clone());
-        }
-        if let Some((certificate, key)) = &self.tls_client {
-            options = options.add_client_certificate(certificate.clone(), key.clone());
-        }
-        // With one provider of cryptography in the program it is this one; with several, one has to be chosen.
-        let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
+        let options = self.options(server).await?;
         let options = options
-            .name(&self.name)
             .no_echo()
-            .connection_timeout(CONNECT)
             // The link asks for signs of life itself. This ends what the link has given up.
             .ping_interval(self.ping_interval * 2)
             .max_reconnects(1)
@@ -176,6 +171,20 @@ impl Settings {
             patience: self.ping_interval * 2,
             broken,
         })
+    }
+
+    /// What every client of the broker begins with: who it is, and how it knows the broker.
+    pub(super) async fn options(&self, server: &Server) -> Result<ConnectOptions, String> {
+        let mut options = self.access(server).await?;
+        if let Some(file) = &self.tls_ca {
+            options = options.add_root_certificates(file.clone());
+        }
+        if let Some((certificate, key)) = &self.tls_client {
+            options = options.add_client_certificate(certificate.clone(), key.clone());
+        }
+        // With one provider of cryptography in the program it is this one; with several, one has to be chosen.
+        let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
+        Ok(options.name(&self.name).connection_timeout(CONNECT))
     }
 
     #[cfg_attr(

@@ -8,6 +8,8 @@
 //! - [`interests`], [`outgoing`], [`tracks`]: what is counted, on the side that sends and on the side that receives.
 //! - [`connection`], [`publishing`], [`session`], [`hearing`]: one connection, and what is done over it.
 
+#[cfg(feature = "nats-sessions")]
+mod client;
 mod connection;
 mod envelope;
 mod gossip;
@@ -29,6 +31,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout, timeout_at};
 
+#[cfg(feature = "nats-sessions")]
+pub(crate) use self::client::{Broker, Reached};
 use self::connection::{Connection, Server, Settings};
 use self::outgoing::Outgoing;
 use self::publishing::Flight;

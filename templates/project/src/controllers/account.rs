@@ -83,6 +83,7 @@ fn let_in(session: &Session, name: &str) -> nova::Result<Reply> {
 
 #[cfg(test)]
 mod tests {
+    use nova::http::Method;
     use nova::session::MemoryStore;
     use nova::testing::{self, TestClient};
 
@@ -152,12 +153,17 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_page_is_refused() {
+    fn a_form_of_another_site_is_refused() {
         testing::run(async {
             let mine = client();
             mine.get("/login").await;
-            let form = [("name", "ali"), ("password", PASSWORD)];
-            assert_eq!(mine.post_form("/login", &form).await.status(), 403);
+            let headers = [
+                ("content-type", "application/x-www-form-urlencoded"),
+                ("sec-fetch-site", "cross-site"),
+            ];
+            let form = format!("name=ali&password={}", PASSWORD.replace(' ', "+"));
+            let response = mine.request(Method::POST, "/login", &headers, form).await;
+            assert_eq!(response.status(), 403);
         });
     }
 }

@@ -112,7 +112,7 @@ fn an_id_that_the_store_does_not_know_is_never_used_again() {
 fn a_session_of_one_application_is_none_of_another() {
     let first = serve();
     let second = Project::new()
-        .variable("NOVA_SESSION_KEY", "another key, which has also 32 bytes")
+        .variable("NOVA_SESSION_KEY", "another key which also has its 32 bytes")
         .serve(|| App::new(routes).sessions(MemoryStore::new()));
     let mut jar = Jar::default();
     jar.get(&first, "/count");

@@ -174,15 +174,16 @@ fn serve() -> Server {
 struct Watched {
     inner: Arc<MemoryStore>,
     calls: Arc<AtomicUsize>,
-    fails: Arc<Mutex<bool>>,
+    fails: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Watched {
     fn call(&self) -> nova::Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match *self.fails.lock().unwrap() {
-            true => Err(nova::Error::new("the database is away")),
-            false => Ok(()),
+            Some("a problem") => Err(Problem::new(503).with_detail("later").into()),
+            Some(why) => Err(nova::Error::new(why)),
+            None => Ok(()),
         }
     }
 
@@ -344,7 +345,7 @@ fn a_store_that_fails_is_500_and_no_more() {
     let server = project().serve(move || App::new(routes).sessions(kept));
     let mut jar = Jar::default();
     jar.send(&server, "POST", "/login");
-    *store.fails.lock().unwrap() = true;
+    *store.fails.lock().unwrap() = Some("the database is away");
     assert_eq!(jar.send(&server, "GET", "/who").status, 500);
     assert_eq!(jar.send(&server, "GET", "/plain").status, 200);
     // One that can be loaded from nowhere, and not saved.
@@ -354,8 +355,28 @@ fn a_store_that_fails_is_500_and_no_more() {
     assert_eq!(refused(&server, "/ws", &[("cookie", &cookie)]).status, 500);
     // Accepted, and then not saved.
     assert_eq!(refused(&server, "/anyone", &[]).status, 500);
-    *store.fails.lock().unwrap() = false;
+    *store.fails.lock().unwrap() = None;
     assert_eq!(jar.get(&server, "/who"), "ali");
+}
+
+#[test]
+fn a_store_that_fails_with_a_problem_is_that_response() {
+    let store = Watched::default();
+    let kept = store.clone();
+    let server = project().serve(move || App::new(routes).sessions(kept));
+    let mut jar = Jar::default();
+    jar.send(&server, "POST", "/login");
+    *store.fails.lock().unwrap() = Some("a problem");
+    let later = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"later"}"#;
+    let cookie = jar.0.clone().unwrap();
+    // It can't be loaded; and it can't be saved.
+    for headers in [&[("cookie", &*cookie)][..], &[]] {
+        let response = server.request("GET", "/count", headers, "");
+        assert_eq!((response.status, response.text()), (503, later));
+        assert_eq!(session_cookie(&response), None);
+    }
+    assert_eq!(refused(&server, "/ws", &[("cookie", &cookie)]).status, 503);
+    assert_eq!(refused(&server, "/anyone", &[]).status, 503);
 }
 
 #[test]
@@ -420,7 +441,7 @@ fn keys_are_exchanged_without_an_end_of_sessions() {
         let project = Project::new().variable("NOVA_SESSION_KEY", keys);
         project.serve(move || App::new(routes).sessions(kept))
     };
-    let next = "the key that comes after it, of 32 bytes and some";
+    let next = "the key that comes after it: of 32 bytes and some";
     let mut jar = Jar::default();
     jar.send(&serve(KEY), "POST", "/login");
     let old = jar.0.clone();

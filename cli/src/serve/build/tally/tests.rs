@@ -8,6 +8,7 @@ fn empty() -> Tally {
         root: PathBuf::from("/nowhere/myapp"),
         name: "myapp".to_owned(),
         library: "app".into(),
+        version: None,
         dependencies: Vec::new(),
     };
     Tally::of(Plan::of(&project, false))
