@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 mod args;
 mod audit;
 mod complete;
+mod dependency;
 mod describe;
 mod doctor;
 mod edit;
