@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,10 +66,39 @@ impl Journal {
             absent(fs::remove_file(unfinished))?;
         }
         match fs::read_to_string(directory.join(FILE)) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(io::Error::other),
+            Ok(text) => {
+                let journal: Self = serde_json::from_str(&text).map_err(io::Error::other)?;
+                journal.stays_below(directory)?;
+                Ok(Some(journal))
+            }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Refuses a journal that would write elsewhere than below its directory, or into a repository's own files: it may
+    /// have come with the sources of somebody else.
+    fn stays_below(&self, directory: &Path) -> io::Result<()> {
+        let directory = fs::canonicalize(directory)?;
+        let root = Path::new(&self.root);
+        let files = self.entries.iter().map(|entry| root.join(&entry.path));
+        let made = self.directories.iter().map(PathBuf::from);
+        for path in files.chain(made).chain([root.to_path_buf()]) {
+            let is_plain = path
+                .components()
+                .all(|part| matches!(part, Component::Normal(name) if !name.eq_ignore_ascii_case(".git")));
+            let absolute = directory.join(&path);
+            // Of a path that is not there, what is there of it: a link that leads nowhere is there.
+            let there = absolute.ancestors().find(|above| above.symlink_metadata().is_ok());
+            let leads_out = there
+                .and_then(|there| fs::canonicalize(there).ok())
+                .is_none_or(|there| !there.starts_with(&directory));
+            if !is_plain || leads_out {
+                let path = path.display();
+                return Err(io::Error::other(format!("it names {path}, which is not in there")));
+            }
+        }
+        Ok(())
     }
 
     /// Everything is done.
@@ -88,7 +117,14 @@ impl Journal {
             let path = super::write::resolved(&directory.join(&self.root).join(&entry.path));
             fault::point()?;
             absent(fs::remove_file(temporary(&path)))?;
-            let now = current(&path)?;
+            let now = match current(&path) {
+                // Somebody has put something there that no command writes.
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory) => {
+                    kept.push(entry.path.clone());
+                    continue;
+                }
+                now => now?,
+            };
             if now == entry.before {
                 continue;
             }

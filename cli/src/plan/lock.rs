@@ -102,6 +102,7 @@ fn recover(directory: &Path) -> Result<()> {
         Error::failed(format!("what a killed command left can't be taken back: {error}"))
             .detail(format!("it is noted in {}", directory.join(FILE).display()))
             .detail("nothing was written")
+            .help("put right what is in the way; or remove that file, and everything stays as it is")
     };
     let Some(journal) = Journal::load(directory).map_err(failed)? else {
         return Ok(());

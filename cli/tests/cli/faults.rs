@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Run, Sandbox};
+use super::{Run, Sandbox, exists};
 
 type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
@@ -263,4 +263,78 @@ fn a_journal_of_another_user_is_not_believed() {
         .app("gen controller posts")
         .failed(1, ".nova.journal belongs to another user");
     assert!(sandbox.tree() == before);
+}
+
+/// A journal may have come with the sources of somebody else.
+#[test]
+fn a_journal_never_leads_out_of_its_directory() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let sandbox = Sandbox::with_project();
+    sandbox.write("victim/good", "good\n");
+    fs::create_dir_all(sandbox.path("victim/empty")).unwrap();
+    std::os::unix::fs::symlink("../victim", sandbox.path("myapp/link")).unwrap();
+    std::os::unix::fs::symlink("../victim/good", sandbox.path("myapp/file")).unwrap();
+    fs::create_dir_all(sandbox.path("myapp/.git/hooks")).unwrap();
+    let before = sandbox.tree();
+    let bytes = |text: &str| serde_json::json!({ "Unix": std::ffi::OsStr::new(text).as_bytes() });
+    let absolute = sandbox.path("victim/evil").display().to_string();
+    for (root, path, directory) in [
+        ("", absolute.as_str(), ""),
+        ("", "../victim/evil", ""),
+        ("../victim", "evil", ""),
+        ("", "link/evil", ""),
+        ("", "file", ""),
+        ("", "dangling", ""),
+        ("", ".git/hooks/pre-commit", ""),
+        ("", "harmless", "../victim/empty"),
+        ("", "harmless", "link/empty"),
+    ] {
+        let after = if path == "file" { Some("good\n") } else { None };
+        let directories: Vec<_> = Some(directory)
+            .filter(|it| !it.is_empty())
+            .map(bytes)
+            .into_iter()
+            .collect();
+        let journal = serde_json::json!({
+            "root": bytes(root),
+            "entries": [{ "path": path, "before": "evil\n", "after": after, "mode": null }],
+            "directories": directories,
+        });
+        sandbox.write("myapp/.nova.journal", &journal.to_string());
+        let dangling = sandbox.path("myapp/dangling");
+        std::os::unix::fs::symlink("../victim/new", &dangling).unwrap();
+        sandbox
+            .app(NOTHING)
+            .failed(1, "which is not in there")
+            .failed(1, "remove that file");
+        fs::remove_file(sandbox.path("myapp/.nova.journal")).unwrap();
+        fs::remove_file(dangling).unwrap();
+        assert!(sandbox.tree() == before, "{root} {path} {directory}");
+    }
+    sandbox.app(NOTHING).succeeded();
+}
+
+#[test]
+fn what_has_become_something_else_since_is_kept() {
+    let sandbox = Sandbox::with_project();
+    // Both files are written, and then it is killed.
+    let point = (1..MANY)
+        .find(|point| {
+            let ended = sandbox.with_fault("myapp", "gen controller posts", &format!("kill:{point}"));
+            assert!(ended.is_none());
+            exists(&sandbox.path("myapp/views/posts/index.hbs")) || {
+                sandbox.app(NOTHING).succeeded();
+                false
+            }
+        })
+        .unwrap();
+    assert!(point > 1);
+    fs::remove_file(sandbox.path("myapp/views/posts/index.hbs")).unwrap();
+    fs::create_dir(sandbox.path("myapp/views/posts/index.hbs")).unwrap();
+    fs::write(sandbox.path("myapp/src/controllers/posts.rs"), [0xff, 0xfe]).unwrap();
+    let run = sandbox.app(NOTHING).succeeded();
+    assert!(run.stderr.contains("Kept views/posts/index.hbs"), "{}", run.stderr);
+    assert!(run.stderr.contains("Kept src/controllers/posts.rs"), "{}", run.stderr);
+    assert!(!exists(&sandbox.path("myapp/.nova.journal")));
 }
