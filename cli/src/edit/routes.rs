@@ -172,8 +172,7 @@ impl Route {
         let Some((holder, function)) = declared.handler.and_then(reached) else {
             return false;
         };
-        function == self.function
-            && (holder == self.holder.name || self.holder.meaning(source) == Meaning::Imported(holder))
+        function == self.function && leads_to(&self.holder, &holder, source)
     }
 }
 
@@ -288,25 +287,57 @@ pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<(String, String)> {
     let declared = declared(&source.file);
     let found = declared.iter().filter_map(|declared| {
         let (reached, function) = reached(declared.handler?)?;
-        let is_ours = reached == holder.name || holder.meaning(&source) == Meaning::Imported(reached);
-        is_ours.then(|| (declared.path.clone(), function))
+        leads_to(&holder, &reached, &source).then(|| (declared.path.clone(), function))
     });
     found.collect()
 }
 
-/// The last two names of a handler's path.
-fn reached(handler: &Expr) -> Option<(String, String)> {
+/// The names that a handler's path goes through, and its last one.
+fn reached(handler: &Expr) -> Option<(Vec<String>, String)> {
     let Expr::Path(handler) = handler else {
         return None;
     };
-    let mut names = handler
-        .path
-        .segments
+    let segments = handler.path.segments.iter();
+    let mut names: Vec<String> = segments.map(|segment| segment.ident.to_string()).collect();
+    let function = names.pop()?;
+    (!names.is_empty()).then_some((names, function))
+}
+
+/// Whether a path in this file is that of `holder`, and not of something else with the same name: `users` may be
+/// `crate::api::users`.
+fn leads_to(holder: &Import, path: &[String], source: &Source<'_>) -> bool {
+    let own: Vec<&str> = holder
+        .modules
         .iter()
-        .rev()
-        .map(|segment| segment.ident.to_string());
-    let function = names.next()?;
-    Some((names.next()?, function))
+        .chain([&holder.name])
+        .map(String::as_str)
+        .collect();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let is_above = |name: &&str| matches!(*name, "crate" | "self" | "super");
+    let from_above = path.iter().take_while(|name| is_above(name)).count();
+    if from_above > 0 {
+        return path[from_above..] == own;
+    }
+    let Some((first, rest)) = path.split_first() else {
+        return false;
+    };
+    // The first name is one that the file imports, of the holder or of a module that it is in.
+    (1..=own.len()).any(|depth| {
+        let (above, below) = own.split_at(depth);
+        let Some((name, modules)) = above.split_last().filter(|_| below == rest) else {
+            return false;
+        };
+        let import = Import {
+            modules: modules.iter().map(|&module| module.to_owned()).collect(),
+            name: (*name).to_owned(),
+        };
+        match import.meaning(source) {
+            Meaning::Imported(name) => name == *first,
+            Meaning::Free => name == first,
+            // At the root of the crate its own modules are declared.
+            Meaning::Taken => name == first && modules.is_empty(),
+        }
+    })
 }
 
 /// Every route that the file declares, on whichever group, so that a route which the user has moved is found.

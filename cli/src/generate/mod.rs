@@ -127,6 +127,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         let mut notes = Vec::new();
         let name = named(&args.name, &kind, "destroy", &project, &mut notes)?;
         let generated = infer::generated(&kind, &name, &project)?;
+        parts::refuse_others(&generated.parts, &name, &project)?;
         told = format!("{} `{}` removed", kind.name, name.path());
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts).invert(),

@@ -116,18 +116,39 @@ fn modules(path: &Path) -> Vec<String> {
 
 /// A module that is there twice is none: `a.rs` beside `a/mod.rs`.
 pub(super) fn refuse_rivals(parts: &[Part], project: &Project) -> Result<()> {
-    for part in parts {
+    match rival(parts, project) {
+        None => Ok(()),
+        Some((path, rival)) => Err(Error::failed(format!("{} is that module already", rival.display()))
+            .detail("nothing was written")
+            .help(format!("choose another name, or move it to {} first", path.display()))),
+    }
+}
+
+/// What was generated is never in `a/mod.rs`: the declaration of such a module, and its routes, are somebody's.
+pub(super) fn refuse_others(parts: &[Part], name: &NamePath, project: &Project) -> Result<()> {
+    match rival(parts, project) {
+        None => Ok(()),
+        Some((_, rival)) => Err(
+            Error::failed(format!("{} is that module, and was not generated", rival.display()))
+                .detail("nothing was written")
+                .help(format!(
+                    "what is below it goes by its own name, such as {}/users",
+                    name.path()
+                )),
+        ),
+    }
+}
+
+/// A file of these parts, and the one that has its module already.
+fn rival<'a>(parts: &'a [Part], project: &Project) -> Option<(&'a Path, PathBuf)> {
+    parts.iter().find_map(|part| {
         let Part::File { path, .. } = part else {
-            continue;
+            return None;
         };
         let rival = path.with_extension("").join("mod.rs");
-        if path.extension().is_some_and(|rs| rs == "rs") && project.root.join(&rival).is_file() {
-            return Err(Error::failed(format!("{} is that module already", rival.display()))
-                .detail("nothing was written")
-                .help(format!("choose another name, or move it to {} first", path.display())));
-        }
-    }
-    Ok(())
+        let is_there = path.extension().is_some_and(|rs| rs == "rs") && project.root.join(&rival).is_file();
+        is_there.then_some((path.as_path(), rival))
+    })
 }
 
 /// A route, and the import of what answers it.

@@ -283,3 +283,50 @@ fn outside_a_project_there_is_nothing_to_generate_into() {
         .failed(1, "error: no nova project here");
     assert!(sandbox.tree().is_empty());
 }
+
+/// `src/controllers/admin/mod.rs` holds what is below `admin`, or is somebody's.
+#[test]
+fn a_module_that_is_a_directory_is_not_destroyed() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen controller admin/users").succeeded();
+    let before = sandbox.tree();
+    for command in ["destroy controller admin", "destroy controller admin --force"] {
+        sandbox
+            .app(command)
+            .failed(1, "src/controllers/admin/mod.rs is that module, and was not generated")
+            .failed(1, "admin/users");
+    }
+    assert!(sandbox.tree() == before);
+    sandbox.write("myapp/src/security/mod.rs", "pub mod bearer;\n");
+    sandbox.write("myapp/src/security/bearer/mod.rs", "pub fn check() {}\n");
+    let before = sandbox.tree();
+    sandbox.app("destroy security bearer").failed(1, "nothing was written");
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn a_route_to_another_module_of_the_same_name_is_somebodys() {
+    let sandbox = Sandbox::with_project();
+    let table = "myapp/src/routes.rs";
+    let text = sandbox
+        .read(table)
+        .replace(
+            "use crate::controllers::home;",
+            "use crate::api::users;\nuse crate::controllers::home;",
+        )
+        .replace(
+            "home::index)\n",
+            "home::index)\n            .get(\"/users\", users::index)\n",
+        );
+    sandbox.write(table, &text);
+    sandbox
+        .app("gen controller users")
+        .failed(1, "another handler is at GET /users");
+    sandbox.app("gen controller users --no-route").succeeded();
+    sandbox.app("destroy controller users").succeeded();
+    assert_eq!(sandbox.read(table), text);
+    sandbox.app("gen controller users --at /people").succeeded();
+    assert!(sandbox.read(table).contains("crate::controllers::users::index"));
+    sandbox.app("destroy controller users").succeeded();
+    assert_eq!(sandbox.read(table), text);
+}

@@ -220,3 +220,38 @@ fn one_path_has_one_name_for_each_parameter() {
     let text = "fn routes() -> Routes { Group::new(\"/\").get(\"/posts/{slug}\", posts::show) }";
     assert!(refused(&update, text).contains("the route /posts/{slug} calls its parameters otherwise"));
 }
+
+#[test]
+fn a_route_is_ours_however_its_handler_is_reached() {
+    let file = |import: &str, handler: &str| {
+        format!(
+            "{import}fn routes() -> Routes {{ Routes::new().group(Group::new(\"/\").get(\"/posts\", {handler})) }}\n"
+        )
+    };
+    for (import, handler) in [
+        ("use crate::controllers::posts;\n", "posts::index"),
+        ("use crate::controllers::posts as p;\n", "p::index"),
+        ("use crate::controllers::*;\n", "posts::index"),
+        ("use crate::{controllers, ws};\n", "controllers::posts::index"),
+        ("use super::controllers as c;\n", "c::posts::index"),
+        ("mod controllers;\n", "controllers::posts::index"),
+        ("use crate::api::posts;\n", "crate::controllers::posts::index"),
+        ("", "super::controllers::posts::index"),
+        ("", "posts::index"),
+    ] {
+        let text = file(import, handler);
+        assert!(posts().is_in(&text).unwrap(), "{text}");
+    }
+    for (import, handler) in [
+        ("use crate::api::posts;\n", "posts::index"),
+        ("use crate::api as controllers;\n", "crate::api::posts::index"),
+        ("", "crate::api::posts::index"),
+        ("", "admin::posts::index"),
+        ("use crate::controllers::posts;\n", "posts::show"),
+        ("mod posts {}\n", "posts::index"),
+    ] {
+        let text = file(import, handler);
+        assert!(!posts().is_in(&text).unwrap(), "{text}");
+        assert!(!matches!(posts().remove(&text).unwrap(), Edit::Changed(_)), "{text}");
+    }
+}
