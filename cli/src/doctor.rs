@@ -226,11 +226,13 @@ fn templates(root: &Path) -> Option<Finding> {
     if !root.join(DIRECTORY).is_dir() {
         return None;
     }
-    Some(match Kind::all(root) {
-        Ok(kinds) => {
-            let own = kinds.iter().filter(|kind| kind.folder.is_some()).count();
-            Finding::new("templates", Verdict::Ok, format!("{DIRECTORY} has {own} kinds"))
-        }
+    let checked = Kind::all(root).and_then(|kinds| {
+        kinds.iter().try_for_each(Kind::check)?;
+        Ok(kinds.iter().filter(|kind| kind.folder.is_some()).count())
+    });
+    Some(match checked {
+        Ok(1) => Finding::new("templates", Verdict::Ok, format!("{DIRECTORY} has one kind")),
+        Ok(own) => Finding::new("templates", Verdict::Ok, format!("{DIRECTORY} has {own} kinds")),
         Err(error) => Finding::new("templates", Verdict::Fail, error.message()),
     })
 }

@@ -1,6 +1,6 @@
 //! The templates, embedded in the binary.
 
-use handlebars::{Handlebars, RenderErrorReason, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, Template as Parsed, TemplateError, no_escape};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -181,30 +181,39 @@ pub(crate) fn render(text: &str, data: &impl Serialize) -> Result<String, Broken
     handlebars.set_strict_mode(true);
     handlebars.register_escape_fn(no_escape);
     handlebars.render_template(text, data).map_err(|error| {
-        // The parser lists every token that it knows.
-        let reason = |what: &dyn std::fmt::Display| {
-            let what = what.to_string().trim().replace('\n', " ");
-            what.split(": expected").next().unwrap_or_default().to_owned()
-        };
-        match error.reason() {
-            RenderErrorReason::TemplateError(error) => {
-                let place = error.pos();
-                Broken {
-                    line: place.map(|(line, _)| line),
-                    column: place.map(|(_, column)| column),
-                    reason: reason(error.reason()),
-                }
+        let reason = match error.reason() {
+            RenderErrorReason::TemplateError(error) => return Broken::of(error),
+            RenderErrorReason::MissingVariable(name) => {
+                format!("there is no variable `{}`", name.as_deref().unwrap_or_default())
             }
-            RenderErrorReason::MissingVariable(name) => Broken {
-                line: error.line_no,
-                column: error.column_no,
-                reason: format!("there is no variable `{}`", name.as_deref().unwrap_or_default()),
-            },
-            other => Broken {
-                line: error.line_no,
-                column: error.column_no,
-                reason: reason(other),
-            },
+            other => short(other),
+        };
+        Broken {
+            line: error.line_no,
+            column: error.column_no,
+            reason,
         }
     })
+}
+
+/// Whether a text is a template at all.
+pub(crate) fn parse(text: &str) -> Result<(), Broken> {
+    Parsed::compile(text).map(drop).map_err(|error| Broken::of(&error))
+}
+
+impl Broken {
+    fn of(error: &TemplateError) -> Self {
+        let place = error.pos();
+        Self {
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            reason: short(error.reason()),
+        }
+    }
+}
+
+/// The parser lists every token that it knows.
+fn short(what: &dyn std::fmt::Display) -> String {
+    let what = what.to_string().trim().replace('\n', " ");
+    what.split(": expected").next().unwrap_or_default().to_owned()
 }

@@ -193,6 +193,16 @@ impl Kind {
         Ok(())
     }
 
+    /// Whether all of its texts are templates.
+    pub(crate) fn check(&self) -> Result<()> {
+        for source in self.sources.iter().filter(|source| !source.raw) {
+            template::parse(&source.destination)
+                .and_then(|()| template::parse(&source.text))
+                .map_err(|broken| broken_at(source.file.as_deref(), &self.name, &source.destination, &broken))?;
+        }
+        Ok(())
+    }
+
     /// The template of what goes to `destination`.
     pub(crate) fn source(&self, destination: &str) -> Result<&Source> {
         let source = self.sources.iter().find(|source| source.destination == destination);
@@ -212,7 +222,9 @@ impl Kind {
         let path = template::render(&source.destination, data).map_err(failed)?;
         if path.is_empty()
             || path.starts_with('/')
-            || path.split(['/', '\\']).any(|part| matches!(part, "" | "." | ".."))
+            || path
+                .split(['/', '\\'])
+                .any(|part| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git"))
         {
             return Err(
                 Error::failed(format!("a template of {} would be written to `{path}`", self.name))

@@ -132,3 +132,24 @@ fn a_broken_template_is_named_with_its_line() {
     sandbox.write("myapp/.nova/templates/empty/kind.toml", "about = \"x\"\n");
     sandbox.app("gen empty posts").failed(1, "has no templates in it");
 }
+
+#[test]
+fn the_doctor_reads_the_templates() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("eject controller").succeeded();
+    let doctor = || sandbox.app("doctor --json").stdout;
+    assert!(doctor().contains(".nova/templates has one kind"), "{}", doctor());
+    let template = ".nova/templates/controller/src/controllers/{{path}}.rs.hbs";
+    sandbox.write(&format!("myapp/{template}"), "// x\n{{#if}}\n");
+    assert!(doctor().contains(&format!("{template}:3:1")), "{}", doctor());
+}
+
+#[test]
+fn a_template_never_writes_into_a_repository() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("myapp/.nova/templates/hook/.git/hooks/{{name}}", "x\n");
+    sandbox
+        .app("gen hook pre-commit")
+        .failed(1, "that is not a path in the project");
+    assert!(!super::exists(&sandbox.path("myapp/.git")));
+}
