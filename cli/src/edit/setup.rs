@@ -4,7 +4,7 @@ use syn::visit::Visit as _;
 use syn::{Expr, ExprMethodCall};
 
 use super::Edit;
-use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_CHAIN, WIDEST_LINE, deeper, width};
+use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_CHAIN, WIDEST_LINE, deeper, literal, width};
 use super::source::Source;
 
 /// The calls that an application ends with.
@@ -46,7 +46,19 @@ impl Setup {
         if other.is_some() && ONCE.contains(&self.method.as_str()) {
             return no_place(&format!("the application has another `.{}` already", self.method));
         }
+        if let Some(key) = chain.calls.iter().find_map(|call| self.same_key(call)) {
+            let reason = format!("another `.{}` is for {key:?}", self.method);
+            return Edit::NoPlace { reason, paste: None };
+        }
         Edit::Changed(self.insert_into(chain, source))
+    }
+
+    /// What a call and this one are both for: the text that comes first, as in `.reply_handler("csv", …)`.
+    fn same_key(&self, call: &ExprMethodCall) -> Option<String> {
+        let ours = syn::parse_str::<Expr>(self.arguments.first()?).ok()?;
+        let key = literal(&ours)?;
+        let is_same = call.method == self.method && literal(call.args.first()?).as_ref() == Some(&key);
+        is_same.then_some(key)
     }
 
     pub(super) fn remove(&self, source: &Source<'_>) -> Edit {

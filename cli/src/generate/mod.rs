@@ -104,6 +104,7 @@ pub(crate) fn run(args: &args::Gen) -> Result<()> {
             }
             Asked::Named(_) => generic::generate(&kind, &name, &wiring, &project)?,
         };
+        parts::refuse_doubles(&generated.parts, &kind, &name)?;
         parts::refuse_rivals(&generated.parts, &project)?;
         told = Some((generated.what, generated.next));
         Ok(Work {

@@ -124,6 +124,34 @@ pub(super) fn refuse_rivals(parts: &[Part], project: &Project) -> Result<()> {
     }
 }
 
+/// A module in one of the same name is an error to clippy, which projects are checked by.
+pub(super) fn refuse_doubles(parts: &[Part], kind: &Kind, name: &NamePath) -> Result<()> {
+    for part in parts {
+        let Part::File { path, .. } = part else {
+            continue;
+        };
+        let modules = modules(path);
+        if let Some(pair) = modules.windows(2).find(|pair| pair[0] == pair[1]) {
+            let typed = name.path();
+            return Err(Error::usage(format!(
+                "`{typed}` can't be a {} name: a module `{}` would be in another of that name",
+                kind.name, pair[0]
+            ))
+            .detail("nothing was written")
+            .help(format!("nova gen {} {}", kind.name, my(&typed))));
+        }
+    }
+    Ok(())
+}
+
+/// `admin/my_users` for `admin/users`
+fn my(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((above, name)) => format!("{above}/my_{name}"),
+        None => format!("my_{path}"),
+    }
+}
+
 /// What was generated is never in `a/mod.rs`: the declaration of such a module, and its routes, are somebody's.
 pub(super) fn refuse_others(parts: &[Part], name: &NamePath, project: &Project) -> Result<()> {
     match rival(parts, project) {

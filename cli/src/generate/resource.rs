@@ -30,6 +30,26 @@ const TYPES: &[(&str, &str, &str, &str, &str)] = &[
 /// Names that the record has already, or that the code around it uses.
 const TAKEN: &[&str] = &["id", "draft"];
 
+/// Types and traits that the model's module has or uses, which the record would hide.
+const MEANT: &[&str] = &[
+    "BTreeMap",
+    "Clone",
+    "Debug",
+    "Deserialize",
+    "Draft",
+    "Mutex",
+    "MutexGuard",
+    "Option",
+    "PartialEq",
+    "PoisonError",
+    "Problem",
+    "Result",
+    "Serialize",
+    "Store",
+    "String",
+    "Vec",
+];
+
 /// A field of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Field {
@@ -70,9 +90,9 @@ pub(super) fn generate(
     let texts = |value: fn(&Field) -> &str| -> String {
         let texts: Vec<String> = fields
             .iter()
-            .map(|field| format!("\"{}\": {}", field.name, value(field)))
+            .map(|field| format!("{:16}\"{}\": {},", "", field.name, value(field)))
             .collect();
-        texts.join(", ")
+        texts.join("\n")
     };
     let more = [
         ("checked", json!(fields.iter().any(|field| field.text))),
@@ -148,8 +168,8 @@ fn refuse(name: &NamePath, url: &str) -> Result<()> {
     if name.name.snake().len() > LONGEST {
         return refused(&format!("it is longer than {LONGEST} characters"));
     }
-    if ["Draft", "Store"].contains(&name.name.pascal().as_str()) {
-        return refused("its module has another type of that name");
+    if MEANT.contains(&name.name.pascal().as_str()) {
+        return refused("its module has something else of that name");
     }
     if url.is_empty() {
         return refused("its records can't be at /: --at /records");

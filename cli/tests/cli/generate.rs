@@ -330,3 +330,52 @@ fn a_route_to_another_module_of_the_same_name_is_somebodys() {
     sandbox.app("destroy controller users").succeeded();
     assert_eq!(sandbox.read(table), text);
 }
+
+#[test]
+fn a_resource_is_formatted_with_any_number_of_fields() {
+    for name in ["article", "model"] {
+        for more in ["", " --views"] {
+            for fields in ["a:bool", "title body", "title:string pages:int price:float hot:bool"] {
+                let sandbox = Sandbox::with_project();
+                sandbox.app(&format!("gen resource {name} {fields}{more}")).succeeded();
+                sandbox.is_formatted("myapp");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_would_not_compile_or_not_lint_is_refused() {
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    for name in [
+        "string", "Vec", "option", "result", "mutex", "BTreeMap", "problem", "clone",
+    ] {
+        sandbox
+            .app(&format!("gen resource {name}"))
+            .failed(2, "can't be a resource name");
+    }
+    for (kind, name, suggested) in [
+        ("controller", "controllers", "my_controllers"),
+        ("controller", "admin/admin", "admin/my_admin"),
+        ("security", "security", "my_security"),
+        ("resource", "models", "my_models"),
+    ] {
+        sandbox
+            .app(&format!("gen {kind} {name}"))
+            .failed(2, "would be in another of that name")
+            .failed(2, &format!("nova gen {kind} {suggested}"));
+    }
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn a_kind_of_reply_has_one_handler() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen reply-handler feeds/csv").succeeded();
+    let before = sandbox.tree();
+    sandbox
+        .app("gen reply-handler csv")
+        .failed(1, "another `.reply_handler` is for \"csv\"");
+    assert!(sandbox.tree() == before);
+}
