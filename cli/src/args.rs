@@ -15,12 +15,12 @@ pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenOwn, GenRe
 
 /// Real-time web services in Rust.
 #[derive(Debug, Parser)]
-#[command(name = "nova", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "nova", version, propagate_version = true, max_term_width = 80)]
 #[command(after_help = "\
 Examples:
   nova new myapp                     a new application in ./myapp
   nova gen ws-handler chat           a WebSocket handler, with its route
-  nova gen controller posts index    a controller with one action, with its route
+  nova gen controller posts index    a controller with one action, routed
   nova destroy controller posts      takes back what that wrote
   nova serve                         run it, and run it again on every change")]
 pub(crate) struct Cli {
@@ -166,7 +166,7 @@ Examples:
   nova new myapp
   nova new services/chat --name live-chat
   nova new myapp --auth --docker             accounts, and a Dockerfile
-  nova new myapp --nats                      a chat on two nodes, as its README says
+  nova new myapp --nats                      a chat that reaches two nodes
   nova new myapp --serve                     and run it")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
@@ -186,7 +186,7 @@ pub(crate) struct New {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  nova init                                  an application in this directory, around what is there
+  nova init                                  around what is there
   nova init --name live-chat --dry-run
 
 A file that is there stays as it is; what is to be written into it by hand is shown at the end.")]
@@ -237,12 +237,12 @@ pub(crate) struct Make {
 Examples:
   nova serve
   nova serve --port 3000
-  nova serve --poll 0.5                      in a directory that tells of no changes
-  nova serve --release -- --verbose          what follows -- goes to the application
+  nova serve --poll 0.5                      where changes are not told of
+  nova serve --release -- --verbose          flags for the application
 
 Keys, in a terminal: r builds again, o opens the browser, c clears, q quits, ? lists them.
 
-With --json each line on standard output is an object with a member `event`: started, changed, building,
+With --json each line on standard output is an object with a member `event`: started, changed, building, \
 built, cancelled, served, unchanged, views, failed, died, stopping, ended. docs/protocol.md has their members.")]
 pub(crate) struct Serve {
     /// The port to listen on; 0 takes any free one [default: server.port in nova.toml, or 8080].
@@ -286,7 +286,7 @@ Examples:
   nova routes
   nova routes --grep users --method post     those that create users
   nova routes --method ws                    the WebSockets
-  nova routes --verbose                      with middleware, limits, csrf and fallback
+  nova routes --verbose                      with limits, csrf and fallback
   NOVA_ENV=prod nova routes                  those of another environment
 
 docs/protocol.md has the members of what --json prints.")]

@@ -20,11 +20,11 @@ pub(crate) struct Doctor {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  nova eject controller                      then change .nova/templates/controller
+  nova eject controller                      its templates, to be changed
   nova eject                                 every kind
 
-What is in .nova/templates/<kind> stands in for what is built in, file by file. A new folder there is a new
-kind: each file is written to the path that it has in the folder, without .hbs, as in
+What is in .nova/templates/<kind> stands in for what is built in, file by file. A new folder there is a new \
+kind: each file is written to the path that it has in the folder, without .hbs, as in \
 .nova/templates/service/src/services/{{path}}.rs.hbs.")]
 pub(crate) struct Eject {
     /// The kind whose templates are wanted [default: all].

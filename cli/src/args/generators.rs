@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 Examples:
   nova gen controller posts                  one action, index, at /posts
   nova gen controller posts index show       also show, at /posts/{id}
-  nova gen controller admin/users            in the module admin, at /admin/users
+  nova gen controller admin/users            in module admin, at /admin/users
   nova gen controller posts --at /news       at another path
 
 Files:
@@ -60,7 +60,7 @@ Files:
     /// A WebSocket handler with its route: a chat room to begin with.
     #[command(after_help = "\
 Example:
-  nova gen ws-handler chat                   at /chat/{room}; open /chat/lobby in two tabs
+  nova gen ws-handler chat                   a chat, at /chat/{room}
 
 Files:
   src/ws/chat.rs    created
@@ -71,7 +71,7 @@ Files:
     /// A security function: who may go on.
     #[command(after_help = "\
 Example:
-  nova gen security bearer                   then .security(bearer::check) on a group
+  nova gen security bearer                   for .security(bearer::check)
 
 Files:
   src/security/bearer.rs   created, with its module")]
@@ -88,7 +88,7 @@ Files:
     /// A kind of reply, and the handler that makes a response of it.
     #[command(after_help = "\
 Example:
-  nova gen reply-handler csv                 controllers return replies::csv::reply(…)
+  nova gen reply-handler csv                 for replies::csv::reply(…)
 
 Files:
   src/replies/csv.rs   created, with its module

@@ -5,6 +5,7 @@
 mod around;
 mod faults;
 mod generate;
+mod help;
 mod kinds;
 mod new;
 mod refusals;
