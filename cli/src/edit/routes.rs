@@ -58,7 +58,13 @@ impl Route {
             Ok(chain) => chain,
             Err(reason) => return no_place(reason),
         };
-        let mut routes = chain.calls.iter().filter_map(|call| declaration(call, "/"));
+        // Another group may have the path already, below its prefix; one of a host is beside the others.
+        let beside = |other: &&Chain<'_>| other.calls.iter().all(|call| call.method != "host");
+        let rest = chains.iter().filter(|other| !std::ptr::eq(*other, chain));
+        let mut routes = std::iter::once(chain)
+            .chain(rest.filter(beside))
+            .filter_map(|group| Some((group, prefix(group.root)?)))
+            .flat_map(|(group, prefix)| group.calls.iter().filter_map(move |call| declaration(call, &prefix)));
         let ours = method(self.verb);
         let reason = routes.find_map(|Declared { call, path, .. }| {
             if !same_pattern(&path, &self.path) {

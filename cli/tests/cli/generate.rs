@@ -379,3 +379,20 @@ fn a_kind_of_reply_has_one_handler() {
         .failed(1, "another `.reply_handler` is for \"csv\"");
     assert!(sandbox.tree() == before);
 }
+
+#[test]
+fn a_path_below_the_prefix_of_another_group_is_taken() {
+    let sandbox = Sandbox::with_project();
+    let text = sandbox.read("myapp/src/routes.rs");
+    let with = |group: &str| text.replace("Routes::new().group(", &format!("Routes::new().group({group}).group("));
+    sandbox.write(
+        "myapp/src/routes.rs",
+        &with("Group::new(\"/posts\").get(\"/\", home::index)"),
+    );
+    sandbox
+        .app("gen controller posts")
+        .failed(1, "another handler is at GET /posts");
+    let elsewhere = with("Group::new(\"/posts\").host(\"a.example\").get(\"/\", home::index)");
+    sandbox.write("myapp/src/routes.rs", &elsewhere);
+    sandbox.app("gen controller posts").succeeded();
+}
