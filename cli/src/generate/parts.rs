@@ -131,11 +131,14 @@ pub(super) fn refuse_doubles(parts: &[Part], kind: &Kind, name: &NamePath) -> Re
             continue;
         };
         let modules = modules(path);
-        if let Some(pair) = modules.windows(2).find(|pair| pair[0] == pair[1]) {
+        let double = modules
+            .windows(2)
+            .find_map(|pair| (pair[0] == pair[1]).then(|| &pair[0]));
+        if let Some(module) = double {
             let typed = name.path();
             return Err(Error::usage(format!(
-                "`{typed}` can't be a {} name: a module `{}` would be in another of that name",
-                kind.name, pair[0]
+                "`{typed}` can't be a {} name: a module `{module}` would be in another of that name",
+                kind.name
             ))
             .detail("nothing was written")
             .help(format!("nova gen {} {}", kind.name, my(&typed))));
