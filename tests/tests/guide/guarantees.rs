@@ -20,7 +20,7 @@ fn is_a_test(name: &str) -> bool {
         return false;
     };
     let mut path = folder(parts.remove(0));
-    parts.iter().for_each(|part| path.push(part));
+    path.extend(parts);
     // The innermost module is a file, a folder, or stands in the file of the one around it.
     let around = path.parent().map(Path::to_owned).unwrap_or_default();
     let files = [
