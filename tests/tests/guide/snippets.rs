@@ -44,7 +44,7 @@ fn start(files: &[(&str, &str)]) -> Result<(), String> {
         .fold(Project::new(), |project, (path, text)| project.file(path, text));
     let config = project.config().map_err(|error| error.to_string())?;
     let routes = || Routes::new().group(Group::new("/").get("/", async || "here"));
-    let app = App::new(routes).sessions(MemoryStore::new()).state(()).config(config);
+    let app = App::new(routes).sessions(MemoryStore::new()).config(config);
     let started = catch_unwind(std::panic::AssertUnwindSafe(|| {
         nova::testing::run(async { drop(app.into_test()) });
     }));
