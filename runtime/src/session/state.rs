@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) is_changed: bool,
     /// The id that it had before, which ends.
     pub(super) ended: Option<Id>,
+    /// Whether what that holds goes on under the new one.
+    pub(super) is_moved: bool,
     /// The response has begun: it is too late for changes.
     pub(super) is_over: bool,
     max_size: usize,
@@ -32,6 +34,7 @@ impl State {
             changes: Changes::none(now),
             is_changed: false,
             ended: None,
+            is_moved: false,
             is_over: false,
             max_size,
         })
@@ -46,6 +49,7 @@ impl State {
             // Then its cookie is to be signed anew.
             is_changed: by_old_key,
             ended: None,
+            is_moved: false,
             is_over: false,
             max_size,
         }
@@ -100,7 +104,9 @@ impl State {
 
     pub(super) fn rotate(&mut self) -> Result<()> {
         self.begin_change()?;
-        self.end_id(Id::new()?);
+        let next = Id::new()?;
+        self.is_moved |= self.is_stored;
+        self.end_id(next);
         self.is_changed = true;
         Ok(())
     }
@@ -111,6 +117,7 @@ impl State {
         self.record = Record::new(now);
         self.changes = Changes::none(now);
         self.is_changed = false;
+        self.is_moved = false;
         Ok(())
     }
 
