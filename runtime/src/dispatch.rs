@@ -18,7 +18,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Seen, Undispatched, kind};
+use crate::reply::{self, Overrides, Refusal, Reply, Seen, Undispatched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
@@ -147,7 +147,7 @@ impl Dispatcher {
                 Ok(Handling::Pending(response)) => response.await,
                 Err(invalid) => {
                     // What was wished for was meant for what can't be sent.
-                    wishes = Wishes::default();
+                    wishes.forget();
                     match fallback.take() {
                         Some(fallback) => resolve(fallback, context, invalid).await,
                         None => return self.fail(context, invalid.into()).await,
@@ -412,18 +412,25 @@ impl Wishes {
                 .status
                 .is_some_and(|status| status.is_client_error() || status.is_server_error()),
         };
-        let inner = Self::around(carrier);
         if fails {
-            *self = inner;
-        } else {
-            self.wrap(Overrides {
-                status: inner.status,
-                headers: inner.headers,
-                body: None,
-                invalid: None,
-            });
-            self.extensions.extend(inner.extensions);
+            self.forget();
         }
+        let inner = Self::around(carrier);
+        self.wrap(Overrides {
+            status: inner.status,
+            headers: inner.headers,
+            body: None,
+            invalid: None,
+        });
+        self.extensions.extend(inner.extensions);
+    }
+
+    /// Nothing is wished for any more. A refusal stays one.
+    fn forget(&mut self) {
+        *self = Self {
+            extensions: Refusal::alone(&self.extensions),
+            ..Self::default()
+        };
     }
 
     /// Lays what is wished for over the response.
