@@ -1,11 +1,17 @@
 //! The command line as it is typed: clap types, nothing else.
 
+mod around;
+mod generators;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use around::{Complete, Completions, Doctor, Eject, Man, Shell, Upgrade};
+pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenOwn, GenResource, Kind, Show, Wire, Write};
 
 /// Real-time web services in Rust.
 #[derive(Debug, Parser)]
@@ -15,18 +21,24 @@ Examples:
   nova new myapp                     a new application in ./myapp
   nova gen ws-handler chat           a WebSocket handler, with its route
   nova gen controller posts index    a controller with one action, with its route
+  nova destroy controller posts      takes back what that wrote
   nova serve                         run it, and run it again on every change")]
 pub(crate) struct Cli {
     /// Run as if started in this directory.
     #[arg(short = 'C', long, global = true, value_name = "DIR", display_order = 100)]
     pub(crate) directory: Option<PathBuf>,
 
-    /// When to colour what is printed; `auto` asks the terminal and `NO_COLOR`.
+    /// Work on this package of the workspace.
+    #[arg(short, long, global = true, value_name = "NAME", display_order = 100)]
+    pub(crate) package: Option<String>,
+
+    /// Colour: auto, always or never.
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         default_value = "auto",
+        hide_possible_values = true,
         display_order = 101
     )]
     pub(crate) color: Color,
@@ -87,9 +99,14 @@ impl From<Color> for clap::ColorChoice {
 pub(crate) enum Command {
     /// Create a new application.
     New(New),
+    /// Make this directory an application, and keep every file.
+    Init(Init),
     /// Generate a piece of the application, and wire it in.
     #[command(visible_alias = "g", alias = "generate")]
     Gen(Gen),
+    /// Take back what `nova gen` wrote.
+    #[command(visible_alias = "d")]
+    Destroy(Destroy),
     /// Build and run the application, and do it again on every change.
     #[command(visible_alias = "s")]
     Serve(Serve),
@@ -99,6 +116,47 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Write the application's OpenAPI document.
     Openapi(Openapi),
+    /// Say whether everything is there that the other commands need.
+    Doctor(Doctor),
+    /// Copy the templates of what is generated into the project, to change them.
+    Eject(Eject),
+    /// Bring the project to the version of this command.
+    Upgrade(Upgrade),
+    /// Print what a shell needs to complete commands.
+    Completions(Completions),
+    /// Write the manual pages.
+    Man(Man),
+    #[command(hide = true)]
+    Complete(Complete),
+}
+
+impl Command {
+    /// Whether an error is to be told as JSON: the command writes files, and was asked to.
+    pub(crate) fn tells_errors_as_json(&self) -> bool {
+        let write = match self {
+            Self::New(args) => return args.make.show.json,
+            Self::Init(args) => return args.make.show.json,
+            Self::Upgrade(args) => return args.show.json,
+            Self::Man(args) => return args.show.json,
+            Self::Eject(args) => args.write,
+            Self::Destroy(args) => args.write,
+            Self::Gen(args) => match &args.kind {
+                Some(Kind::Controller(args)) => args.write,
+                Some(Kind::Resource(args)) => args.write,
+                Some(
+                    Kind::WsHandler(args)
+                    | Kind::Security(args)
+                    | Kind::Fallback(args)
+                    | Kind::ReplyHandler(args)
+                    | Kind::Test(args),
+                ) => args.write,
+                Some(Kind::Own(typed)) => return typed.iter().any(|typed| typed == "--json"),
+                None => return false,
+            },
+            _ => return false,
+        };
+        write.show.json
+    }
 }
 
 /// `nova new`
@@ -107,20 +165,55 @@ pub(crate) enum Command {
 Examples:
   nova new myapp
   nova new services/chat --name live-chat
-  nova new myapp --nats                      a chat on two nodes, as its README says")]
+  nova new myapp --auth --docker             accounts, and a Dockerfile
+  nova new myapp --nats                      a chat on two nodes, as its README says
+  nova new myapp --serve                     and run it")]
 pub(crate) struct New {
     /// Where to create it; the last part is the application's name.
     // Also an empty one, which clap's own parser of paths refuses: it is answered as other bad paths are.
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) path: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) make: Make,
+
+    /// Build and run it at once.
+    #[arg(long, conflicts_with_all = ["dry_run", "diff", "json"])]
+    pub(crate) serve: bool,
+}
+
+/// `nova init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nova init                                  an application in this directory, around what is there
+  nova init --name live-chat --dry-run
+
+A file that is there stays as it is; what is to be written into it by hand is shown at the end.")]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) make: Make,
+}
+
+/// What a new application is made of.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
+pub(crate) struct Make {
     /// The application's name, when it is not the directory's.
     #[arg(long)]
     pub(crate) name: Option<String>,
 
-    /// Depend on the runtime crate in this directory.
-    #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
-    pub(crate) nova_path: Option<PathBuf>,
+    /// Answer with JSON: no views, no assets.
+    #[arg(long)]
+    pub(crate) api: bool,
+
+    /// Begin with accounts: to register, to log in, to log out.
+    #[arg(long, conflicts_with = "api")]
+    pub(crate) auth: bool,
+
+    /// Add a Dockerfile.
+    #[arg(long)]
+    pub(crate) docker: bool,
 
     /// Reach other nodes over NATS, and begin with a chat that does.
     #[arg(long)]
@@ -130,80 +223,16 @@ pub(crate) struct New {
     #[arg(long)]
     pub(crate) no_git: bool,
 
-    /// Show what would be written, and write nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-/// `nova gen`
-#[derive(Debug, Args)]
-pub(crate) struct Gen {
-    #[command(subcommand)]
-    pub(crate) kind: Kind,
-}
-
-/// What can be generated.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Kind {
-    /// A controller: one function for each action, a view for each, and the routes.
-    #[command(after_help = "\
-Examples:
-  nova gen controller posts                  one action, index, at /posts
-  nova gen controller posts index show       also show, at /posts/{id}
-
-Files:
-  src/controllers/posts.rs   created
-  src/controllers/mod.rs     pub mod posts;
-  src/routes.rs              one route for each action
-  views/posts/index.hbs      created, one for each action")]
-    Controller(GenController),
-    /// A WebSocket handler with its route: a chat room, to be changed into what you need.
-    #[command(after_help = "\
-Example:
-  nova gen ws-handler chat                   at /chat/{room}; open /chat/lobby in two tabs
-
-Files:
-  src/ws/chat.rs    created
-  src/ws/mod.rs     pub mod chat;
-  src/lib.rs        pub mod ws;
-  src/routes.rs     the route")]
-    WsHandler(GenWsHandler),
-}
-
-/// `nova gen controller`
-#[derive(Debug, Args)]
-pub(crate) struct GenController {
-    /// The controller's name.
-    pub(crate) name: String,
-
-    /// Its actions [default: index].
-    #[arg(value_name = "ACTION")]
-    pub(crate) actions: Vec<String>,
+    /// Depend on the runtime crate in this directory.
+    #[arg(long, value_name = "DIR", env = "NOVA_PATH")]
+    pub(crate) nova_path: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// `nova gen ws-handler`
-#[derive(Debug, Args)]
-pub(crate) struct GenWsHandler {
-    /// The handler's name.
-    pub(crate) name: String,
-
-    #[command(flatten)]
-    pub(crate) write: Write,
-}
-
-/// How a generator writes.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Write {
-    /// Show what would be written, and write nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    pub(crate) show: Show,
 }
 
 /// `nova serve`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   nova serve

@@ -6,10 +6,15 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
 mod audit;
+mod complete;
+mod dependency;
 mod describe;
+mod doctor;
 mod edit;
+mod eject;
 mod error;
 mod generate;
+mod man;
 mod name;
 mod new;
 mod openapi;
@@ -20,6 +25,8 @@ mod serve;
 mod settings;
 mod template;
 mod terminal;
+mod upgrade;
+mod work;
 mod workspace;
 
 fn main() -> ExitCode {
@@ -27,10 +34,15 @@ fn main() -> ExitCode {
     let matches = args::Cli::command().color(color.into()).get_matches();
     let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     anstream::ColorChoice::from(cli.color).write_global();
+    let as_json = cli.command.tells_errors_as_json();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            terminal::error(&error);
+            if as_json {
+                terminal::answer(work::error_json(&error));
+            } else {
+                terminal::error(&error);
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -41,9 +53,37 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
         std::env::set_current_dir(directory)
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
+    if let Some(package) = &cli.package {
+        let root = project::of_package(package)?;
+        std::env::set_current_dir(&root)
+            .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
+    }
     match cli.command {
-        args::Command::New(args) => new::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::New(args) => {
+            let root = new::run(&args)?;
+            if !args.serve {
+                return Ok(ExitCode::SUCCESS);
+            }
+            terminal::plain("");
+            std::env::set_current_dir(&root)
+                .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
+            serve::run(args::Serve::default())
+        }
+        args::Command::Init(args) => new::init(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Doctor(args) => doctor::run(&args),
+        args::Command::Eject(args) => eject::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Upgrade(args) => upgrade::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Completions(args) => {
+            complete::script(args.shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        args::Command::Complete(args) => {
+            complete::answer(&args.words);
+            Ok(ExitCode::SUCCESS)
+        }
+        args::Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Destroy(args) => generate::destroy(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),
         args::Command::Audit(args) => audit::run(&args),

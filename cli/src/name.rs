@@ -22,11 +22,22 @@ pub(crate) struct Name {
     words: Vec<String>,
 }
 
+/// A name below others: `admin/users`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamePath {
+    /// The modules around it.
+    above: Vec<Name>,
+    pub(crate) name: Name,
+}
+
+/// No name stands below more than this many others, less one.
+const DEEPEST: usize = 8;
+
 /// What is being named: how a refusal reads, and what else is taken.
 #[derive(Debug)]
 pub(crate) struct Role<'a> {
     /// As in "can't be a controller name".
-    pub(crate) what: &'a str,
+    pub(crate) what: String,
     /// What is typed in front of the name.
     pub(crate) command: String,
     /// A name that is always good.
@@ -35,14 +46,78 @@ pub(crate) struct Role<'a> {
     pub(crate) taken: Vec<(String, String)>,
 }
 
+impl Role<'_> {
+    fn refuse(&self, typed: &str, reason: &str, suggestion: &str) -> Error {
+        Error::usage(format!("`{}` can't be {} name: {reason}", shown(typed), self.what))
+            .detail("nothing was written")
+            .help(format!("{}{suggestion}", self.command))
+    }
+}
+
+impl NamePath {
+    /// Parses `typed`, names with a `/` between each two, or says why it can't be used and what to type instead.
+    pub(crate) fn parse(typed: &str, role: &Role<'_>) -> Result<Self> {
+        Self::check(typed, role).map_err(|reason| {
+            let parts = typed
+                .split(['/', '\\'])
+                .filter(|part| !matches!(*part, "" | "." | ".."));
+            let near: Vec<String> = parts.take(DEEPEST).map(|part| suggestion(part, role)).collect();
+            let near = if near.is_empty() {
+                role.example.to_owned()
+            } else {
+                near.join("/")
+            };
+            role.refuse(typed, &reason, &near)
+        })
+    }
+
+    fn check(typed: &str, role: &Role<'_>) -> Result<Self, String> {
+        if typed.starts_with('/') || typed.split('/').any(|part| part == "." || part.contains("..")) {
+            return Err("it leads out of the project".to_owned());
+        }
+        if typed.contains('/') && typed.split('/').any(str::is_empty) {
+            return Err("each `/` must stand between two names".to_owned());
+        }
+        if typed.len() > LONGEST {
+            return Err(format!("it is longer than {LONGEST} characters"));
+        }
+        let mut above: Vec<Name> = typed
+            .split('/')
+            .take(DEEPEST + 1)
+            .map(|part| Name::check(part, role))
+            .collect::<Result<_, _>>()?;
+        if above.len() > DEEPEST {
+            return Err(format!("it is deeper than {DEEPEST} names"));
+        }
+        let name = above.pop().ok_or("it is empty")?;
+        Ok(Self { above, name })
+    }
+
+    /// `admin/blog_post`: files.
+    pub(crate) fn path(&self) -> String {
+        self.joined("/", Name::snake)
+    }
+
+    /// `admin::blog_post`: modules.
+    pub(crate) fn module(&self) -> String {
+        self.joined("::", Name::snake)
+    }
+
+    /// `/admin/blog-post`
+    pub(crate) fn url(&self) -> String {
+        format!("/{}", self.joined("/", Name::kebab))
+    }
+
+    fn joined(&self, between: &str, spelled: fn(&Name) -> String) -> String {
+        let parts: Vec<String> = self.above.iter().chain([&self.name]).map(spelled).collect();
+        parts.join(between)
+    }
+}
+
 impl Name {
     /// Parses `typed`, or says why it can't be used and what to type instead.
     pub(crate) fn parse(typed: &str, role: &Role<'_>) -> Result<Self> {
-        Self::check(typed, role).map_err(|reason| {
-            Error::usage(format!("`{}` can't be {} name: {reason}", shown(typed), role.what))
-                .detail("nothing was written")
-                .help(format!("{}{}", role.command, suggestion(typed, role)))
-        })
+        Self::check(typed, role).map_err(|reason| role.refuse(typed, &reason, &suggestion(typed, role)))
     }
 
     /// `blog_post`: modules, files, functions.
@@ -103,7 +178,7 @@ fn check_characters(typed: &str) -> Result<(), String> {
     } else if typed.contains('\\') {
         "it has a backslash in it"
     } else if typed.contains('/') {
-        "names with a `/` in them are not supported yet"
+        "it has a `/` in it"
     } else if !typed.is_ascii() {
         "only ASCII letters, digits, `-` and `_` can be used"
     } else if typed.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-') {
@@ -190,6 +265,15 @@ fn suggestion(typed: &str, role: &Role<'_>) -> String {
     .map_or_else(|| role.example.to_owned(), |name| name.snake())
 }
 
+/// The one of these that may have been meant.
+pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (strsim::jaro_winkler(typed, name), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +281,7 @@ mod tests {
 
     fn role() -> Role<'static> {
         Role {
-            what: "a controller",
+            what: "a controller".to_owned(),
             command: "nova gen controller ".to_owned(),
             example: "posts",
             taken: vec![(
@@ -264,7 +348,7 @@ mod tests {
             ("../evil", "it is a path", "evil"),
             ("/etc", "it is a path", "etc"),
             ("a\\b", "backslash", "a_b"),
-            ("admin/users", "not supported yet", "admin_users"),
+            ("admin/users", "a `/`", "admin_users"),
             ("std", "standard library", "my_std"),
             ("proc-macro", "standard library", "my_proc_macro"),
             ("test", "standard library", "my_test"),
@@ -281,6 +365,37 @@ mod tests {
                 Some(format!("nova gen controller {suggested}").as_str()),
                 "{typed}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_may_stand_below_others() {
+        let name = NamePath::parse("admin/BlogPosts", &role()).unwrap();
+        assert_eq!(
+            (name.path(), name.module(), name.url(), name.name.pascal()),
+            (
+                "admin/blog_posts".to_owned(),
+                "admin::blog_posts".to_owned(),
+                "/admin/blog-posts".to_owned(),
+                "BlogPosts".to_owned()
+            )
+        );
+        assert_eq!(NamePath::parse("posts", &role()).unwrap().path(), "posts");
+        for (typed, reason, suggested) in [
+            ("", "it is empty", "posts"),
+            ("/etc", "out of the project", "etc"),
+            ("../evil", "out of the project", "evil"),
+            ("a/../b", "out of the project", "a/b"),
+            ("a//b", "between two names", "a/b"),
+            ("a/", "between two names", "a"),
+            ("admin/fn", "keyword", "admin/my_fn"),
+            ("a/b/c/d/e/f/g/h/i", "deeper than 8", "a/b/c/d/e/f/g/h"),
+            ("a\\b", "backslash", "a/b"),
+        ] {
+            let error = NamePath::parse(typed, &role()).unwrap_err();
+            assert!(error.message().contains(reason), "{typed}: {}", error.message());
+            let help = format!("nova gen controller {suggested}");
+            assert_eq!(error.help_text(), Some(help.as_str()), "{typed}");
         }
     }
 

@@ -1,26 +1,27 @@
-//! `nova new`: a project where there was none.
+//! `nova new`: a project where there was none; `nova init`: one among what is there.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
+use serde_json::json;
 
-use crate::args;
 use crate::error::{Error, Result};
-use crate::generate;
 use crate::name::{Name, Role};
-use crate::plan::{Part, Plan, Tense};
-use crate::project::RUNTIME_PACKAGE;
-use crate::template::PROJECT;
-use crate::{terminal, workspace};
+use crate::plan::{Conflicts, Part, Plan};
+use crate::project::{Project, RUNTIME_PACKAGE};
+use crate::template::{For, PROJECT};
+use crate::work::{self, Work};
+use crate::{args, dependency, generate, workspace};
 
 /// Crates that a project depends on, and so can't be called.
-const DEPENDENCIES: &[&str] = &["nova", "nova_framework", "serde"];
+const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "tokio"];
 /// Directories that cargo makes for itself among a project's artifacts.
 const ARTIFACTS: &[&str] = &["build", "deps", "examples", "incremental"];
 
 /// What the project's templates need to know.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that a template asks")]
 struct Data {
     package: String,
     #[serde(rename = "crate")]
@@ -30,21 +31,60 @@ struct Data {
     runtime: String,
     /// Whether it needs a workspace of its own.
     own_workspace: bool,
-    /// Whether it reaches other nodes over NATS.
+    /// Whether it reaches other nodes over NATS,
     nats: bool,
+    /// answers without pages,
+    api: bool,
+    /// has accounts,
+    auth: bool,
+    /// is to be run in containers.
+    docker: bool,
+}
+
+impl Data {
+    fn has(&self, file: For) -> bool {
+        match file {
+            For::Every => true,
+            For::Pages => !self.api,
+            For::Api => self.api,
+            For::Auth => self.auth,
+            For::Docker => self.docker,
+        }
+    }
 }
 
 /// Runs `nova new`.
-pub(crate) fn run(args: &args::New) -> Result<()> {
+pub(crate) fn run(args: &args::New) -> Result<PathBuf> {
     let absolute = std::path::absolute(&args.path).map_err(|error| {
         Error::usage(format!("can't create a project in `{}`: {error}", args.path.display()))
             .detail("nothing was written")
             .help("nova new myapp")
     })?;
     let absolute = without_dots(&absolute);
-    let (typed, name) = name(args, &absolute)?;
-    refuse_occupied(&absolute, args)?;
-    let around = workspace::around(&absolute);
+    let command = format!("nova new {} --name ", shell_word(&args.path));
+    let (typed, name) = name(args.make.name.as_deref(), &args.path, &absolute, &command)?;
+    create(&args.make, &args.path, &absolute, &typed, &name, false)?;
+    Ok(absolute)
+}
+
+/// Runs `nova init`.
+pub(crate) fn init(args: &args::Init) -> Result<()> {
+    let here = std::env::current_dir()
+        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let manifest: Option<toml::Table> = std::fs::read_to_string(here.join("Cargo.toml"))
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let package = manifest
+        .as_ref()
+        .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
+    let chosen = args.make.name.as_deref().or(package);
+    let (typed, name) = name(chosen, Path::new("."), &here, "nova init --name ")?;
+    create(&args.make, Path::new(""), &here, &typed, &name, true)
+}
+
+/// Writes a project, around the files that are there or only where there are none.
+fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &Name, keeps: bool) -> Result<()> {
+    let around = workspace::around(absolute);
     let package = if typed.contains('-') {
         name.kebab()
     } else {
@@ -53,56 +93,88 @@ pub(crate) fn run(args: &args::New) -> Result<()> {
     let data = Data {
         krate: name.snake(),
         title: package.clone(),
-        runtime: runtime(args.nova_path.as_deref(), args.nats)?,
+        runtime: dependency::runtime(make.nova_path.as_deref(), make.nats)?,
         own_workspace: around.is_some(),
-        nats: args.nats,
+        nats: make.nats,
+        api: make.api,
+        auth: make.auth,
+        docker: make.docker,
         package,
     };
-    let plan = Plan::adding("", parts(&args.path, &data)?);
-    let checked = plan.check()?;
-    if !args.dry_run {
-        checked.apply()?;
-    }
-    checked.print(if args.dry_run { Tense::Future } else { Tense::Past });
-    let mut files = checked.created();
-    if args.nats && !args.dry_run {
-        files += generate::chat(&absolute)?;
-        let handler = args.path.join("src/ws/chat.rs");
-        terminal::status("Created", format!("{}, with its route", handler.display()));
-    }
+    let conflicts = if keeps { Conflicts::Keep } else { Conflicts::Refuse };
+    let done = work::carry_out(absolute, make.show, conflicts, || {
+        if !keeps {
+            refuse_occupied(absolute, shown)?;
+        }
+        Ok(Work {
+            plan: Plan::adding(absolute, parts(absolute, &data)?).shown_below(shown),
+            about: json!({ "command": if keeps { "init" } else { "new" }, "name": data.package, "path": absolute }),
+            notes: Vec::new(),
+        })
+    })?;
     if data.package != typed {
-        terminal::status(
+        done.also(
             "Named",
-            format!("{} (`{typed}` in the spelling of packages)", data.package),
+            &format!("{} (`{typed}` in the spelling of packages)", data.package),
         );
     }
     if let Some(manifest) = around {
         let manifest = manifest.display();
-        terminal::status(
+        done.also(
             "Separate",
-            format!("a workspace of its own, for {manifest} does not list it"),
+            &format!("a workspace of its own, for {manifest} does not list it"),
         );
     }
-    if args.dry_run {
-        terminal::status("Finished", "dry run, nothing was written");
-        return Ok(());
+    if done.wrote() && !make.no_git && initialise_git(absolute) {
+        done.also("Initialized", "git repository");
     }
-    if !args.no_git && initialise_git(&absolute) {
-        terminal::status("Initialized", "git repository");
-    }
-    terminal::status("Finished", format!("{}, {files} files", data.package));
-    let here = std::env::current_dir().is_ok_and(|current| current == absolute);
-    let enter = if here {
-        String::new()
+    let finished = format!("{}, {} files", data.package, done.checked.created());
+    let next = if keeps {
+        merged(absolute, &data)
     } else {
-        format!("  cd {}\n", shell_word(&args.path))
+        let here = std::env::current_dir().is_ok_and(|current| current == absolute);
+        let enter = if here {
+            String::new()
+        } else {
+            format!("  cd {}\n", shell_word(shown))
+        };
+        format!("{enter}  nova serve")
     };
-    terminal::plain(format!("\n{enter}  nova serve"));
+    done.finish(&finished, Some(&next));
     Ok(())
 }
 
+/// What is to be written by hand into files that were there already.
+fn merged(root: &Path, data: &Data) -> String {
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
+    let mut next = Vec::new();
+    let mut missing = |path: &str, line: &str, looks: &str| {
+        if !read(path).contains(looks) {
+            next.push(format!("in {path}:\n    {line}"));
+        }
+    };
+    missing("Cargo.toml", &data.runtime, RUNTIME_PACKAGE);
+    missing(
+        "Cargo.toml",
+        "serde = { version = \"1\", features = [\"derive\"] }",
+        "serde",
+    );
+    missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
+    missing("src/lib.rs", "mod routes;", "mod routes;");
+    missing("src/lib.rs", "pub use routes::routes;", "routes::routes");
+    let start = format!("nova::App::new({}::routes).run()", data.krate);
+    missing("src/main.rs", &start, "App::new");
+    if next.is_empty() {
+        return "  nova serve".to_owned();
+    }
+    format!(
+        "next: your files are as they were; by hand come\n\n{}\n\nthen: nova serve",
+        next.join("\n")
+    )
+}
+
 /// The project's name, and how the user spelled it.
-fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
+fn name(chosen: Option<&str>, path: &Path, directory: &Path, command: &str) -> Result<(String, Name)> {
     let taken = |names: &[&str], reason: &str| -> Vec<(String, String)> {
         names
             .iter()
@@ -110,7 +182,7 @@ fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
             .collect()
     };
     let mut role = Role {
-        what: "a project",
+        what: "a project".to_owned(),
         command: "nova new ".to_owned(),
         example: "myapp",
         taken: taken(DEPENDENCIES, "a project depends on a crate of that name"),
@@ -119,16 +191,16 @@ fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
         ARTIFACTS,
         "cargo has a directory of that name among its artifacts",
     ));
-    if let Some(typed) = &args.name {
-        role.command = format!("nova new {} --name ", shell_word(&args.path));
-        return Ok((typed.clone(), Name::parse(typed, &role)?));
+    if let Some(typed) = chosen {
+        command.clone_into(&mut role.command);
+        return Ok((typed.to_owned(), Name::parse(typed, &role)?));
     }
     // `nova new /` names nothing.
     let last = directory.file_name();
     let typed = last.unwrap_or_default().to_string_lossy().into_owned();
-    if args.path.file_name().is_none() && !typed.is_empty() {
-        role.command = format!("nova new {} --name ", shell_word(&args.path));
-    } else if let Some(parent) = args.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if path.file_name().is_none() && !typed.is_empty() {
+        command.clone_into(&mut role.command);
+    } else if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         let parent = parent.display().to_string();
         role.command = format!("nova new {}/", parent.trim_end_matches('/'));
     }
@@ -137,9 +209,10 @@ fn name(args: &args::New, directory: &Path) -> Result<(String, Name)> {
 }
 
 /// An error when something is where the project is to be.
-fn refuse_occupied(directory: &Path, args: &args::New) -> Result<()> {
-    let shown = args.path.display();
+fn refuse_occupied(directory: &Path, shown: &Path) -> Result<()> {
+    let shown = shown.display();
     let another = "choose another directory, or move what is there";
+    let among = "choose another directory, or run nova init in it, which keeps every file";
     let Ok(metadata) = std::fs::metadata(directory) else {
         return Ok(());
     };
@@ -163,64 +236,31 @@ fn refuse_occupied(directory: &Path, args: &args::New) -> Result<()> {
     Err(
         Error::failed(format!("{shown} is not empty: it holds {}{more}", found.join(", ")))
             .detail("nothing was written")
-            .help(another),
+            .help(among),
     )
 }
 
-fn parts(directory: &Path, data: &Data) -> Result<Vec<Part>> {
-    let part = |(path, template): &(&str, crate::template::Template)| {
+/// The files of the project, and what a variant adds to them.
+fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
+    let files = PROJECT.iter().filter(|(_, file, _)| data.has(*file));
+    let part = |(path, _, template): &(&str, For, crate::template::Template)| {
         Ok(Part::File {
-            path: directory.join(path),
+            path: path.into(),
             content: template.render(data)?,
         })
     };
-    PROJECT.iter().map(part).collect()
-}
-
-/// The dependency on the runtime: the directory that was asked for, the one beside this program's own source, or the
-/// release that goes with this program.
-fn runtime(asked: Option<&Path>, nats: bool) -> Result<String> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("runtime");
-    let directory = match asked.filter(|path| !path.as_os_str().is_empty()) {
-        Some(path) => Some(checkout(path)?),
-        None => beside.join("Cargo.toml").is_file().then_some(beside),
-    };
-    let source = if let Some(directory) = directory {
-        let Some(directory) = directory.to_str() else {
-            let shown = directory.display();
-            return Err(Error::usage(format!(
-                "a manifest can't hold the path {shown}, which is not Unicode"
-            )));
+    let mut parts: Vec<Part> = files.map(part).collect::<Result<_>>()?;
+    if data.nats {
+        let project = Project {
+            root: root.to_path_buf(),
+            name: data.package.clone(),
+            library: data.krate.clone(),
+            version: None,
+            dependencies: Vec::new(),
         };
-        format!("path = {}", toml_string(directory))
-    } else {
-        let version = env!("CARGO_PKG_VERSION")
-            .rsplit_once('.')
-            .map_or("*", |(minor, _)| minor);
-        format!("version = {}", toml_string(version))
-    };
-    let features = if nats { ", features = [\"nats\"]" } else { "" };
-    Ok(format!(
-        "nova = {{ package = \"{RUNTIME_PACKAGE}\", {source}{features} }}"
-    ))
-}
-
-/// The absolute path of a directory that holds the runtime.
-fn checkout(path: &Path) -> Result<PathBuf> {
-    let refused = |reason: &str| {
-        Error::usage(format!("{} {reason}", path.display()))
-            .detail("nothing was written")
-            .help("--nova-path, or NOVA_PATH, is the directory of the package nova-framework")
-    };
-    let text = std::fs::read_to_string(path.join("Cargo.toml")).map_err(|_| refused("has no Cargo.toml"))?;
-    let manifest: toml::Table = text
-        .parse()
-        .map_err(|_| refused("has a Cargo.toml that does not parse"))?;
-    let name = manifest.get("package").and_then(|package| package.get("name"));
-    if name.and_then(toml::Value::as_str) != Some(RUNTIME_PACKAGE) {
-        return Err(refused("holds another package"));
+        parts.extend(generate::chat(&project)?);
     }
-    std::fs::canonicalize(path).map_err(|error| refused(&format!("can't be used: {error}")))
+    Ok(parts)
 }
 
 /// Makes a git repository, unless there is one or no git. Whether it did.
@@ -254,19 +294,6 @@ fn without_dots(path: &Path) -> PathBuf {
     result
 }
 
-/// A basic TOML string.
-fn toml_string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(c)).chars()),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
 /// A path as it is typed into a shell.
 fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
@@ -280,36 +307,6 @@ fn shell_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn any_path_is_a_toml_string() {
-        for path in [
-            "/a b",
-            "C:\\nova",
-            "/it's \"quoted\"",
-            "/é/日本",
-            "/tab\tnewline\n\u{7f}\u{85}",
-        ] {
-            let table: toml::Table = format!("path = {}", toml_string(path)).parse().unwrap();
-            assert_eq!(table["path"].as_str(), Some(path));
-        }
-    }
-
-    #[test]
-    fn the_runtime_has_the_version_of_this_program() {
-        let manifest = |path: &str| -> Option<toml::Table> {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-            Some(std::fs::read_to_string(path).ok()?.parse().unwrap())
-        };
-        // The packaged crate has no runtime beside it.
-        let (Some(workspace), Some(runtime)) = (manifest("../Cargo.toml"), manifest("../runtime/Cargo.toml")) else {
-            return;
-        };
-        let version = workspace["workspace"]["package"]["version"].as_str();
-        assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
-        assert_eq!(runtime["package"]["name"].as_str(), Some(RUNTIME_PACKAGE));
-        assert_eq!(runtime["package"]["version"]["workspace"].as_bool(), Some(true));
-    }
 
     #[test]
     fn a_directory_is_quoted_where_a_shell_needs_it() {

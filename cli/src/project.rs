@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::name::nearest;
+use crate::workspace;
 
 /// The runtime's package, by which a project is known.
 pub(crate) const RUNTIME_PACKAGE: &str = "nova-framework";
@@ -14,6 +16,8 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// `package.name`, as written.
     pub(crate) name: String,
+    /// What its library is called in Rust.
+    pub(crate) library: String,
     /// `package.version`, unless the workspace says it.
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
@@ -21,47 +25,127 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The nearest project at `directory` or above it.
+    /// The nearest project at `directory` or above it; at the root of a workspace with one, that one.
     pub(crate) fn find(directory: &Path) -> Result<Self> {
         let mut broken = None;
         for root in directory.ancestors() {
-            let manifest = root.join("Cargo.toml");
-            let Ok(text) = std::fs::read_to_string(&manifest) else {
-                continue;
-            };
-            match text.parse::<toml::Table>() {
-                Ok(table) => {
-                    if let Some(project) = Self::from_manifest(root, &table) {
-                        return Ok(project);
-                    }
+            match Self::at(root) {
+                Some(Ok(project)) => return Ok(project),
+                Some(Err(error)) => {
+                    broken.get_or_insert(error);
                 }
-                Err(error) => {
-                    broken.get_or_insert_with(|| {
-                        Error::failed(format!("{} can't be read", manifest.display()))
-                            .detail(error.to_string().trim_end().replace('\n', "\n       "))
-                            .detail("nothing was written")
-                    });
-                }
+                None => {}
             }
         }
-        Err(broken.unwrap_or_else(|| {
-            Error::failed("no nova project here: no Cargo.toml in this directory or above depends on nova")
-                .help("nova new myapp")
-        }))
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        let mut members = members(directory);
+        match members.len() {
+            0 => Err(
+                Error::failed("no nova project here: no Cargo.toml in this directory or above depends on nova")
+                    .help("nova new myapp"),
+            ),
+            1 => Ok(members.remove(0)),
+            _ => {
+                let names: Vec<&str> = members.iter().map(|project| project.name.as_str()).collect();
+                Err(Error::failed("more than one nova project is here")
+                    .detail(format!("the workspace has {}", names.join(", ")))
+                    .help(format!("-p {} chooses one", names[0])))
+            }
+        }
+    }
+
+    /// The project whose manifest is in a directory; `None` when there is no manifest, or it is not a project's.
+    fn at(root: &Path) -> Option<Result<Self>> {
+        let manifest = root.join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).ok()?;
+        match text.parse::<toml::Table>() {
+            Ok(table) => Self::from_manifest(root, &table).map(Ok),
+            Err(error) => Some(Err(Error::failed(format!("{} can't be read", manifest.display()))
+                .detail(error.to_string().trim_end().replace('\n', "\n       "))
+                .detail("nothing was written"))),
+        }
+    }
+
+    /// The file at the root of the crate that modules are declared in.
+    pub(crate) fn crate_root(&self) -> PathBuf {
+        let library = PathBuf::from("src/lib.rs");
+        let program = PathBuf::from("src/main.rs");
+        let only_program = !self.root.join(&library).is_file() && self.root.join(&program).is_file();
+        if only_program { program } else { library }
+    }
+
+    /// The file with the table of routes.
+    pub(crate) fn routes(&self) -> PathBuf {
+        let usual = PathBuf::from("src/routes.rs");
+        let places = [usual.clone(), "src/routes/mod.rs".into(), self.crate_root()];
+        let has_table = |place: &PathBuf| {
+            std::fs::read_to_string(self.root.join(place)).is_ok_and(|text| text.contains("fn routes"))
+        };
+        let with_table = places.iter().find(|place| has_table(place));
+        with_table.cloned().unwrap_or(usual)
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {
         let package = manifest.get("package")?;
         let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
-        let is_runtime = |(name, value): (&String, &toml::Value)| {
-            name == RUNTIME_PACKAGE || value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE)
-        };
-        dependencies.iter().any(is_runtime).then(|| Self {
-            root: root.to_path_buf(),
-            name: name.to_owned(),
-            version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
-            dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
-        })
+        dependencies
+            .iter()
+            .any(|(name, value)| is_runtime(name, value, root))
+            .then(|| Self {
+                root: root.to_path_buf(),
+                name: name.to_owned(),
+                library: manifest
+                    .get("lib")
+                    .and_then(|library| library.get("name"))
+                    .and_then(toml::Value::as_str)
+                    .unwrap_or(name)
+                    .replace('-', "_"),
+                version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
+                dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
+            })
     }
+}
+
+/// Whether a dependency is the runtime, also where the workspace says so.
+fn is_runtime(name: &str, value: &toml::Value, root: &Path) -> bool {
+    if name == RUNTIME_PACKAGE || value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE) {
+        return true;
+    }
+    if value.get("workspace").and_then(toml::Value::as_bool) != Some(true) {
+        return false;
+    }
+    let inherited = root.ancestors().find_map(|above| {
+        let manifest: toml::Table = std::fs::read_to_string(above.join("Cargo.toml")).ok()?.parse().ok()?;
+        Some(manifest.get("workspace")?.get("dependencies")?.get(name)?.clone())
+    });
+    inherited.is_some_and(|value| value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE))
+}
+
+/// The projects of the workspace at `directory` or above it.
+pub(crate) fn members(directory: &Path) -> Vec<Project> {
+    let members = workspace::members(directory).into_iter();
+    members.filter_map(|root| Project::at(&root)?.ok()).collect()
+}
+
+/// The directory of a package of the workspace here.
+pub(crate) fn of_package(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_dir()
+        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let mut projects = members(&here);
+    // A package may stand alone.
+    projects.extend(here.ancestors().filter_map(|above| Project::at(above)?.ok()));
+    if let Some(project) = projects.iter().find(|project| project.name == name) {
+        return Ok(project.root.clone());
+    }
+    let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
+    let error = Error::usage(format!("no nova project here is called `{shown}`"));
+    let names: Vec<&str> = projects.iter().map(|project| project.name.as_str()).collect();
+    Err(match nearest(name, names.iter().copied()) {
+        Some(near) => error.help(format!("did you mean -p {near}?")),
+        None if names.is_empty() => error.help("nova new myapp"),
+        None => error.help(format!("the projects are {}", names.join(", "))),
+    })
 }

@@ -1,6 +1,6 @@
 //! The templates, embedded in the binary.
 
-use handlebars::{Handlebars, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, no_escape};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -31,32 +31,129 @@ macro_rules! rendered {
     };
 }
 
+/// Which new projects a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    Every,
+    /// Those with pages,
+    Pages,
+    /// those without,
+    Api,
+    /// with accounts,
+    Auth,
+    /// to be run in containers.
+    Docker,
+}
+
 /// The files of a new project, in the order in which they are reported.
-pub(crate) const PROJECT: &[(&str, Template)] = &[
-    ("Cargo.toml", rendered!("project/Cargo.toml")),
-    ("README.md", rendered!("project/README.md")),
-    (".gitignore", raw!("project/gitignore")),
-    (".github/workflows/ci.yml", raw!("project/ci.yml")),
-    ("nova.toml", rendered!("project/nova.toml")),
-    ("src/main.rs", rendered!("project/src/main.rs")),
-    ("src/lib.rs", raw!("project/src/lib.rs")),
-    ("src/routes.rs", raw!("project/src/routes.rs")),
-    ("src/controllers/mod.rs", raw!("project/src/controllers/mod.rs")),
-    ("src/controllers/home.rs", rendered!("project/src/controllers/home.rs")),
-    ("views/layout.hbs", raw!("project/views/layout.hbs")),
-    ("views/home/index.hbs", raw!("project/views/home/index.hbs")),
-    ("assets/app.css", raw!("project/assets/app.css")),
-    ("assets/icon.svg", raw!("project/assets/icon.svg")),
+pub(crate) const PROJECT: &[(&str, For, Template)] = &[
+    ("Cargo.toml", For::Every, rendered!("project/Cargo.toml")),
+    ("README.md", For::Every, rendered!("project/README.md")),
+    (".gitignore", For::Every, raw!("project/gitignore")),
+    (".github/workflows/ci.yml", For::Every, raw!("project/ci.yml")),
+    ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
+    (".dockerignore", For::Docker, raw!("project/dockerignore")),
+    ("nova.toml", For::Every, rendered!("project/nova.toml")),
+    ("src/main.rs", For::Every, rendered!("project/src/main.rs")),
+    ("src/lib.rs", For::Every, rendered!("project/src/lib.rs")),
+    ("src/routes.rs", For::Every, rendered!("project/src/routes.rs")),
+    (
+        "src/controllers/mod.rs",
+        For::Every,
+        rendered!("project/src/controllers/mod.rs"),
+    ),
+    (
+        "src/controllers/home.rs",
+        For::Pages,
+        rendered!("project/src/controllers/home.rs"),
+    ),
+    (
+        "src/controllers/home.rs",
+        For::Api,
+        rendered!("project/src/controllers/home_api.rs"),
+    ),
+    (
+        "src/controllers/account.rs",
+        For::Auth,
+        raw!("project/src/controllers/account.rs"),
+    ),
+    ("src/models/mod.rs", For::Auth, raw!("project/src/models/mod.rs")),
+    (
+        "src/models/account.rs",
+        For::Auth,
+        raw!("project/src/models/account.rs"),
+    ),
+    ("src/security/mod.rs", For::Auth, raw!("project/src/security/mod.rs")),
+    (
+        "src/security/member.rs",
+        For::Auth,
+        raw!("project/src/security/member.rs"),
+    ),
+    ("views/layout.hbs", For::Pages, raw!("project/views/layout.hbs")),
+    ("views/home/index.hbs", For::Pages, raw!("project/views/home/index.hbs")),
+    (
+        "views/account/register.hbs",
+        For::Auth,
+        raw!("project/views/account/register.hbs"),
+    ),
+    (
+        "views/account/login.hbs",
+        For::Auth,
+        raw!("project/views/account/login.hbs"),
+    ),
+    (
+        "views/account/show.hbs",
+        For::Auth,
+        raw!("project/views/account/show.hbs"),
+    ),
+    ("assets/app.css", For::Pages, raw!("project/assets/app.css")),
+    ("assets/icon.svg", For::Pages, raw!("project/assets/icon.svg")),
 ];
 
-pub(crate) const CONTROLLER: Template = rendered!("gen/controller.rs");
-pub(crate) const VIEW: Template = rendered!("gen/view.hbs");
-pub(crate) const WS_HANDLER: Template = rendered!("gen/ws_handler.rs");
+/// A kind of things that `nova gen` writes.
+#[derive(Debug)]
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    /// What it is and how it is wired in: see `generate::kind`.
+    pub(crate) manifest: &'static str,
+    /// Its files: the path in the project, which is a template too, and the text.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+}
 
-/// What `src/controllers/mod.rs` begins as.
-pub(crate) const CONTROLLERS: Template = raw!("gen/controllers.rs");
-/// What `src/ws/mod.rs` begins as.
-pub(crate) const WS: Template = raw!("gen/ws.rs");
+macro_rules! built_in {
+    ($name:literal, $($path:literal: $file:literal),+) => {
+        BuiltIn {
+            name: $name,
+            manifest: include_str!(concat!("../templates/gen/", $name, "/kind.toml")),
+            files: &[$(($path, include_str!(concat!("../templates/gen/", $name, "/", $file)))),+],
+        }
+    };
+}
+
+/// Every kind, in the order in which they are listed.
+pub(crate) const KINDS: &[BuiltIn] = &[
+    built_in!(
+        "controller",
+        "src/controllers/{{path}}.rs": "controller.rs.hbs",
+        "views/{{path}}/{{action}}.hbs": "view.hbs.hbs"
+    ),
+    built_in!(
+        "resource",
+        "src/models/{{path}}.rs": "model.rs.hbs",
+        "src/controllers/{{path}}.rs": "json.rs.hbs",
+        "src/controllers/{{path}}.pages.rs": "pages.rs.hbs",
+        "views/{{path}}/list.hbs": "list.hbs.hbs",
+        "views/{{path}}/show.hbs": "show.hbs.hbs",
+        "views/{{path}}/new.hbs": "new.hbs.hbs",
+        "views/{{path}}/edit.hbs": "edit.hbs.hbs",
+        "views/{{path}}/fields.hbs": "fields.hbs.hbs"
+    ),
+    built_in!("ws-handler", "src/ws/{{path}}.rs": "ws_handler.rs.hbs"),
+    built_in!("security", "src/security/{{path}}.rs": "security.rs.hbs"),
+    built_in!("fallback", "src/fallbacks/{{path}}.rs": "fallback.rs.hbs"),
+    built_in!("reply-handler", "src/replies/{{path}}.rs": "reply.rs.hbs"),
+    built_in!("test", "tests/{{name}}.rs": "test.rs.hbs"),
+];
 
 impl Template {
     /// The file's text. A variable that `data` doesn't have is an error.
@@ -64,11 +161,50 @@ impl Template {
         if self.raw {
             return Ok(self.text.to_owned());
         }
-        let mut handlebars = Handlebars::new();
-        handlebars.set_strict_mode(true);
-        handlebars.register_escape_fn(no_escape);
-        handlebars.render_template(self.text, data).map_err(|error| {
-            Error::failed(format!("a template can't be rendered: {error}")).detail("nothing was written")
+        render(self.text, data).map_err(|broken| {
+            Error::failed(format!("a template can't be rendered: {}", broken.reason)).detail("nothing was written")
         })
     }
+}
+
+/// Why a template can't be rendered, and where.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+    pub(crate) reason: String,
+}
+
+/// Renders a text. A variable that `data` doesn't have is an error.
+pub(crate) fn render(text: &str, data: &impl Serialize) -> Result<String, Broken> {
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    handlebars.register_escape_fn(no_escape);
+    handlebars.render_template(text, data).map_err(|error| {
+        // The parser lists every token that it knows.
+        let reason = |what: &dyn std::fmt::Display| {
+            let what = what.to_string().trim().replace('\n', " ");
+            what.split(": expected").next().unwrap_or_default().to_owned()
+        };
+        match error.reason() {
+            RenderErrorReason::TemplateError(error) => {
+                let place = error.pos();
+                Broken {
+                    line: place.map(|(line, _)| line),
+                    column: place.map(|(_, column)| column),
+                    reason: reason(error.reason()),
+                }
+            }
+            RenderErrorReason::MissingVariable(name) => Broken {
+                line: error.line_no,
+                column: error.column_no,
+                reason: format!("there is no variable `{}`", name.as_deref().unwrap_or_default()),
+            },
+            other => Broken {
+                line: error.line_no,
+                column: error.column_no,
+                reason: reason(other),
+            },
+        }
+    })
 }

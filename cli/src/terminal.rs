@@ -18,7 +18,7 @@ const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 
 /// The width of the column of verbs, as cargo has it.
-const VERB_WIDTH: usize = 12;
+pub(crate) const VERB_WIDTH: usize = 12;
 
 /// Something was done: a green verb.
 pub(crate) fn status(verb: &str, message: impl Display) {

@@ -1,4 +1,4 @@
-//! The cargo workspace around a directory, which refuses packages that it does not list.
+//! The cargo workspace around a directory: its members, and that it refuses packages that it does not list.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,50 @@ pub(crate) fn around(directory: &Path) -> Option<PathBuf> {
         let listed = patterns(workspace, "members").any(|member| matches(member, inside));
         Some((!listed).then_some(manifest))
     })?
+}
+
+/// The directories of the members of the workspace at `directory` or above it, its root among them.
+pub(crate) fn members(directory: &Path) -> Vec<PathBuf> {
+    let workspace = directory.ancestors().find_map(|root| {
+        let text = std::fs::read_to_string(root.join("Cargo.toml")).ok()?;
+        let mut table: toml::Table = text.parse().ok()?;
+        let toml::Value::Table(workspace) = table.remove("workspace")? else {
+            return None;
+        };
+        Some((root, workspace))
+    });
+    let Some((root, workspace)) = workspace else {
+        return Vec::new();
+    };
+    let mut all = vec![root.to_path_buf()];
+    for member in patterns(&workspace, "members") {
+        let mut found = vec![root.to_path_buf()];
+        for component in Path::new(member).components() {
+            let pattern = component.as_os_str().to_string_lossy();
+            let below = found.iter().flat_map(|directory| matching(directory, &pattern));
+            found = below.collect();
+        }
+        all.extend(found);
+    }
+    all.retain(|found| {
+        let inside = found.strip_prefix(root).unwrap_or(found);
+        !patterns(&workspace, "exclude").any(|excluded| inside.starts_with(excluded))
+    });
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// What is in a directory under a name that may have `*` and `?` in it.
+fn matching(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+    if !pattern.contains(['*', '?']) {
+        return vec![directory.join(pattern)];
+    }
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| glob(pattern, &entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn patterns<'a>(workspace: &'a toml::Table, key: &str) -> impl Iterator<Item = &'a str> {

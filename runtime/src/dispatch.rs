@@ -18,7 +18,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Refusal, Reply, Seen, Undispatched, kind};
+use crate::reply::{self, Overrides, Refusal, Reply, Seen, Undispatched, Watched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
@@ -36,7 +36,7 @@ pub(crate) struct Dispatcher {
     pub(crate) error_page: Option<ErrorPage>,
     /// What every request finds of its application.
     pub(crate) scope: Scope,
-    /// Whether a test asks: then responses have with them what was replied, and security functions can be answered for.
+    /// Whether it is for tests: then responses can have with them what was replied, and security functions be answered for.
     pub(crate) in_test: bool,
 }
 
@@ -89,7 +89,7 @@ impl Dispatcher {
         fallback: Option<&'a Fallback>,
         response: Response,
     ) -> Dispatched<'a> {
-        if self.in_test
+        if context.is_watched
             && let Some(seen) = Undispatched::look_at(&response, Seen::of)
         {
             return Dispatched::Later(Box::pin(self.watched(context, fallback, response, seen)));
@@ -172,6 +172,11 @@ impl Dispatcher {
     /// Whether a response is one that dispatch returns as it is.
     pub(crate) fn is_done(response: &Response) -> bool {
         !Undispatched::is_in(response) && !is_bare(response) && response.extensions().get::<Problem>().is_none()
+    }
+
+    /// Whether a test asks for what is replied.
+    pub(crate) fn is_watched(&self, request: &Request) -> bool {
+        self.in_test && request.extensions().get::<Watched>().is_some()
     }
 
     /// Who sent a request, where that is shown: in `dev` only.

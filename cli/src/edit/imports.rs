@@ -1,6 +1,6 @@
 //! The import of something of this crate: `use crate::controllers::posts;`.
 
-use syn::{Item, ItemUse, UseTree};
+use syn::{Item, ItemUse, UseGroup, UseTree};
 
 use super::Edit;
 use super::lines::{line_after, line_before, paragraph, runs, without_lines};
@@ -28,7 +28,9 @@ pub(super) enum Meaning {
 impl Import {
     /// `crate::controllers::posts`
     pub(super) fn path(&self) -> String {
-        format!("crate::{}::{}", self.modules.join("::"), self.name)
+        let above = std::iter::once("crate").chain(self.modules.iter().map(String::as_str));
+        let names: Vec<&str> = above.chain([self.name.as_str()]).collect();
+        names.join("::")
     }
 
     pub(super) fn line(&self) -> String {
@@ -65,11 +67,34 @@ impl Import {
         let item = uses(source).find(|item| item.attrs.is_empty() && segments(&item.tree) == own);
         match item.and_then(|item| without_lines(source, item)) {
             Some(text) => Edit::Changed(text),
-            None if matches!(self.meaning(source), Meaning::Imported(_)) => {
-                Edit::no_place("the import has been merged into another".to_owned(), self.line())
-            }
+            None if matches!(self.meaning(source), Meaning::Imported(_)) => self.remove_from_group(source),
             None => Edit::Unchanged,
         }
+    }
+
+    /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it.
+    fn remove_from_group(&self, source: &Source<'_>) -> Edit {
+        let mut own = vec!["crate".to_owned()];
+        own.extend(self.modules.iter().cloned());
+        own.push(self.name.clone());
+        let found = uses(source).find_map(|item| member(&item.tree, &mut Vec::new(), &own));
+        let Some((group, index)) = found else {
+            return Edit::no_place("the import has been merged into another".to_owned(), self.line());
+        };
+        let range = source.range(&group.items[index]);
+        let next = group.items.iter().nth(index + 1).map(|next| source.range(next).start);
+        let before = index.checked_sub(1).map(|last| source.range(&group.items[last]).end);
+        let cut = match (next, before) {
+            (Some(next), _) => range.start..next,
+            (None, Some(before)) => before..range.end,
+            (None, None) => range,
+        };
+        // A comment in between is somebody's.
+        let is_plain = !source.text[cut.clone()].contains("//") && !source.text[cut.clone()].contains("/*");
+        if !is_plain || group.items.len() < 2 {
+            return Edit::no_place("the import has been merged into another".to_owned(), self.line());
+        }
+        Edit::Changed(source.without(cut))
     }
 
     /// What the name stands for in this file.
@@ -144,6 +169,40 @@ fn leaf(path: &[String], ident: &str, alias: Option<String>) -> Leaf {
     }
     let bound = alias.or_else(|| path.last().cloned()).filter(|name| name != "_");
     Leaf { path, bound }
+}
+
+/// The braces that bind the last name of a path, and which of their members does.
+fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Option<(&'a UseGroup, usize)> {
+    match tree {
+        UseTree::Path(next) => {
+            path.push(next.ident.to_string());
+            let found = member(&next.tree, path, own);
+            path.pop();
+            found
+        }
+        UseTree::Group(group) => group.items.iter().enumerate().find_map(|(index, tree)| {
+            let is_last = match tree {
+                UseTree::Name(name) => {
+                    path.len() + 1 == own.len()
+                        && path[..] == own[..path.len()]
+                        && own.ends_with(&[name.ident.to_string()])
+                }
+                UseTree::Path(_) => {
+                    let mut leaves = Vec::new();
+                    collect(tree, &mut path.clone(), &mut leaves);
+                    leaves.len() == 1
+                        && leaves[0].path == own
+                        && !matches!(tree, UseTree::Path(next) if matches!(*next.tree, UseTree::Group(_)))
+                }
+                _ => false,
+            };
+            if is_last {
+                return Some((group, index));
+            }
+            member(tree, path, own)
+        }),
+        _ => None,
+    }
 }
 
 /// Whether an item takes a name among types and modules.

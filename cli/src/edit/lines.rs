@@ -61,7 +61,11 @@ pub(super) fn paragraph(source: &Source<'_>, neighbour: Option<&impl Spanned>, l
     if let Some(end) = neighbour.or(attributes) {
         let end = source.end_with_comment(end).unwrap_or(end);
         let newline = source.newline_at(end);
-        return source.with(end, &format!("{newline}{newline}{line}"));
+        // Where nothing is set apart from its neighbours, this is not either: so the line can go without a trace.
+        let below = &source.text[source.next_line(end)..];
+        let is_dense = !below.is_empty() && !below.starts_with(['\n', '\r']);
+        let gap = if is_dense { "" } else { newline };
+        return source.with(end, &format!("{newline}{gap}{line}"));
     }
     let top = source.first_byte();
     let newline = source.newline_at(top);

@@ -3,16 +3,22 @@
 //! Each edit is a function from text to text. The file is parsed to find the one place where the piece belongs, the
 //! piece is spliced in at that byte, and the result is parsed again to see that it is there. Every other byte stays.
 
+mod chains;
 mod imports;
 mod lines;
 mod modules;
 mod order;
+mod read;
 mod routes;
+mod setup;
 mod source;
+mod tokens;
 
 pub(crate) use imports::Import;
 pub(crate) use modules::Module;
-pub(crate) use routes::Route;
+pub(crate) use read::{fields_of, public_functions};
+pub(crate) use routes::{Route, routes_to};
+pub(crate) use setup::Setup;
 pub(crate) use source::ParseError;
 use source::Source;
 
@@ -22,6 +28,7 @@ pub(crate) enum Piece {
     Module(Module),
     Import(Import),
     Route(Route),
+    Setup(Setup),
 }
 
 /// What became of an edit.
@@ -52,8 +59,9 @@ impl Piece {
             Self::Module(module) => module.insert(&source),
             Self::Import(import) => import.insert(&source),
             Self::Route(route) => route.insert(&source),
+            Self::Setup(setup) => setup.insert(&source),
         };
-        Ok(self.verified(edit, true))
+        Ok(self.verified(text, edit, true))
     }
 
     /// Takes the piece out, unless it has been changed.
@@ -63,8 +71,19 @@ impl Piece {
             Self::Module(module) => module.remove(&source),
             Self::Import(import) => import.remove(&source),
             Self::Route(route) => route.remove(&source),
+            Self::Setup(setup) => setup.remove(&source),
         };
-        Ok(self.verified(edit, false))
+        Ok(self.verified(text, edit, false))
+    }
+
+    /// Whether a file has the piece, in whatever shape.
+    pub(crate) fn is_in(&self, text: &str) -> Result<bool, ParseError> {
+        Source::parse(text).map(|source| match self {
+            Self::Module(module) => module.is_in(&source),
+            Self::Import(import) => import.is_in(&source),
+            Self::Route(route) => route.is_in(&source),
+            Self::Setup(setup) => setup.is_in(&source),
+        })
     }
 
     /// The piece on one line, to be shown.
@@ -73,20 +92,27 @@ impl Piece {
             Self::Module(module) => module.line(),
             Self::Import(import) => import.line(),
             Self::Route(route) => route.line(),
+            Self::Setup(setup) => setup.line(),
         }
     }
 
-    /// No edit is believed before its result parses and holds the piece, or no longer does.
-    fn verified(&self, edit: Edit, expected: bool) -> Edit {
-        let Edit::Changed(text) = &edit else {
+    /// No edit is believed before its result parses and holds the piece, or no longer does, and all other tokens are as they
+    /// were.
+    fn verified(&self, before: &str, edit: Edit, expected: bool) -> Edit {
+        let Edit::Changed(after) = &edit else {
             return edit;
         };
-        let held = Source::parse(text).map(|source| match self {
-            Self::Module(module) => module.is_in(&source),
-            Self::Import(import) => import.is_in(&source),
-            Self::Route(route) => route.is_in(&source),
-        });
-        if held.is_ok_and(|held| held == expected) {
+        let held = self.is_in(after).is_ok_and(|held| held == expected);
+        let (longer, shorter) = if expected {
+            (after.as_str(), before)
+        } else {
+            (before, after.as_str())
+        };
+        let only_that = match (tokens::tokens(longer), tokens::tokens(shorter)) {
+            (Some(longer), Some(shorter)) => tokens::differ_by_one_run(&longer, &shorter),
+            _ => false,
+        };
+        if held && only_that {
             return edit;
         }
         Edit::no_place(

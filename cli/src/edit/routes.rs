@@ -1,19 +1,15 @@
 //! The route in the table: `.get("/posts", posts::index)` in the one root group of `fn routes`.
 
-use syn::visit::{self, Visit};
-use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, Lit};
+use syn::visit::Visit as _;
+use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, ReturnType, Type};
 
 use super::Edit;
+use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_LINE, deeper, literal, width};
 use super::imports::{Import, Meaning};
 use super::source::Source;
 
 /// The methods of a group that declare a route.
 const VERBS: &[&str] = &["get", "post", "put", "patch", "delete", "options", "head", "ws"];
-
-/// rustfmt breaks the arguments of a call that are longer than this,
-const WIDEST_ARGUMENTS: usize = 60;
-/// and every line that is longer than this.
-const WIDEST_LINE: usize = 100;
 
 /// A route to a function of a module or type of this crate.
 #[derive(Clone, Debug)]
@@ -26,14 +22,6 @@ pub(crate) struct Route {
     pub(crate) function: String,
 }
 
-/// A chain of calls on a group.
-struct Chain<'a> {
-    /// `Group::new("/")`
-    root: &'a ExprCall,
-    /// The method calls, in the order in which they are written.
-    calls: Vec<&'a ExprMethodCall>,
-}
-
 /// A route that the file declares.
 struct Declared<'a> {
     call: &'a ExprMethodCall,
@@ -43,6 +31,11 @@ struct Declared<'a> {
 }
 
 impl Route {
+    /// The method of a group that is called so.
+    pub(crate) fn verb(name: &str) -> Option<&'static str> {
+        VERBS.iter().find(|verb| **verb == name).copied()
+    }
+
     pub(super) fn line(&self) -> String {
         self.call(&self.holder.name)
     }
@@ -57,17 +50,13 @@ impl Route {
         }
         let reached = self.reached(source);
         let no_place = |reason: &str| Edit::no_place(reason.to_owned(), self.call(&reached));
-        let function = match &functions(&source.file)[..] {
-            [function] => *function,
-            [] => return no_place("there is no `fn routes` in it"),
-            _ => return no_place("there is more than one `fn routes` in it"),
+        let chains = match tables(source) {
+            Ok(chains) => chains,
+            Err(reason) => return no_place(reason),
         };
-        let chains = chains(|finder| finder.visit_block(&function.block));
-        let mut roots = chains.iter().filter(|chain| prefix(chain.root).as_deref() == Some("/"));
-        let chain = match (roots.next(), roots.next()) {
-            (Some(chain), None) => chain,
-            (None, _) => return no_place("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
-            (Some(_), Some(_)) => return no_place("its `fn routes` has more than one `Group::new(\"/\")`"),
+        let chain = match only_root(&chains) {
+            Ok(chain) => chain,
+            Err(reason) => return no_place(reason),
         };
         let mut routes = chain.calls.iter().filter_map(|call| declaration(call, "/"));
         let ours = method(self.verb);
@@ -180,21 +169,11 @@ impl Route {
         if declared.call.method != self.verb || !same_pattern(&declared.path, &self.path) {
             return false;
         }
-        let Some(Expr::Path(handler)) = declared.handler else {
+        let Some((holder, function)) = declared.handler.and_then(reached) else {
             return false;
         };
-        let segments: Vec<_> = handler
-            .path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string())
-            .collect();
-        match &segments[..] {
-            [.., holder, function] if *function == self.function => {
-                *holder == self.holder.name || self.holder.meaning(source) == Meaning::Imported(holder.clone())
-            }
-            _ => false,
-        }
+        function == self.function
+            && (holder == self.holder.name || self.holder.meaning(source) == Meaning::Imported(holder))
     }
 }
 
@@ -205,18 +184,6 @@ fn method(verb: &str) -> String {
     } else {
         verb.to_uppercase()
     }
-}
-
-/// One level deeper than `line` begins.
-fn deeper(line: &str) -> String {
-    let indentation = &line[..line.len() - line.trim_start().len()];
-    let unit = if indentation.starts_with('\t') { "\t" } else { "    " };
-    format!("{indentation}{unit}")
-}
-
-/// The width of text as rustfmt counts it.
-fn width(text: &str) -> usize {
-    text.chars().map(|c| if c == '\t' { 4 } else { 1 }).sum()
 }
 
 /// Whether two paths take the same requests: what a parameter is called makes no difference.
@@ -241,19 +208,110 @@ fn is_below(path: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn functions(file: &syn::File) -> Vec<&ItemFn> {
-    file.items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Fn(function) if function.sig.ident == "routes" => Some(function),
+/// The groups of the table: those in `fn routes`, or in the one function that gives `Routes`; where that calls other
+/// functions for its groups, all of the file's.
+fn tables<'a>(source: &'a Source<'_>) -> Result<Vec<Chain<'a>>, &'static str> {
+    let functions = |is_table: fn(&ItemFn) -> bool| -> Vec<&ItemFn> {
+        let functions = source.file.items.iter().filter_map(|item| match item {
+            Item::Fn(function) => Some(function),
             _ => None,
-        })
-        .collect()
+        });
+        functions.filter(|function| is_table(function)).collect()
+    };
+    let mut tables = functions(|function| function.sig.ident == "routes");
+    if tables.is_empty() {
+        tables = functions(gives_routes);
+    }
+    let function = match tables[..] {
+        [function] => function,
+        [] => return Err("there is no `fn routes` in it"),
+        _ => return Err("there is more than one `fn routes` in it"),
+    };
+    let mut finder = Finder::of("Group");
+    finder.visit_block(&function.block);
+    if finder.chains.iter().any(is_root) {
+        return Ok(finder.chains);
+    }
+    let mut finder = Finder::of("Group");
+    for function in functions(|function| !gives_routes(function)) {
+        finder.visit_block(&function.block);
+    }
+    Ok(finder.chains)
+}
+
+/// Whether a function gives a table: by what it is declared to return.
+fn gives_routes(function: &ItemFn) -> bool {
+    match &function.sig.output {
+        ReturnType::Type(_, output) => match &**output {
+            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Routes"),
+            _ => false,
+        },
+        ReturnType::Default => false,
+    }
+}
+
+fn is_root(chain: &Chain<'_>) -> bool {
+    prefix(chain.root).as_deref() == Some("/")
+}
+
+/// The group at `/`; of several, the one that anybody may enter.
+fn only_root<'a, 'b>(chains: &'b [Chain<'a>]) -> Result<&'b Chain<'a>, &'static str> {
+    let roots: Vec<_> = chains.iter().filter(|chain| is_root(chain)).collect();
+    let guarded = |chain: &Chain<'_>| {
+        chain
+            .calls
+            .iter()
+            .any(|call| call.method == "security" || call.method == "host")
+    };
+    let open: Vec<_> = roots.iter().filter(|chain| !guarded(chain)).collect();
+    match (&roots[..], &open[..]) {
+        ([only], _) => Ok(only),
+        (_, [only]) => Ok(only),
+        ([], _) => Err("its `fn routes` has no `Group::new(\"/\")` that routes can be added to"),
+        _ => Err("its `fn routes` has more than one `Group::new(\"/\")`"),
+    }
+}
+
+/// The routes that lead to functions of `holder`, as `controllers::posts`: the path of each, and the function.
+pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<(String, String)> {
+    let Ok(source) = Source::parse(text) else {
+        return Vec::new();
+    };
+    let (modules, name) = match holder.rsplit_once("::") {
+        Some((modules, name)) => (modules.split("::").map(str::to_owned).collect(), name),
+        None => (Vec::new(), holder),
+    };
+    let holder = Import {
+        modules,
+        name: name.to_owned(),
+    };
+    let declared = declared(&source.file);
+    let found = declared.iter().filter_map(|declared| {
+        let (reached, function) = reached(declared.handler?)?;
+        let is_ours = reached == holder.name || holder.meaning(&source) == Meaning::Imported(reached);
+        is_ours.then(|| (declared.path.clone(), function))
+    });
+    found.collect()
+}
+
+/// The last two names of a handler's path.
+fn reached(handler: &Expr) -> Option<(String, String)> {
+    let Expr::Path(handler) = handler else {
+        return None;
+    };
+    let mut names = handler
+        .path
+        .segments
+        .iter()
+        .rev()
+        .map(|segment| segment.ident.to_string());
+    let function = names.next()?;
+    Some((names.next()?, function))
 }
 
 /// Every route that the file declares, on whichever group, so that a route which the user has moved is found.
 fn declared(file: &syn::File) -> Vec<Declared<'_>> {
-    let mut finder = Finder::default();
+    let mut finder = Finder::of("Group");
     finder.visit_file(file);
     let in_chains = finder.chains.iter().flat_map(|chain| {
         let prefix = prefix(chain.root).unwrap_or_default();
@@ -261,12 +319,6 @@ fn declared(file: &syn::File) -> Vec<Declared<'_>> {
     });
     let elsewhere = finder.others.iter().filter_map(|call| declaration(call, "/"));
     in_chains.chain(elsewhere).collect()
-}
-
-fn chains<'a>(visit: impl FnOnce(&mut Finder<'a>)) -> Vec<Chain<'a>> {
-    let mut finder = Finder::default();
-    visit(&mut finder);
-    finder.chains
 }
 
 /// The route that a call declares, on a group with a prefix.
@@ -290,52 +342,4 @@ fn declaration<'a>(call: &'a ExprMethodCall, prefix: &str) -> Option<Declared<'a
 /// The prefix of `Group::new("/api")`.
 fn prefix(root: &ExprCall) -> Option<String> {
     literal(root.args.first()?)
-}
-
-fn literal(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Str(text) => Some(text.value()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Whether a call is `Group::new(…)`, by whatever path.
-fn is_group(call: &ExprCall) -> bool {
-    let Expr::Path(function) = &*call.func else {
-        return false;
-    };
-    let mut names = function.path.segments.iter().rev().map(|segment| &segment.ident);
-    names.next().is_some_and(|name| name == "new") && names.next().is_some_and(|name| name == "Group")
-}
-
-/// Finds the chains on groups, and the method calls on anything else. What is inside a macro is not seen.
-#[derive(Default)]
-struct Finder<'a> {
-    chains: Vec<Chain<'a>>,
-    others: Vec<&'a ExprMethodCall>,
-}
-
-impl<'a> Visit<'a> for Finder<'a> {
-    fn visit_expr(&mut self, expression: &'a Expr) {
-        let mut calls = Vec::new();
-        let mut innermost = expression;
-        while let Expr::MethodCall(call) = innermost {
-            calls.push(call);
-            innermost = &call.receiver;
-        }
-        calls.reverse();
-        for argument in calls.iter().flat_map(|call| &call.args) {
-            self.visit_expr(argument);
-        }
-        match innermost {
-            Expr::Call(root) if is_group(root) => self.chains.push(Chain { root, calls }),
-            _ => {
-                self.others.extend(calls);
-                visit::visit_expr(self, innermost);
-            }
-        }
-    }
 }

@@ -1,15 +1,17 @@
 //! `nova gen controller`: functions that reply, a view for each page, the routes.
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Generated, ROUTES};
-use crate::args::GenController;
-use crate::edit::{Import, Piece, Route};
+use super::kind::Kind;
+use super::{Generated, Note, Wiring, parts, url};
 use crate::error::Result;
-use crate::name::{Name, Role};
-use crate::plan::Part;
+use crate::name::{Name, NamePath, Role};
 use crate::project::Project;
-use crate::template::{CONTROLLER, CONTROLLERS, VIEW};
+
+/// The template of the controller, and that of a view.
+pub(super) const CONTROLLER: &str = "src/controllers/{{path}}.rs";
+const VIEW: &str = "views/{{path}}/{{action}}.hbs";
 
 /// The actions whose route is known by their name; any other is a page below the controller's.
 const KNOWN: &[(&str, &str, &str, Answer)] = &[
@@ -24,6 +26,8 @@ const KNOWN: &[(&str, &str, &str, Answer)] = &[
 
 /// rustfmt breaks a chain of calls that is longer than this.
 const WIDEST_CHAIN: usize = 60;
+/// It breaks any line that is longer than this.
+const WIDEST_LINE: usize = 100;
 
 /// What an action replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,14 +42,6 @@ enum Answer {
     Done,
 }
 
-/// What the template needs to know.
-#[derive(Debug, Serialize)]
-struct Data {
-    name: String,
-    url: String,
-    actions: Vec<Action>,
-}
-
 #[derive(Debug, Serialize)]
 struct Action {
     name: String,
@@ -56,131 +52,116 @@ struct Action {
     path: String,
     /// A path that the route takes.
     request: String,
-    /// Whether rustfmt breaks the chain of calls that makes the request.
+    /// Whether rustfmt breaks the chain of calls that makes the request,
     broken: bool,
+    /// and the line that calls the function.
+    broken_call: bool,
     reply: Answer,
     view: Option<String>,
 }
 
-/// What a view's template needs to know.
-#[derive(Debug, Serialize)]
-struct Page<'a> {
-    view: &'a str,
-    controller: String,
-    record: bool,
-}
-
 /// The controller, its views and its routes.
-pub(super) fn generate(args: &GenController, project: &Project) -> Result<Generated> {
-    let role = Role {
-        what: "a controller",
-        command: "nova gen controller ".to_owned(),
-        example: "posts",
-        taken: super::dependencies(project),
-    };
-    let name = super::named(&args.name, &role)?;
-    let data = Data {
-        name: name.snake(),
-        url: format!("/{}", name.kebab()),
-        actions: actions(args, &name)?,
-    };
-    let mut parts = super::module(
-        project,
-        "controllers",
-        &CONTROLLERS,
-        &data.name,
-        CONTROLLER.render(&data)?,
-    )?;
-    for action in &data.actions {
-        parts.extend(view(action, &data)?);
+pub(super) fn generate(
+    kind: &Kind,
+    name: &NamePath,
+    actions: &[Name],
+    wiring: &Wiring,
+    project: &Project,
+) -> Result<Generated> {
+    let base = url(name, wiring);
+    let actions: Vec<Action> = actions.iter().map(|action| self::action(action, name, &base)).collect();
+    let at = if base.is_empty() { "/" } else { &base };
+    let mut data = parts::data(name, at, wiring.routed, project);
+    data.insert("actions".to_owned(), json!(actions));
+    let mut all = parts::file(kind, kind.source(CONTROLLER)?, &data, project)?;
+    let view = kind.source(VIEW)?;
+    for action in actions.iter().filter(|action| action.view.is_some()) {
+        let mut data = data.clone();
+        data.insert("action".to_owned(), json!(action.name));
+        data.insert("view".to_owned(), json!(action.view));
+        data.insert("record".to_owned(), json!(action.reply == Answer::Record));
+        data.insert(
+            "controller".to_owned(),
+            json!(format!("src/controllers/{}.rs", name.path())),
+        );
+        all.extend(parts::file(kind, view, &data, project)?);
     }
-    let holder = Import {
-        modules: vec!["controllers".to_owned()],
-        name: data.name.clone(),
-    };
-    let mut pieces = vec![Piece::Import(holder.clone())];
-    pieces.extend(data.actions.iter().map(|action| {
-        Piece::Route(Route {
-            verb: action.verb,
-            path: action.path.clone(),
-            holder: holder.clone(),
-            function: action.name.clone(),
-        })
-    }));
-    parts.extend(pieces.into_iter().map(|piece| Part::Piece {
-        path: ROUTES.into(),
-        piece,
-    }));
-    let page = data.actions.iter().find(|action| action.reply == Answer::Page);
+    for source in &kind.sources {
+        if source.destination != CONTROLLER && source.destination != VIEW {
+            all.extend(parts::file(kind, source, &data, project)?);
+        }
+    }
+    if wiring.routed {
+        for action in &actions {
+            let handler = format!("controllers::{}::{}", name.module(), action.name);
+            let route = parts::route(action.verb, &action.path, &handler, project);
+            all.extend(route.into_iter().flatten());
+        }
+    }
+    let page = actions.iter().find(|action| action.reply == Answer::Page);
     Ok(Generated {
-        parts,
-        what: format!("controller `{}` at {}", data.name, data.url),
-        visit: page.map(|page| (page.path.clone(), "")),
+        parts: all,
+        what: format!("controller `{}` at {at}", name.path()),
+        next: page
+            .filter(|_| wiring.routed)
+            .map(|page| super::visit(project, &page.path, "")),
     })
 }
 
-/// The actions that were typed, each once.
-fn actions(args: &GenController, controller: &Name) -> Result<Vec<Action>> {
+/// The actions that were typed, each once; `index` when there are none.
+pub(super) fn actions(typed: &[String], controller: &NamePath, notes: &mut Vec<Note>) -> Result<Vec<Name>> {
     let role = Role {
-        what: "an action",
-        command: format!("nova gen controller {} ", controller.snake()),
+        what: "an action".to_owned(),
+        command: format!("nova gen controller {} ", controller.path()),
         example: "index",
         taken: Vec::new(),
     };
     let default = ["index".to_owned()];
-    let typed = if args.actions.is_empty() {
-        &default[..]
-    } else {
-        &args.actions
-    };
-    let mut actions: Vec<Action> = Vec::new();
+    let typed = if typed.is_empty() { &default[..] } else { typed };
+    let mut actions: Vec<Name> = Vec::new();
     for typed in typed {
-        let action = action(&super::named(typed, &role)?, controller);
-        if actions.iter().all(|other| other.name != action.name) {
+        let action = Name::parse(typed, &role)?;
+        super::note_spelling(typed, &action.snake(), notes);
+        if !actions.contains(&action) {
             actions.push(action);
         }
     }
     Ok(actions)
 }
 
-fn action(name: &Name, controller: &Name) -> Action {
+/// What the route of an action adds to the controller's path.
+pub(super) fn below(action: &str) -> String {
+    let known = KNOWN.iter().find(|(known, ..)| *known == action);
+    known.map_or_else(
+        || format!("/{}", action.replace('_', "-")),
+        |(_, _, below, _)| (*below).to_owned(),
+    )
+}
+
+fn action(name: &Name, controller: &NamePath, base: &str) -> Action {
     let snake = name.snake();
     let known = KNOWN.iter().find(|(known, ..)| *known == snake);
-    let (verb, below, reply) = match known {
-        Some((_, verb, below, reply)) => (*verb, (*below).to_owned(), *reply),
-        None => ("get", format!("/{}", name.kebab()), Answer::Page),
-    };
-    let path = format!("/{}{below}", controller.kebab());
+    let (verb, reply) = known.map_or(("get", Answer::Page), |(_, verb, _, reply)| (*verb, *reply));
+    let mut path = format!("{base}{}", below(&snake));
+    if path.is_empty() {
+        path.push('/');
+    }
     let request = path.replace("{id}", "1");
     let is_page = matches!(reply, Answer::Page | Answer::Record);
+    let title = controller.name.title();
     Action {
         title: match snake.as_str() {
-            "index" => controller.title(),
-            _ => format!("{}: {}", controller.title(), name.title().to_lowercase()),
+            "index" => title,
+            _ => format!("{title}: {}", name.title().to_lowercase()),
         },
         method: verb.to_uppercase(),
         broken: format!("app.get(\"{request}\").await").len() > WIDEST_CHAIN,
+        broken_call: format!("            let reply = super::{snake}().await;").len() > WIDEST_LINE,
         request,
-        view: is_page.then(|| format!("views/{}/{snake}.hbs", controller.snake())),
+        view: is_page.then(|| format!("views/{}/{snake}.hbs", controller.path())),
         name: snake,
         verb,
         path,
         reply,
     }
-}
-
-/// The view that an action renders.
-fn view(action: &Action, data: &Data) -> Result<Option<Part>> {
-    let Some(view) = &action.view else {
-        return Ok(None);
-    };
-    let content = VIEW.render(&Page {
-        view,
-        controller: format!("src/controllers/{}.rs", data.name),
-        record: action.reply == Answer::Record,
-    })?;
-    Ok(Some(Part::File {
-        path: view.into(),
-        content,
-    }))
 }

@@ -1,23 +1,28 @@
-//! `nova gen`: each kind is a function from what was typed, and the project, to a plan.
+//! `nova gen` and `nova destroy`: each kind is a function from what was typed, and the project, to the parts of a plan.
 
 mod controller;
-mod ws_handler;
+mod generic;
+mod infer;
+pub(crate) mod kind;
+mod parts;
+mod resource;
 
 use std::path::{Path, PathBuf};
 
-use crate::args;
-use crate::edit::{Module, Piece};
-use crate::error::{Error, Result};
-use crate::name::{Name, Role};
-use crate::plan::{Part, Plan, Tense};
-use crate::project::Project;
-use crate::template::Template;
-use crate::terminal;
+use clap::Parser as _;
+use serde_json::json;
 
-/// Where the table of routes is.
-const ROUTES: &str = "src/routes.rs";
-/// Where the modules at the root of the crate are declared.
-const LIBRARY: &str = "src/lib.rs";
+use crate::args;
+use crate::error::{Error, Result};
+use crate::name::{NamePath, Role};
+use crate::plan::{Part, Plan};
+use crate::project::Project;
+use crate::work::{self, Work};
+use crate::{settings, terminal};
+use kind::Kind;
+
+/// Something to tell, with its verb.
+type Note = (&'static str, String);
 
 /// What is to be generated.
 #[derive(Debug)]
@@ -25,63 +30,223 @@ struct Generated {
     parts: Vec<Part>,
     /// As in "controller `posts`".
     what: String,
-    /// The path to look at in a browser, and what to do there.
-    visit: Option<(String, &'static str)>,
+    /// What comes next.
+    next: Option<String>,
+}
+
+/// How something is wired in.
+#[derive(Clone, Debug, Default)]
+struct Wiring {
+    /// The path, when it is not made from the name: without a `/` at its end.
+    at: Option<String>,
+    /// Whether it is wired in at all.
+    routed: bool,
+}
+
+/// Something to generate, as it was typed.
+enum Asked<'a> {
+    Controller(&'a args::GenController),
+    Resource(&'a args::GenResource),
+    Named(&'a args::GenNamed),
 }
 
 /// Runs `nova gen`.
 pub(crate) fn run(args: &args::Gen) -> Result<()> {
-    let directory = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
-    let project = Project::find(&directory)?;
-    let (generated, write) = match &args.kind {
-        args::Kind::Controller(args) => (controller::generate(args, &project)?, args.write),
-        args::Kind::WsHandler(args) => (ws_handler::generate(args, &project)?, args.write),
+    if args.list {
+        return list(args.json);
+    }
+    let Some(kind) = &args.kind else {
+        return Err(Error::usage("no kind was given").help("nova gen --list shows what can be generated"));
     };
-    let checked = Plan::adding(&project.root, generated.parts).check()?;
-    if write.dry_run {
-        checked.print(Tense::Future);
-        terminal::status("Finished", "dry run, nothing was written");
-        return Ok(());
-    }
-    checked.apply()?;
-    checked.print(Tense::Past);
-    if checked.is_done() {
-        terminal::status("Finished", "nothing to do");
-        return Ok(());
-    }
-    terminal::status("Finished", generated.what);
-    if let Some((path, how)) = generated.visit {
-        terminal::plain(format!(
-            "\nnext: nova serve, then open {}{path}{how}",
-            address(&project.root)
-        ));
+    let custom;
+    let (kind, asked) = match kind {
+        args::Kind::Controller(args) => ("controller", Asked::Controller(args)),
+        args::Kind::Resource(args) => ("resource", Asked::Resource(args)),
+        args::Kind::WsHandler(args) => ("ws-handler", Asked::Named(args)),
+        args::Kind::Security(args) => ("security", Asked::Named(args)),
+        args::Kind::Fallback(args) => ("fallback", Asked::Named(args)),
+        args::Kind::ReplyHandler(args) => ("reply-handler", Asked::Named(args)),
+        args::Kind::Test(args) => ("test", Asked::Named(args)),
+        args::Kind::Own(typed) => {
+            let (kind, rest) = typed.split_first().ok_or_else(|| Error::usage("no kind was given"))?;
+            let root = Project::find(&here()?)?.root;
+            Kind::find(kind, &root)?;
+            let line = [format!("nova gen {kind}")].into_iter().chain(rest.iter().cloned());
+            custom = args::GenOwn::try_parse_from(line).unwrap_or_else(|error| error.exit());
+            (kind.as_str(), Asked::Named(&custom.args))
+        }
+    };
+    let (typed, wire, write) = match &asked {
+        Asked::Controller(args) => (&args.name, &args.wire, args.write),
+        Asked::Resource(args) => (&args.name, &args.wire, args.write),
+        Asked::Named(args) => (&args.name, &args.wire, args.write),
+    };
+    let root = Project::find(&here()?)?.root;
+    let mut told = None;
+    let done = work::carry_out(&root, write.show, work::conflicts(write), || {
+        let project = Project::find(&root)?;
+        let kind = Kind::find(kind, &root)?;
+        let mut notes = Vec::new();
+        let name = named(typed, &kind, "gen", &project, &mut notes)?;
+        let wiring = wiring(wire, &kind)?;
+        let generated = match asked {
+            Asked::Controller(args) => {
+                let typed: Vec<String> = args.positional.iter().chain(&args.actions).cloned().collect();
+                let actions = controller::actions(&typed, &name, &mut notes)?;
+                controller::generate(&kind, &name, &actions, &wiring, &project)?
+            }
+            Asked::Resource(args) => {
+                let shape = resource::Shape {
+                    fields: resource::fields(&args.fields, &name, &mut notes)?,
+                    views: args.views,
+                };
+                resource::generate(&kind, &name, &shape, &wiring, &project)?
+            }
+            Asked::Named(_) => generic::generate(&kind, &name, &wiring, &project)?,
+        };
+        parts::refuse_rivals(&generated.parts, &project)?;
+        told = Some((generated.what, generated.next));
+        Ok(Work {
+            plan: Plan::adding(&project.root, generated.parts),
+            about: json!({ "command": "gen", "kind": kind.name, "name": name.path() }),
+            notes,
+        })
+    })?;
+    let (what, next) = told.unwrap_or_default();
+    done.finish(&what, next.as_deref());
+    Ok(())
+}
+
+/// Runs `nova destroy`.
+pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
+    let root = Project::find(&here()?)?.root;
+    let mut told = String::new();
+    let done = work::carry_out(&root, args.write.show, work::conflicts(args.write), || {
+        let project = Project::find(&root)?;
+        let kind = Kind::find(&args.kind, &root)?;
+        let mut notes = Vec::new();
+        let name = named(&args.name, &kind, "destroy", &project, &mut notes)?;
+        let generated = infer::generated(&kind, &name, &project)?;
+        told = format!("{} `{}` removed", kind.name, name.path());
+        Ok(Work {
+            plan: Plan::adding(&project.root, generated.parts).invert(),
+            about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),
+            notes,
+        })
+    })?;
+    done.finish(&told, None);
+    Ok(())
+}
+
+/// Generates the WebSocket handler of a chat in a project that is to be: what it would add.
+pub(crate) fn chat(project: &Project) -> Result<Vec<Part>> {
+    let kind = Kind::find("ws-handler", &project.root)?;
+    let role = Role {
+        what: "a ws-handler".to_owned(),
+        command: String::new(),
+        example: "chat",
+        taken: Vec::new(),
+    };
+    let wiring = Wiring { at: None, routed: true };
+    Ok(generic::generate(&kind, &NamePath::parse("chat", &role)?, &wiring, project)?.parts)
+}
+
+/// Prints every kind, and where its templates are.
+fn list(json: bool) -> Result<()> {
+    let root = Project::find(&here()?).map(|project| project.root);
+    // Outside a project there are the built-in ones.
+    let kinds = Kind::all(&root.unwrap_or_default())?;
+    let width = kinds
+        .iter()
+        .map(|kind| kind.name.chars().count())
+        .max()
+        .unwrap_or_default();
+    for kind in kinds {
+        let place = kind.folder.as_ref().map(|folder| folder.display().to_string());
+        let about = kind.manifest.about.as_str();
+        if json {
+            terminal::answer(json!({
+                "kind": kind.name, "about": about, "templates": place, "built_in": kind.is_built_in,
+            }));
+            continue;
+        }
+        let place = place.map_or_else(String::new, |place| terminal::dim(&format!("  {place}")));
+        terminal::answer(format!("{:width$}  {about}{place}", kind.name).trim_end());
     }
     Ok(())
 }
 
-/// Generates the WebSocket handler of a chat in a project that has just been made, and gives the number of files.
-pub(crate) fn chat(root: &Path) -> Result<usize> {
-    let args = args::GenWsHandler {
-        name: "chat".to_owned(),
-        write: args::Write { dry_run: false },
+/// Parses the name of something, and notes when it is used in another spelling.
+fn named(typed: &str, kind: &Kind, command: &str, project: &Project, notes: &mut Vec<Note>) -> Result<NamePath> {
+    let mut taken = dependencies(project);
+    let own = kind.manifest.taken.iter();
+    taken.extend(own.map(|(name, reason)| (name.clone(), reason.clone())));
+    let role = Role {
+        what: format!("a {}", kind.name),
+        command: format!("nova {command} {} ", kind.name),
+        example: kind.manifest.example.as_deref().unwrap_or("example"),
+        taken,
     };
-    let generated = ws_handler::generate(&args, &Project::find(root)?)?;
-    let checked = Plan::adding(root, generated.parts).check()?;
-    checked.apply()?;
-    Ok(checked.created())
+    let name = NamePath::parse(typed, &role)?;
+    if kind.manifest.nested == Some(false) && name.path().contains('/') {
+        return Err(Error::usage(format!(
+            "`{}` can't be a {} name: it has a `/` in it",
+            name.path(),
+            kind.name
+        ))
+        .detail("nothing was written")
+        .help(format!("{}{}", role.command, name.path().replace('/', "_"))));
+    }
+    note_spelling(typed, &name.path(), notes);
+    Ok(name)
 }
 
-/// Parses the name of something, and says so when it is used in another spelling.
-fn named(typed: &str, role: &Role<'_>) -> Result<Name> {
-    let name = Name::parse(typed, role)?;
-    if name.snake() != typed {
-        terminal::status(
-            "Named",
-            format!("{} (`{typed}` in the spelling of modules)", name.snake()),
-        );
+fn note_spelling(typed: &str, used: &str, notes: &mut Vec<Note>) {
+    if used != typed {
+        notes.push(("Named", format!("{used} (`{typed}` in the spelling of modules)")));
     }
-    Ok(name)
+}
+
+fn wiring(wire: &args::Wire, kind: &Kind) -> Result<Wiring> {
+    let at = match &wire.at {
+        None => None,
+        Some(typed) => {
+            let refused = |reason: &str| {
+                let shown: String = typed.chars().take(64).flat_map(char::escape_debug).collect();
+                Err(Error::usage(format!("`{shown}` can't be where it is: {reason}"))
+                    .detail("nothing was written")
+                    .help("a path such as --at /news"))
+            };
+            let good = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
+            if !typed.starts_with('/') {
+                return refused("it does not begin with a `/`");
+            }
+            if typed.len() > 64 {
+                return refused("it is longer than 64 characters");
+            }
+            if !typed.chars().all(good) {
+                return refused("only letters, digits and `-_.~/` can be used");
+            }
+            if typed.contains("//") || typed.split('/').any(|part| part == "." || part == "..") {
+                return refused("no client asks for such a path");
+            }
+            Some(typed.trim_end_matches('/').to_owned())
+        }
+    };
+    if at.is_some() && !matches!(kind.name.as_str(), "controller" | "resource") && kind.manifest.route.is_empty() {
+        return Err(Error::usage(format!("a {} is at no path", kind.name))
+            .detail("nothing was written")
+            .help("leave --at out"));
+    }
+    Ok(Wiring {
+        at,
+        routed: !wire.no_route,
+    })
+}
+
+/// Where something is, without a `/` at the end: empty for the root.
+fn url(name: &NamePath, wiring: &Wiring) -> String {
+    wiring.at.clone().unwrap_or_else(|| name.url())
 }
 
 /// What the project's own crates are called, which no module beside them can be.
@@ -94,37 +259,17 @@ fn dependencies(project: &Project) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A new module `name` in the shared module `parent`, which is there afterwards: the file's text and its declaration.
-fn module(project: &Project, parent: &str, beginning: &Template, name: &str, content: String) -> Result<Vec<Part>> {
-    let declare = |name: &str| Piece::Module(Module { name: name.to_owned() });
-    let flat = PathBuf::from(format!("src/{parent}.rs"));
-    let nested = PathBuf::from(format!("src/{parent}/mod.rs"));
-    let shared = if project.root.join(&flat).is_file() {
-        flat
-    } else {
-        nested
-    };
-    Ok(vec![
-        Part::File {
-            path: format!("src/{parent}/{name}.rs").into(),
-            content,
-        },
-        Part::SharedModule {
-            path: shared.clone(),
-            content: beginning.render(&())?,
-            declared_in: LIBRARY.into(),
-            declaration: declare(parent),
-        },
-        Part::Piece {
-            path: shared,
-            piece: declare(name),
-        },
-    ])
+fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))
+}
+
+fn visit(project: &Project, path: &str, how: &str) -> String {
+    format!("next: nova serve, then open {}{path}{how}", address(&project.root))
 }
 
 /// Where the application will listen, as its configuration has it.
 fn address(root: &Path) -> String {
-    let configuration = std::fs::read_to_string(root.join("nova.toml")).unwrap_or_default();
+    let configuration = std::fs::read_to_string(root.join(settings::FILE)).unwrap_or_default();
     let table: toml::Table = configuration.parse().unwrap_or_default();
     let port = table
         .get("server")
@@ -134,66 +279,4 @@ fn address(root: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::tests::tree;
-    use crate::template::PROJECT;
-
-    /// A new project whose files have these newlines.
-    fn project(newline: &str) -> (tempfile::TempDir, Project) {
-        let directory = tempfile::tempdir().unwrap();
-        let data = serde_json::json!({
-            "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false,
-            "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
-        });
-        for (path, template) in PROJECT {
-            let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, template.render(&data).unwrap().replace('\n', newline)).unwrap();
-        }
-        let project = Project::find(directory.path()).unwrap();
-        (directory, project)
-    }
-
-    fn controller(name: &str, actions: &[&str], project: &Project) -> Plan {
-        let args = args::GenController {
-            name: name.to_owned(),
-            actions: actions.iter().map(|&action| action.to_owned()).collect(),
-            write: args::Write { dry_run: false },
-        };
-        Plan::adding(&project.root, controller::generate(&args, project).unwrap().parts)
-    }
-
-    fn ws_handler(name: &str, project: &Project) -> Plan {
-        let args = args::GenWsHandler {
-            name: name.to_owned(),
-            write: args::Write { dry_run: false },
-        };
-        Plan::adding(&project.root, ws_handler::generate(&args, project).unwrap().parts)
-    }
-
-    #[test]
-    fn everything_generated_can_be_taken_back_in_any_order() {
-        let long = "x".repeat(64);
-        let every = ["index", "new", "show", "create", "edit", "update", "delete", "archive"];
-        for newline in ["\n", "\r\n"] {
-            let (directory, project) = project(newline);
-            let before = tree(directory.path());
-            let plans = [
-                controller("posts", &every, &project),
-                ws_handler("chat", &project),
-                controller(&long, &["show"], &project),
-                controller("about", &[], &project),
-                ws_handler("blog-post", &project),
-            ];
-            for plan in &plans {
-                plan.check().unwrap().apply().unwrap();
-                assert!(plan.check().unwrap().is_done());
-            }
-            for at in [2, 0, 4, 1, 3] {
-                plans[at].clone().invert().check().unwrap().apply().unwrap();
-            }
-            assert_eq!(tree(directory.path()), before);
-        }
-    }
-}
+mod tests;

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Change, Direction, Part, Plan, write};
+use super::{Change, Conflicts, Direction, Lock, Part, Plan, diff, write};
 use crate::edit::{Edit, Piece};
 use crate::error::{Error, Result};
-use crate::terminal;
 
 /// A plan that can be carried out.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    root: PathBuf,
-    files: BTreeMap<PathBuf, File>,
-    steps: Vec<Step>,
+    pub(super) root: PathBuf,
+    /// What is shown in front of each path.
+    pub(super) shown: PathBuf,
+    pub(super) files: BTreeMap<PathBuf, File>,
+    pub(super) steps: Vec<Step>,
+    conflicts: Conflicts,
 }
 
 /// A file's text now and afterwards; `None` where there is no file.
@@ -26,39 +28,64 @@ pub(super) struct File {
 
 /// A line of the report.
 #[derive(Debug)]
-struct Step {
-    verb: Verb,
-    path: PathBuf,
-    notes: Vec<String>,
+pub(super) struct Step {
+    pub(super) verb: Verb,
+    pub(super) path: PathBuf,
+    pub(super) notes: Vec<Note>,
+}
+
+/// What comes into a file, goes out of it, or finds no place in it.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) sign: char,
+    pub(super) text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+pub(super) enum Verb {
     Create,
     Update,
+    Replace,
     Delete,
+    Keep,
     Unchanged,
 }
 
 /// Why a plan can't be carried out.
-enum Problem {
-    /// What the user has to decide.
-    Conflict(String),
+pub(super) enum Problem {
+    /// A file that the user has changed, or that is another.
+    Conflict {
+        path: PathBuf,
+        direction: Direction,
+        /// How many lines of the file are the user's, and how many of ours are gone.
+        lines: (usize, usize),
+    },
     /// A file that can't be read, or isn't what it should be.
     Unusable(String),
     /// No place for a piece: the reason, and what can be pasted.
     NoPlace {
         path: PathBuf,
+        direction: Direction,
         reason: String,
         paste: Option<String>,
     },
 }
 
-pub(super) fn check(plan: &Plan) -> Result<Checked> {
+/// What a plan comes to when it meets what it did not expect.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// What it would do all the same, where the user says so.
+    pub(crate) checked: Checked,
+}
+
+pub(super) fn check(plan: &Plan, conflicts: Conflicts) -> Result<Checked, Box<Refused>> {
     let mut checked = Checked {
         root: plan.root.clone(),
+        shown: plan.shown.clone(),
         files: BTreeMap::new(),
         steps: Vec::new(),
+        conflicts,
     };
     let mut problems = Vec::new();
     for Change { direction, part } in &plan.changes {
@@ -78,10 +105,18 @@ pub(super) fn check(plan: &Plan) -> Result<Checked> {
         };
         problems.extend(outcome.err());
     }
+    // What goes is told in the order in which it came.
+    if plan.changes.iter().all(|change| change.direction == Direction::Remove) {
+        checked.steps.reverse();
+        for step in &mut checked.steps {
+            step.notes.reverse();
+        }
+    }
     if problems.is_empty() {
         return Ok(checked);
     }
-    Err(checked.error(problems))
+    let error = checked.error(problems);
+    Err(Box::new(Refused { error, checked }))
 }
 
 impl Checked {
@@ -98,48 +133,37 @@ impl Checked {
             .count()
     }
 
-    /// Prints what is going to happen, or what has happened; what is as it should be only when all of it is.
-    pub(crate) fn print(&self, tense: Tense) {
-        let width = self
-            .steps
-            .iter()
-            .filter(|step| !step.notes.is_empty())
-            .map(Step::width)
-            .max();
-        let done = self.is_done();
-        for step in self.steps.iter().filter(|step| done || step.verb != Verb::Unchanged) {
-            let path = step.path.display().to_string();
-            let Some(first) = step.notes.first() else {
-                terminal::status(step.verb.word(tense), path);
-                continue;
-            };
-            let width = width.unwrap_or_default();
-            terminal::status(
-                step.verb.word(tense),
-                format!("{path:width$}   {}", terminal::dim(first)),
-            );
-            for note in &step.notes[1..] {
-                terminal::status("", format!("{:width$}   {}", "", terminal::dim(note)));
-            }
-        }
+    /// The paths of the files, each with what it would hold.
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let files = self.files.iter();
+        files.filter_map(|(path, file)| Some((path.as_path(), file.after.as_deref()?)))
     }
 
     /// Writes every file, or none.
-    pub(crate) fn apply(&self) -> Result<()> {
-        write::apply(&self.root, &self.files)
+    pub(crate) fn apply(&self, lock: &Lock) -> Result<()> {
+        write::apply(lock, &self.root, &self.files)
     }
 
     fn create(&mut self, path: &Path, content: &str) -> Result<(), Problem> {
+        let conflicts = self.conflicts;
         let file = self.file(path)?;
         let verb = match &file.after {
             None => Verb::Create,
             Some(existing) if existing == content => Verb::Unchanged,
-            Some(_) => {
-                let path = path.display();
-                return Err(Problem::Conflict(format!(
-                    "{path} already exists with different content"
-                )));
-            }
+            Some(existing) => match conflicts {
+                Conflicts::Replace => Verb::Replace,
+                Conflicts::Keep => {
+                    self.report(Verb::Keep, path, None);
+                    return Ok(());
+                }
+                Conflicts::Refuse => {
+                    let lines = diff::counts(content, existing);
+                    // So that it can be shown.
+                    file.after = Some(content.to_owned());
+                    return Err(conflict(path, Direction::Add, lines));
+                }
+            },
         };
         file.after = Some(content.to_owned());
         self.report(verb, path, None);
@@ -147,16 +171,23 @@ impl Checked {
     }
 
     fn delete(&mut self, path: &Path, content: &str) -> Result<(), Problem> {
+        let conflicts = self.conflicts;
         let file = self.file(path)?;
         let verb = match &file.after {
             None => Verb::Unchanged,
             Some(existing) if existing == content => Verb::Delete,
-            Some(_) => {
-                let path = path.display();
-                return Err(Problem::Conflict(format!(
-                    "{path} has been changed since it was generated"
-                )));
-            }
+            Some(existing) => match conflicts {
+                Conflicts::Replace => Verb::Delete,
+                Conflicts::Keep => {
+                    self.report(Verb::Keep, path, None);
+                    return Ok(());
+                }
+                Conflicts::Refuse => {
+                    let lines = diff::counts(content, existing);
+                    file.after = None;
+                    return Err(conflict(path, Direction::Remove, lines));
+                }
+            },
         };
         file.after = None;
         self.report(verb, path, None);
@@ -164,6 +195,7 @@ impl Checked {
     }
 
     fn edit(&mut self, path: &Path, piece: &Piece, direction: Direction) -> Result<(), Problem> {
+        let keeps = self.conflicts == Conflicts::Keep;
         let file = self.file(path)?;
         let Some(text) = &file.after else {
             if direction == Direction::Remove {
@@ -172,6 +204,7 @@ impl Checked {
             }
             return Err(Problem::NoPlace {
                 path: path.to_owned(),
+                direction,
                 reason: "there is no such file".to_owned(),
                 paste: Some(piece.line()),
             });
@@ -184,15 +217,23 @@ impl Checked {
             let path = path.display();
             Problem::Unusable(format!("{path}:{}:{}: {}", error.line, error.column, error.message))
         })?;
+        let note = |sign| {
+            Some(Note {
+                sign,
+                text: piece.line(),
+            })
+        };
         match edit {
             Edit::Unchanged => self.report(Verb::Unchanged, path, None),
             Edit::Changed(text) => {
                 file.after = Some(text);
-                self.report(Verb::Update, path, Some(format!("{sign} {}", piece.line())));
+                self.report(Verb::Update, path, note(sign));
             }
+            Edit::NoPlace { .. } if keeps => self.report(Verb::Keep, path, note('!')),
             Edit::NoPlace { reason, paste } => {
                 return Err(Problem::NoPlace {
                     path: path.to_owned(),
+                    direction,
                     reason,
                     paste,
                 });
@@ -224,8 +265,8 @@ impl Checked {
     fn file(&mut self, path: &Path) -> Result<&mut File, Problem> {
         if !self.files.contains_key(path) {
             let before = read(&self.root.join(path)).map_err(|reason| {
-                let path = path.display();
-                Problem::Unusable(format!("{path} {reason}"))
+                let path = self.shown.join(path);
+                Problem::Unusable(format!("{} {reason}", path.display()))
             })?;
             let after = before.clone();
             self.files.insert(path.to_owned(), File { before, after });
@@ -236,7 +277,7 @@ impl Checked {
     }
 
     /// Adds a step to the report, or what it did to the step of the same file.
-    fn report(&mut self, verb: Verb, path: &Path, note: Option<String>) {
+    fn report(&mut self, verb: Verb, path: &Path, note: Option<Note>) {
         let Some(step) = self.steps.iter_mut().find(|step| step.path == path) else {
             self.steps.push(Step {
                 verb,
@@ -247,101 +288,17 @@ impl Checked {
         };
         step.notes.extend(note);
         step.verb = match (step.verb, verb) {
-            (Verb::Unchanged, later) | (_, later @ Verb::Delete) => later,
+            (Verb::Unchanged | Verb::Keep, later) | (_, later @ Verb::Delete) if later != Verb::Unchanged => later,
             (earlier, _) => earlier,
         };
     }
-
-    /// One error for all that stands in the way.
-    fn error(&self, problems: Vec<Problem>) -> Error {
-        let mut sentences = Vec::new();
-        let mut pastes: Vec<(PathBuf, Vec<String>)> = Vec::new();
-        let mut help = None;
-        for problem in problems {
-            let sentence = match problem {
-                Problem::Unusable(sentence) => sentence,
-                Problem::Conflict(sentence) => {
-                    help = Some(
-                        "choose another name, or move your file out of the way\n\
-                         (what is missing in it is added by hand: nova writes whole files only)"
-                            .to_owned(),
-                    );
-                    sentence
-                }
-                Problem::NoPlace { path, reason, paste } => {
-                    let sentence = format!("no place for this in {}: {reason}", path.display());
-                    if paste.is_none() {
-                        help = Some("choose another name, or make room for this one first".to_owned());
-                    }
-                    if let Some((_, lines)) = pastes.iter_mut().find(|(pasted, _)| *pasted == path) {
-                        lines.extend(paste);
-                    } else {
-                        // What would have gone in goes with it.
-                        let mut lines = self.additions(&path);
-                        lines.extend(paste);
-                        pastes.push((path, lines));
-                    }
-                    sentence
-                }
-            };
-            if !sentences.contains(&sentence) {
-                sentences.push(sentence);
-            }
-        }
-        let mut sentences = sentences.into_iter();
-        let mut error = Error::failed(sentences.next().unwrap_or_default());
-        for sentence in sentences {
-            error = error.detail(sentence);
-        }
-        error = error.detail("nothing was written");
-        if let Some(help) = help {
-            return error.help(help);
-        }
-        if pastes.is_empty() {
-            return error;
-        }
-        let mut help = vec!["write this by hand, then run the command again:".to_owned()];
-        for (path, lines) in pastes {
-            help.push(format!("in {}", path.display()));
-            help.extend(lines.iter().map(|line| format!("    {line}")));
-        }
-        error.help(help.join("\n"))
-    }
-
-    /// The pieces that would be added to a file.
-    fn additions(&self, path: &Path) -> Vec<String> {
-        let step = self.steps.iter().find(|step| step.path == path);
-        let notes = step.into_iter().flat_map(|step| &step.notes);
-        notes
-            .filter_map(|note| note.strip_prefix("+ ").map(str::to_owned))
-            .collect()
-    }
 }
 
-/// Whether a report speaks of what will be or of what was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tense {
-    Future,
-    Past,
-}
-
-impl Verb {
-    fn word(self, tense: Tense) -> &'static str {
-        match (self, tense) {
-            (Self::Create, Tense::Future) => "Create",
-            (Self::Create, Tense::Past) => "Created",
-            (Self::Update, Tense::Future) => "Update",
-            (Self::Update, Tense::Past) => "Updated",
-            (Self::Delete, Tense::Future) => "Delete",
-            (Self::Delete, Tense::Past) => "Deleted",
-            (Self::Unchanged, _) => "Unchanged",
-        }
-    }
-}
-
-impl Step {
-    fn width(&self) -> usize {
-        self.path.display().to_string().chars().count()
+fn conflict(path: &Path, direction: Direction, lines: (usize, usize)) -> Problem {
+    Problem::Conflict {
+        path: path.to_owned(),
+        direction,
+        lines,
     }
 }
 

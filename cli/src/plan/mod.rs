@@ -1,11 +1,18 @@
 //! What a command is going to write, as data: it can be checked, shown, applied and inverted.
 
 mod check;
+mod diff;
+mod fault;
+mod journal;
+mod lock;
+mod report;
 mod write;
 
 use std::path::PathBuf;
 
-pub(crate) use check::{Checked, Tense};
+pub(crate) use check::{Checked, Refused};
+pub(crate) use lock::{Lock, is_interrupted};
+pub(crate) use report::Tense;
 
 use crate::edit::Piece;
 use crate::error::Result;
@@ -14,7 +21,22 @@ use crate::error::Result;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     root: PathBuf,
+    /// What is shown in front of each path.
+    shown: PathBuf,
     changes: Vec<Change>,
+}
+
+/// What becomes of a file that is not as the plan expects it: one that is to come and is there with another content, or
+/// is to go and has been changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Conflicts {
+    /// Nothing is written.
+    #[default]
+    Refuse,
+    /// The plan goes before the file.
+    Replace,
+    /// The file stays as it is, and so does one that has no place for a piece.
+    Keep,
 }
 
 /// One step of a plan.
@@ -57,12 +79,12 @@ impl Plan {
         };
         Self {
             root: root.into(),
+            shown: PathBuf::new(),
             changes: parts.into_iter().map(change).collect(),
         }
     }
 
     /// The plan that takes back what this one does: on this day or another, for it holds parts and not whole files.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`nova destroy` is to be made of it"))]
     pub(crate) fn invert(self) -> Self {
         let inverted = self.changes.into_iter().rev().map(|change| Change {
             direction: match change.direction {
@@ -73,13 +95,20 @@ impl Plan {
         });
         Self {
             root: self.root,
+            shown: self.shown,
             changes: inverted.collect(),
         }
     }
 
-    /// Compares the plan with the disk. Nothing is written; every conflict is in the error.
-    pub(crate) fn check(&self) -> Result<Checked> {
-        check::check(self)
+    /// The plan with this in front of each path that is shown.
+    pub(crate) fn shown_below(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.shown = directory.into();
+        self
+    }
+
+    /// Compares the plan with the disk. Nothing is written; everything that stands in the way is in the error.
+    pub(crate) fn check(&self, conflicts: Conflicts) -> Result<Checked, Box<Refused>> {
+        check::check(self, conflicts)
     }
 }
 

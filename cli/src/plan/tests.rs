@@ -56,6 +56,10 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     tree
 }
 
+fn lock(project: &tempfile::TempDir) -> Lock {
+    Lock::acquire(project.path()).unwrap()
+}
+
 fn project() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("lib.rs"), "//! Lib.\r\n\r\npub mod zoo;").unwrap();
@@ -68,20 +72,21 @@ fn a_plan_applied_and_inverted_leaves_every_byte_as_it_was() {
     let before = tree(project.path());
     let chat = Plan::adding(project.path(), handler("chat"));
     let news = Plan::adding(project.path(), handler("news"));
-    chat.check().unwrap().apply().unwrap();
+    let lock = lock(&project);
+    chat.check(Conflicts::Refuse).unwrap().apply(&lock).unwrap();
     let with_chat = tree(project.path());
     assert_eq!(
         fs::read_to_string(project.path().join("lib.rs")).unwrap(),
         "//! Lib.\r\n\r\npub mod ws;\r\npub mod zoo;"
     );
-    assert!(chat.check().unwrap().is_done());
-    news.check().unwrap().apply().unwrap();
-    news.invert().check().unwrap().apply().unwrap();
+    assert!(chat.check(Conflicts::Refuse).unwrap().is_done());
+    news.check(Conflicts::Refuse).unwrap().apply(&lock).unwrap();
+    news.invert().check(Conflicts::Refuse).unwrap().apply(&lock).unwrap();
     assert_eq!(tree(project.path()), with_chat, "what the two share stays");
     let undo = chat.invert();
-    undo.check().unwrap().apply().unwrap();
+    undo.check(Conflicts::Refuse).unwrap().apply(&lock).unwrap();
     assert_eq!(tree(project.path()), before);
-    assert!(undo.check().unwrap().is_done());
+    assert!(undo.check(Conflicts::Refuse).unwrap().is_done());
 }
 
 #[test]
@@ -90,14 +95,18 @@ fn a_conflict_anywhere_means_that_nothing_is_written() {
     fs::create_dir(project.path().join("ws")).unwrap();
     fs::write(project.path().join("ws/chat.rs"), "// mine\n").unwrap();
     let before = tree(project.path());
-    let error = Plan::adding(project.path(), handler("chat")).check().unwrap_err();
+    let error = Plan::adding(project.path(), handler("chat"))
+        .check(Conflicts::Refuse)
+        .unwrap_err()
+        .error;
     assert_eq!(error.message(), "ws/chat.rs already exists with different content");
     assert_eq!(error.details(), ["nothing was written"]);
     assert_eq!(error.exit_code(), 1);
     let error = Plan::adding(project.path(), handler("chat"))
         .invert()
-        .check()
-        .unwrap_err();
+        .check(Conflicts::Refuse)
+        .unwrap_err()
+        .error;
     assert_eq!(error.message(), "ws/chat.rs has been changed since it was generated");
     assert_eq!(tree(project.path()), before);
 }
@@ -116,8 +125,9 @@ fn a_file_that_does_not_parse_or_is_missing_is_named() {
         ("none.rs", "no place for this in none.rs: there is no such file"),
     ] {
         let error = Plan::adding(project.path(), vec![module(path, "x")])
-            .check()
-            .unwrap_err();
+            .check(Conflicts::Refuse)
+            .unwrap_err()
+            .error;
         assert!(error.message().starts_with(message), "{}", error.message());
         assert_eq!(error.details(), ["nothing was written"]);
     }
@@ -127,11 +137,12 @@ fn a_file_that_does_not_parse_or_is_missing_is_named() {
 fn what_was_written_is_taken_back_when_a_later_file_can_not_be_written() {
     let project = project();
     let parts = vec![file("a/b/c.rs", "1"), module("lib.rs", "a"), file("z/late.rs", "2")];
-    let checked = Plan::adding(project.path(), parts).check().unwrap();
+    let checked = Plan::adding(project.path(), parts).check(Conflicts::Refuse).unwrap();
     // In the meantime a file has come where a directory is to be,
     fs::write(project.path().join("z"), "").unwrap();
     let before = tree(project.path());
-    let error = checked.apply().unwrap_err();
+    let lock = lock(&project);
+    let error = checked.apply(&lock).unwrap_err();
     assert!(error.message().starts_with("can't write"), "{}", error.message());
     assert_eq!(error.details(), ["nothing was written"]);
     assert_eq!(tree(project.path()), before);
@@ -140,7 +151,7 @@ fn what_was_written_is_taken_back_when_a_later_file_can_not_be_written() {
     fs::create_dir(project.path().join("z")).unwrap();
     fs::write(project.path().join("z/late.rs"), "theirs").unwrap();
     let before = tree(project.path());
-    let error = checked.apply().unwrap_err();
+    let error = checked.apply(&lock).unwrap_err();
     assert!(
         error.message().ends_with("it changed in the meantime"),
         "{}",
@@ -158,9 +169,9 @@ fn permissions_and_links_stay() {
     fs::set_permissions(&lib, fs::Permissions::from_mode(0o640)).unwrap();
     symlink("lib.rs", project.path().join("link.rs")).unwrap();
     Plan::adding(project.path(), vec![module("link.rs", "a")])
-        .check()
+        .check(Conflicts::Refuse)
         .unwrap()
-        .apply()
+        .apply(&lock(&project))
         .unwrap();
     assert!(
         fs::symlink_metadata(project.path().join("link.rs"))

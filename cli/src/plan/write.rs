@@ -1,183 +1,176 @@
 //! Files on disk, all of them or none.
 //!
-//! Each new text is first written beside its file; when all are there they are renamed into place. What was done is
-//! noted before the next thing is tried, and undone from the end when that fails.
+//! Everything is noted in the journal first; then each new text is written beside its file and renamed into place. When
+//! something fails, the journal says how it was.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File as Handle, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::check::File;
+use super::fault;
+use super::journal::{Entry, Journal};
+use super::lock::Lock;
 use crate::error::{Error, Result};
 
+/// Nobody but its owner reads or writes the file.
+pub(super) const PRIVATE: u32 = 0o600;
+
 /// Brings the files below `root` from their text before to their text after.
-pub(super) fn apply(root: &Path, files: &BTreeMap<PathBuf, File>) -> Result<()> {
-    let mut undo = Vec::new();
-    let Err(failure) = write(root, files, &mut undo) else {
-        prune(root, files);
+pub(super) fn apply(lock: &Lock, root: &Path, files: &BTreeMap<PathBuf, File>) -> Result<()> {
+    let directory = &lock.directory;
+    let Some(journal) = journal(directory, root, files) else {
         return Ok(());
     };
-    let mut left: Vec<String> = Vec::new();
-    for step in undo.into_iter().rev() {
-        if let Err(error) = step.run() {
-            left.push(format!("{} is left as it is: {error}", step.path().display()));
-        }
+    let unwritten = |what: &str, error: &io::Error| {
+        Error::failed(format!("can't write {what}: {error}")).detail("nothing was written")
+    };
+    journal
+        .save(directory)
+        .map_err(|error| unwritten(&format!("to {}", directory.display()), &error))?;
+    let Err(failure) = carry_out(directory, root, &journal) else {
+        return Ok(());
+    };
+    let error = unwritten(&failure.path.display().to_string(), &failure.error);
+    match journal.roll_back(directory) {
+        Ok(_) => Err(error),
+        Err(second) => Err(Error::failed(error.message())
+            .detail(format!("what was begun can't be taken back yet: {second}"))
+            .help("the next nova command that writes here takes it back")),
     }
-    let error = Error::failed(format!("can't {}: {}", failure.what, failure.error));
-    if left.is_empty() {
-        return Err(error.detail("nothing was written"));
-    }
-    Err(left.into_iter().fold(error, Error::detail))
 }
 
-/// Something that was done, and can be undone.
-enum Undo {
-    /// A directory or a file was made.
-    RemoveDirectory(PathBuf),
-    RemoveFile(PathBuf),
-    /// A file was there, with this text.
-    Restore {
-        path: PathBuf,
-        text: String,
-        permissions: fs::Permissions,
-    },
-}
-
+/// What was not done, and why.
 struct Failure {
-    what: String,
+    path: PathBuf,
     error: io::Error,
 }
 
-/// A text that waits beside its file.
-struct Staged<'a> {
-    temporary: PathBuf,
-    path: PathBuf,
-    file: &'a File,
+/// The changes as they are noted; `None` when there are none.
+fn journal(directory: &Path, root: &Path, files: &BTreeMap<PathBuf, File>) -> Option<Journal> {
+    let mode = |path: &Path| fs::metadata(root.join(path)).ok().map(|file| file.permissions().mode());
+    let entries: Vec<Entry> = files
+        .iter()
+        .filter(|(_, file)| file.before != file.after)
+        .map(|(path, file)| Entry {
+            path: path.clone(),
+            before: file.before.clone(),
+            after: file.after.clone(),
+            mode: file.after.is_none().then(|| mode(path)).flatten(),
+        })
+        .collect();
+    let mut directories: Vec<PathBuf> = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.after.is_some()) {
+        let path = root.join(&entry.path);
+        let missing: Vec<_> = path
+            .ancestors()
+            .skip(1)
+            .take_while(|above| !above.exists())
+            .map(|above| above.strip_prefix(directory).unwrap_or(above).to_path_buf())
+            .collect();
+        for above in missing.into_iter().rev() {
+            if !directories.contains(&above) {
+                directories.push(above);
+            }
+        }
+    }
+    (!entries.is_empty()).then(|| Journal {
+        root: root.strip_prefix(directory).unwrap_or(root).into(),
+        entries,
+        directories: directories.into_iter().map(PathBuf::into_os_string).collect(),
+    })
 }
 
-impl Undo {
-    fn path(&self) -> &Path {
-        match self {
-            Self::RemoveDirectory(path) | Self::RemoveFile(path) | Self::Restore { path, .. } => path,
-        }
-    }
-
-    fn run(&self) -> io::Result<()> {
-        let result = match self {
-            Self::RemoveDirectory(path) => fs::remove_dir(path),
-            Self::RemoveFile(path) => fs::remove_file(path),
-            Self::Restore {
-                path,
-                text,
-                permissions,
-            } => fs::write(path, text).and_then(|()| fs::set_permissions(path, permissions.clone())),
-        };
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result,
-        }
-    }
-}
-
-fn write(root: &Path, files: &BTreeMap<PathBuf, File>, undo: &mut Vec<Undo>) -> Result<(), Failure> {
-    let changed = files.iter().filter(|(_, file)| file.before != file.after);
-    let mut staged = Vec::new();
-    for (relative, file) in changed {
-        let path = root.join(relative);
-        // A link stays a link: what it points to is what changes.
-        let path = fs::canonicalize(&path).unwrap_or(path);
-        let temporary = match &file.after {
-            Some(text) => stage(&path, text, undo)?,
-            None => PathBuf::new(),
-        };
-        staged.push(Staged { temporary, path, file });
-    }
-    for Staged { temporary, path, file } in staged {
-        let failure = |error| Failure {
-            what: format!("write {}", path.display()),
-            error,
-        };
-        // Another program may have written since the plan was checked. What it wrote is not ours to replace.
-        if current(&path).map_err(failure)? != file.before {
-            return Err(failure(io::Error::other("it changed in the meantime")));
-        }
-        undo.push(match &file.before {
-            None => Undo::RemoveFile(path.clone()),
-            Some(text) => Undo::Restore {
-                path: path.clone(),
-                text: text.clone(),
-                permissions: fs::metadata(&path).map_err(failure)?.permissions(),
-            },
-        });
-        match file.after {
-            Some(_) => fs::rename(&temporary, &path).map_err(failure)?,
-            None => fs::remove_file(&path).map_err(failure)?,
-        }
-    }
-    Ok(())
-}
-
-/// Writes `text` beside `path`, with the permissions of the file that it is to replace.
-fn stage(path: &Path, text: &str, undo: &mut Vec<Undo>) -> Result<PathBuf, Failure> {
-    let failure = |error| Failure {
-        what: format!("write {}", path.display()),
-        error,
+fn carry_out(directory: &Path, root: &Path, journal: &Journal) -> Result<(), Failure> {
+    let failure = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| Failure { path, error }
     };
-    let directory = path.parent().unwrap_or(Path::new(""));
-    create_directories(directory, undo)?;
+    for made in &journal.directories {
+        let path = directory.join(made);
+        fault::point().map_err(failure(&path))?;
+        fs::create_dir(&path).map_err(failure(&path))?;
+    }
+    for entry in &journal.entries {
+        let path = resolved(&root.join(&entry.path));
+        fault::point().map_err(failure(&path))?;
+        // Another program may have written since the plan was checked. What it wrote is not ours to replace.
+        if current(&path).map_err(failure(&path))? != entry.before {
+            return Err(failure(&path)(io::Error::other("it changed in the meantime")));
+        }
+        match &entry.after {
+            Some(text) => replace(&path, text, None).map_err(failure(&path))?,
+            None => fs::remove_file(&path).map_err(failure(&path))?,
+        }
+    }
+    prune(root, journal).map_err(failure(root))?;
+    Journal::remove(directory).map_err(failure(directory))
+}
+
+/// A link stays a link: what it points to is what changes.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Puts `text` at `path`, whole or not at all, with the permissions of what is there, or these.
+pub(super) fn replace(path: &Path, text: &str, mode: Option<u32>) -> io::Result<()> {
+    let existing = fs::metadata(path).ok().map(|file| file.permissions());
+    let temporary = temporary(path);
+    in_two_halves(&temporary, text, existing.or(mode.map(Permissions::from_mode)))?;
+    fs::rename(&temporary, path)?;
+    fault::point()
+}
+
+/// Where a text waits beside its file.
+pub(super) fn temporary(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = directory.join(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&temporary)
-        .map_err(failure)?;
-    undo.push(Undo::RemoveFile(temporary.clone()));
-    file.write_all(text.as_bytes()).map_err(failure)?;
-    if let Ok(metadata) = fs::metadata(path) {
-        file.set_permissions(metadata.permissions()).map_err(failure)?;
-    }
-    Ok(temporary)
+    name.push(".nova.tmp");
+    path.with_file_name(name)
 }
 
-fn create_directories(directory: &Path, undo: &mut Vec<Undo>) -> Result<(), Failure> {
-    let missing: Vec<&Path> = directory
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .collect();
-    for path in missing.into_iter().rev() {
-        fs::create_dir(path).map_err(|error| Failure {
-            what: format!("create the directory {}", path.display()),
-            error,
-        })?;
-        undo.push(Undo::RemoveDirectory(path.to_owned()));
+/// Writes a file that nobody reads yet, with these permissions or the usual ones; a test stops it half-way.
+pub(super) fn in_two_halves(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+    fault::point()?;
+    let mut options = Handle::options();
+    options.write(true).create(true).truncate(true);
+    if permissions.is_some() {
+        // Until it has its own, it is its owner's only.
+        options.mode(PRIVATE);
     }
-    Ok(())
+    let mut file = options.open(path)?;
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    file.write_all(first)?;
+    fault::point()?;
+    file.write_all(second)?;
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions)?;
+    }
+    fault::point()
 }
 
-fn current(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn current(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Removes the directories that have lost their last file. One that can't be removed is not empty.
-fn prune(root: &Path, files: &BTreeMap<PathBuf, File>) {
-    let deleted = files
-        .iter()
-        .filter(|(_, file)| file.before.is_some() && file.after.is_none());
-    for (path, _) in deleted {
-        let directories = path.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty());
-        for directory in directories {
+fn prune(root: &Path, journal: &Journal) -> io::Result<()> {
+    let deleted = journal.entries.iter().filter(|entry| entry.after.is_none());
+    for entry in deleted {
+        let directories = entry.path.ancestors().skip(1);
+        for directory in directories.filter(|path| !path.as_os_str().is_empty()) {
+            fault::point()?;
             if fs::remove_dir(root.join(directory)).is_err() {
                 break;
             }
         }
     }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `nova gen`.
 
+use std::process::Command;
+
 use super::Sandbox;
 
 #[test]
@@ -101,6 +103,43 @@ fn a_project_stays_formatted_for_names_of_any_length() {
         sockets.app(&format!("gen ws-handler {name}")).succeeded();
         sockets.is_formatted("myapp");
     }
+}
+
+#[test]
+fn every_kind_is_formatted_for_names_of_any_length() {
+    let longest = "x".repeat(64);
+    let nested = format!("admin/{}", "y".repeat(58));
+    for name in ["a", "blog-post", "admin/users", &longest, &nested] {
+        for wired in ["", " --no-route"] {
+            let sandbox = Sandbox::with_project();
+            for kind in ["ws-handler", "security", "fallback", "reply-handler"] {
+                sandbox.app(&format!("gen {kind} {name}{wired}")).succeeded();
+                sandbox.is_formatted("myapp");
+            }
+            sandbox.app(&format!("gen controller {name}{wired} --actions index,new,show,create,edit,update,delete,{longest},{} --at /long/enough/to-be-broken/somewhere", "q".repeat(60))).succeeded();
+            sandbox.is_formatted("myapp");
+        }
+    }
+    let long = "z".repeat(32);
+    for name in ["a", "shop/order-line", &long] {
+        for more in ["", " --no-route", " --views", " --views --no-route"] {
+            let sandbox = Sandbox::with_project();
+            let fields = format!("a b:int c:bool d:float full-name:string {}", "w".repeat(32));
+            sandbox.app(&format!("gen resource {name} {fields}{more}")).succeeded();
+            sandbox.is_formatted("myapp");
+        }
+    }
+    let sandbox = Sandbox::with_project();
+    sandbox.app(&format!("gen test {longest}")).succeeded();
+    let test = sandbox.path(&format!("myapp/tests/{longest}.rs"));
+    assert!(
+        Command::new("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .arg(test)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]

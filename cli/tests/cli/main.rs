@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod around;
+mod faults;
 mod generate;
+mod kinds;
 mod new;
 mod refusals;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -75,7 +75,14 @@ fn nothing_generated_is_called_so() {
     let sandbox = Sandbox::with_project();
     let before = sandbox.tree();
     let long = "a".repeat(200);
-    let others = [long.as_str(), "../x", "/etc/passwd", "admin/users"];
+    let others = [
+        long.as_str(),
+        "../x",
+        "/etc/passwd",
+        "admin//users",
+        "admin/fn",
+        "a/b/c/d/e/f/g/h/i",
+    ];
     for name in BAD.iter().copied().chain(others) {
         for kind in ["controller", "ws-handler"] {
             let run = sandbox.nova_in("myapp", ["gen", kind, name]).failed(2, "name: ");

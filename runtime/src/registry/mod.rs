@@ -33,6 +33,8 @@ pub struct RequestContext {
     pub(crate) session: Option<Session>,
     /// For the page for developers: in `dev` only.
     pub(crate) peer: Option<SocketAddr>,
+    /// Whether a test asks for what is replied.
+    pub(crate) is_watched: bool,
 }
 
 impl RequestContext {
@@ -45,6 +47,7 @@ impl RequestContext {
             controller: None,
             session: None,
             peer: None,
+            is_watched: false,
         }
     }
 }

@@ -13,6 +13,10 @@ pub(crate) struct Seen {
     pub(crate) data: Option<serde_json::Value>,
 }
 
+/// On a test's request that asks for it.
+#[derive(Clone)]
+pub(crate) struct Watched;
+
 impl Seen {
     pub(crate) fn of(reply: &Reply) -> Self {
         let view = reply.payload::<View>().and_then(|view| view.name.as_deref());

@@ -59,8 +59,7 @@ pub(super) fn around(
 {
     service_fn(move |request| {
         let begun = innermost.begin(request);
-        let finished = Arc::clone(&innermost).finish(begun);
-        async move { Ok(finished.await) }
+        Arc::clone(&innermost).finish(begun)
     })
 }
 
@@ -114,6 +113,7 @@ impl Innermost {
             controller: self.name,
             session: request.extensions().get::<Session>().cloned(),
             peer: self.dispatcher.peer(&request),
+            is_watched: self.dispatcher.is_watched(&request),
         });
         let limited = match self.limit {
             Some(limit) => limit.apply(request),
@@ -142,7 +142,7 @@ impl Innermost {
     }
 
     /// The response. What panics is caught.
-    pub(super) async fn finish(self: Arc<Self>, begun: Begun) -> Response {
+    pub(super) async fn finish(self: Arc<Self>, begun: Begun) -> Result<Response, Infallible> {
         let Begun {
             start,
             context,
@@ -184,7 +184,7 @@ impl Innermost {
         if let Some(answered) = &self.answered {
             response.extensions_mut().insert(answered.clone());
         }
-        response
+        Ok(response)
     }
 
     /// Asks whoever is asked before the controller, and then it.

@@ -12,6 +12,7 @@ use http::{HeaderMap, header};
 use tower::Service;
 
 use crate::dispatch::Dispatcher;
+use crate::error::Error;
 use crate::problem::Problem;
 use crate::registry::RequestContext;
 use crate::session::Sessions;
@@ -57,8 +58,7 @@ impl Service<Request> for Outermost {
             && let Some(innermost) = table.literals.find(&mut request)
         {
             let begun = innermost.begin(request);
-            let finished = innermost.finish(begun);
-            return Box::pin(async { Ok(finished.await) });
+            return Box::pin(innermost.finish(begun));
         }
         let mut router = table.router.clone();
         request.extensions_mut().insert(self.dispatcher.scope.clone());
@@ -69,6 +69,7 @@ impl Service<Request> for Outermost {
         let shown = dispatcher
             .peer(&request)
             .map(|peer| Box::new((peer, request.headers().clone())));
+        let is_watched = dispatcher.is_watched(&request);
         let begun = session.clone();
         let context = move || RequestContext {
             method: method.clone(),
@@ -80,6 +81,7 @@ impl Service<Request> for Outermost {
             controller: None,
             session: begun.clone(),
             peer: shown.as_ref().map(|shown| shown.0),
+            is_watched,
         };
         let answering = caught_now(|| Box::pin(router.call(request)));
         Box::pin(async move {
@@ -87,25 +89,28 @@ impl Service<Request> for Outermost {
                 Ok(mut answering) => caught_pinned(Pin::new(&mut answering)).await,
                 Err(panic) => Err(panic),
             };
+            // What is seldom is in boxes, so that other requests have no room for it.
             let mut response = match answered {
                 Ok(Ok(response)) if Dispatcher::is_done(&response) => response,
-                Ok(Ok(response)) => dispatcher.dispatch(&context(), None, response).response().await,
-                Err(panic) => Box::pin(dispatcher.fail(&context(), panic.into_error())).await,
+                Ok(Ok(response)) => Box::pin(dispatched(&dispatcher, context(), Ok(response))).await,
+                Err(panic) => Box::pin(dispatched(&dispatcher, context(), Err(panic.into_error()))).await,
             };
-            // In boxes, so that a request without it has no room for it.
             if let Some(session) = session
                 && let Err(error) = Box::pin(session.finish(&mut response)).await
             {
                 // What the response says may not be so.
-                response = match error.downcast::<Problem>() {
-                    Ok(problem) => {
-                        let problem = problem.into_response();
-                        dispatcher.dispatch(&context(), None, problem).response().await
-                    }
-                    Err(error) => Box::pin(dispatcher.fail(&context(), error)).await,
-                };
+                let failed = error.downcast().map(Problem::into_response);
+                response = Box::pin(dispatched(&dispatcher, context(), failed)).await;
             }
             Ok(response)
         })
+    }
+}
+
+/// The response for what is not one yet.
+async fn dispatched(dispatcher: &Dispatcher, context: RequestContext, returned: Result<Response, Error>) -> Response {
+    match returned {
+        Ok(response) => dispatcher.dispatch(&context, None, response).response().await,
+        Err(error) => dispatcher.fail(&context, error).await,
     }
 }

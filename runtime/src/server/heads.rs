@@ -212,6 +212,10 @@ impl Heads {
 impl Head {
     /// Takes note of a field, if it is one that says how long the body is.
     fn add(&mut self, line: &[u8], length: usize) {
+        // Nearly all others are seen by their first letter.
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            return;
+        }
         let is = |name: &[u8]| {
             let named = line.get(..name.len());
             named.is_some_and(|named| named.eq_ignore_ascii_case(name)) && line.get(name.len()) == Some(&b':')

@@ -188,7 +188,8 @@ impl TestApp {
             .await
     }
 
-    /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed.
+    /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed. What was
+    /// replied is not kept beside it.
     ///
     /// ```
     /// use nova::axum::body::Body;

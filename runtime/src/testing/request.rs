@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::handshake::PEER;
 use super::{TestApp, TestClient, TestResponse};
+use crate::reply::Watched;
 
 /// What is between the parts of a form. A part that contains it fails the test.
 const BOUNDARY: &str = "----nova-testing-boundary";
@@ -208,6 +209,7 @@ impl<'a> TestRequest<'a> {
             .method(self.method)
             .uri(self.path)
             .extension(ConnectInfo(PEER))
+            .extension(Watched)
             .body(body)
             .expect("a request");
         *request.headers_mut() = self.headers;

@@ -176,7 +176,7 @@ fn a_hundred_that_do_not_read_cost_little_and_are_cut() {
     std::fs::write(files.join("large"), vec![b'x'; 64 << 20]).unwrap();
     let address = process.address();
     assert_eq!(crate::kit::get(address, "/").text(), "here");
-    let before = process.memory();
+    let (before, open) = (process.memory(), process.descriptors());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let mut client = Connection::open(address);
@@ -192,9 +192,11 @@ fn a_hundred_that_do_not_read_cost_little_and_are_cut() {
     assert!(memory <= CLIENTS * EACH, "{} bytes each", memory / CLIENTS);
     let most = clients.iter().map(held).max().unwrap();
     assert!(most <= IN_THE_KERNEL, "{most} bytes in the kernel");
+    // Before that nobody reads: who reads is not cut.
+    until("they are cut", || process.descriptors() <= open);
     let deadline = Instant::now() + PATIENCE;
     for mut client in clients {
-        assert!(Instant::now() < deadline, "they are not cut");
+        assert!(Instant::now() < deadline, "their ends do not come");
         let mut read = 0;
         while let more @ 1.. = client.read_some(1 << 20) {
             read += more;

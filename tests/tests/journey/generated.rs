@@ -15,6 +15,20 @@ fn project_with_everything(name: &str) -> Project {
         "controller q",
         "controller admin-users index show",
         "controller WebHooks create",
+        "controller admin/users index show create",
+        "controller imprint about --at /",
+        "controller quiet index edit --no-route",
+        "resource article title:string pages:int out:bool --at /articles",
+        "resource shop/item body price:float sold:bool --views",
+        "resource offer price:float --no-route",
+        "resource note body --views --no-route",
+        "security bearer",
+        "fallback errors",
+        "reply-handler csv",
+        "reply-handler plain-text",
+        "test signup",
+        "ws-handler games/room --at /live",
+        "ws-handler lone --no-route",
         "ws-handler live-feed",
         "ws-handler GameRoom",
         "ws-handler z",
@@ -46,6 +60,17 @@ fn a_new_project_is_formatted_lint_free_tested_and_builds_without_warnings() {
         "ws::chat::tests::a_message_reaches_the_whole_room",
         "ws::chat::tests::a_callback_needs_no_connection",
         "ws::game_room::tests::a_message_reaches_the_whole_room",
+        "ws::lone::tests::a_message_reaches_the_whole_room",
+        "controllers::admin::users::tests::create_replies",
+        "controllers::quiet::tests::edit_replies",
+        "controllers::article::tests::a_record_comes_changes_and_goes",
+        "controllers::shop::item::tests::a_record_comes_changes_and_goes",
+        "controllers::offer::tests::what_is_wrong_is_said",
+        "controllers::note::tests::what_is_wrong_is_said",
+        "security::bearer::tests::the_right_token_is_let_through",
+        "fallbacks::errors::tests::a_client_is_told_what_concerns_it",
+        "replies::plain_text::tests::a_reply_becomes_a_response",
+        "a_page_that_is_not_there_is_not_found",
     ] {
         assert!(
             tests.stdout.contains(&format!("test {test} ... ok")),
@@ -53,6 +78,42 @@ fn a_new_project_is_formatted_lint_free_tested_and_builds_without_warnings() {
             tests.stdout
         );
     }
+}
+
+#[test]
+fn each_variant_of_a_new_project_is_as_good() {
+    for (name, variant) in [
+        ("members", &["--auth", "--docker", "--nats"][..]),
+        ("numbers", &["--api", "--docker"][..]),
+    ] {
+        let project = Project::new_with(name, variant);
+        project.nova("gen resource article title:string").succeeded();
+        let formatted = project.cargo("fmt --check");
+        assert_eq!(formatted.code, Some(0), "{}", formatted.stdout);
+        project.cargo("clippy --all-targets -- -D warnings").succeeded();
+        project.cargo("test").succeeded();
+    }
+}
+
+#[test]
+fn what_was_generated_is_destroyed_to_the_byte() {
+    let project = Project::new("destroyed");
+    let bytes = || -> Vec<_> {
+        let files = project.tree().into_iter();
+        files.map(|(path, file)| (path, file.map(|(bytes, _)| bytes))).collect()
+    };
+    let before = bytes();
+    for args in [
+        "resource article title:string --views",
+        "controller posts index show",
+        "ws-handler chat",
+    ] {
+        project.nova(&format!("gen {args}")).succeeded();
+    }
+    for args in ["controller posts", "resource article", "ws-handler chat"] {
+        project.nova(&format!("destroy {args}")).succeeded();
+    }
+    assert!(bytes() == before, "something is left");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod properties;
 mod routes;
+mod setup;
 
 use super::*;
 
@@ -193,4 +194,47 @@ fn an_import_is_present_by_its_meaning() {
     ] {
         assert!(matches!(posts.insert(text).unwrap(), Edit::Changed(_)), "{text}");
     }
+}
+
+#[test]
+fn an_import_leaves_the_braces_that_it_was_merged_into() {
+    let posts = Piece::Import(import("controllers::posts"));
+    for (before, after) in [
+        (
+            "use crate::controllers::{home, posts};\n",
+            "use crate::controllers::{home};\n",
+        ),
+        (
+            "use crate::controllers::{posts, home};\n",
+            "use crate::controllers::{home};\n",
+        ),
+        (
+            "use crate::controllers::{a, posts, z};\n",
+            "use crate::controllers::{a, z};\n",
+        ),
+        (
+            "use crate::{\n    controllers::{home, posts},\n    ws,\n};\n",
+            "use crate::{\n    controllers::{home},\n    ws,\n};\n",
+        ),
+        ("use crate::{controllers::posts, ws};\n", "use crate::{ws};\n"),
+    ] {
+        assert_eq!(
+            posts.remove(before).unwrap(),
+            Edit::Changed(after.to_owned()),
+            "{before}"
+        );
+    }
+    for text in [
+        "use crate::controllers::{home, /* why */ posts};\n",
+        "use crate::controllers::{home, posts as p};\n",
+        "use crate::controllers::{posts};\npub use crate::controllers::posts as q;\n",
+    ] {
+        assert!(!matches!(posts.remove(text).unwrap(), Edit::Unchanged), "{text}");
+    }
+    assert!(matches!(
+        posts
+            .remove("use crate::controllers::{home, /* why */ posts};\n")
+            .unwrap(),
+        Edit::NoPlace { .. }
+    ));
 }

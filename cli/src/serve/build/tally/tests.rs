@@ -7,6 +7,7 @@ fn empty() -> Tally {
     let project = Project {
         root: PathBuf::from("/nowhere/myapp"),
         name: "myapp".to_owned(),
+        library: "app".into(),
         version: None,
         dependencies: Vec::new(),
     };

@@ -1,0 +1,36 @@
+//! What a file holds that was generated.
+
+use syn::{Fields, Item, Visibility};
+
+use super::source::Source;
+
+/// The names of the public functions at the top of a file, in order.
+pub(crate) fn public_functions(text: &str) -> Vec<String> {
+    let Ok(source) = Source::parse(text) else {
+        return Vec::new();
+    };
+    let functions = source.file.items.iter().filter_map(|item| match item {
+        Item::Fn(function) if matches!(function.vis, Visibility::Public(_)) => Some(function.sig.ident.to_string()),
+        _ => None,
+    });
+    functions.collect()
+}
+
+/// The fields of a struct at the top of a file, each with its type as it is written.
+pub(crate) fn fields_of(text: &str, name: &str) -> Vec<(String, String)> {
+    let Ok(source) = Source::parse(text) else {
+        return Vec::new();
+    };
+    let found = source.file.items.iter().find_map(|item| match item {
+        Item::Struct(item) if item.ident == name => Some(&item.fields),
+        _ => None,
+    });
+    let Some(Fields::Named(fields)) = found else {
+        return Vec::new();
+    };
+    let fields = fields.named.iter().filter_map(|field| {
+        let range = source.range(&field.ty);
+        Some((field.ident.as_ref()?.to_string(), source.text[range].to_owned()))
+    });
+    fields.collect()
+}

@@ -1,0 +1,47 @@
+//! The tokens of a text, by which an edit is judged: white space and comments are none.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// Every token, brackets included. `None` when the text is not made of tokens.
+pub(super) fn tokens(text: &str) -> Option<Vec<String>> {
+    let text = text.trim_start_matches('\u{feff}');
+    // A line for the system, which is no Rust.
+    let text = match text.strip_prefix("#!") {
+        Some(rest) if !rest.trim_start().starts_with('[') => rest.split_once('\n').map_or("", |(_, rest)| rest),
+        _ => text,
+    };
+    let mut all = Vec::new();
+    flatten(text.parse().ok()?, &mut all);
+    Some(all)
+}
+
+fn flatten(stream: TokenStream, all: &mut Vec<String>) {
+    for tree in stream {
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                all.push(open.to_owned());
+                flatten(group.stream(), all);
+                all.push(close.to_owned());
+            }
+            tree => all.push(tree.to_string()),
+        }
+    }
+}
+
+/// Whether the longer is the shorter with one run of tokens more.
+pub(super) fn differ_by_one_run(longer: &[String], shorter: &[String]) -> bool {
+    let start = longer.iter().zip(shorter).take_while(|(a, b)| a == b).count();
+    let end = longer
+        .iter()
+        .rev()
+        .zip(shorter.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    longer.len() > shorter.len() && start + end >= shorter.len()
+}

@@ -1,0 +1,170 @@
+//! What was typed when something was generated, read from what is there: nothing is kept beside the project's own files.
+//!
+//! What can't be told for certain is tried, and the guess whose files are the ones on disk is the right one.
+
+use super::kind::{Kind, MANIFEST};
+use super::{Generated, Wiring, controller, generic, resource};
+use crate::edit::{self, Piece};
+use crate::error::Result;
+use crate::name::{Name, NamePath, Role};
+use crate::plan::Part;
+use crate::project::Project;
+
+/// What was generated under this name.
+pub(super) fn generated(kind: &Kind, name: &NamePath, project: &Project) -> Result<Generated> {
+    let mut best: Option<(usize, Generated)> = None;
+    for wiring in wirings(kind, name, project) {
+        for candidate in candidates(kind, name, &wiring, project)? {
+            let (score, of) = score(&candidate, project);
+            if score == of {
+                return Ok(candidate);
+            }
+            if best.as_ref().is_none_or(|(least, _)| score > *least) {
+                best = Some((score, candidate));
+            }
+        }
+    }
+    match best {
+        Some((_, generated)) => Ok(generated),
+        None => generic::generate(kind, name, &Wiring::default(), project),
+    }
+}
+
+fn candidates(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<Generated>> {
+    match kind.name.as_str() {
+        "controller" => {
+            let actions = actions(name, project);
+            Ok(vec![controller::generate(kind, name, &actions, wiring, project)?])
+        }
+        "resource" => {
+            let fields = fields(kind, name, wiring, project)?;
+            let shapes = [false, true].map(|views| resource::Shape {
+                fields: fields.clone(),
+                views,
+            });
+            shapes
+                .iter()
+                .map(|shape| resource::generate(kind, name, shape, wiring, project))
+                .collect()
+        }
+        _ => Ok(vec![generic::generate(kind, name, wiring, project)?]),
+    }
+}
+
+/// How it may have been wired in: at its own path or at one that a route has, or not at all.
+fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
+    let mut bases = vec![None];
+    for (path, function) in routes(kind, name, project) {
+        let below = match kind.name.as_str() {
+            "controller" => controller::below(&function),
+            "resource" if function == "list" => String::new(),
+            "resource" => continue,
+            _ => {
+                let Some(own) = kind.manifest.route.first() else {
+                    continue;
+                };
+                own.path.replacen("{{url}}", "", 1)
+            }
+        };
+        let base = path
+            .strip_suffix(&below)
+            .map(|base| base.trim_end_matches('/').to_owned());
+        let usual = base.as_ref() == Some(&name.url());
+        if base.is_some() && !usual && !bases.contains(&base) {
+            bases.push(base);
+        }
+    }
+    let wired = [true, false].map(|routed| {
+        let wiring = |at: &Option<String>| Wiring { at: at.clone(), routed };
+        bases.iter().map(wiring).collect::<Vec<_>>()
+    });
+    wired.concat()
+}
+
+/// The routes that lead to it: path and function.
+fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, String)> {
+    let holder = match kind.name.as_str() {
+        "controller" | "resource" => format!("controllers::{}", name.module()),
+        _ => {
+            let data = super::parts::data(name, &name.url(), true, project);
+            let handler = kind
+                .manifest
+                .route
+                .first()
+                .and_then(|route| kind.say(&route.handler, &data).ok());
+            let Some((holder, _)) = handler.as_deref().and_then(|handler| handler.rsplit_once("::")) else {
+                return Vec::new();
+            };
+            holder.to_owned()
+        }
+    };
+    let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
+    edit::routes_to(&text, &holder)
+}
+
+/// The actions of a controller: its public functions, or when it is gone those that routes name.
+fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
+    let path = project.root.join(format!("src/controllers/{}.rs", name.path()));
+    let functions = if let Ok(text) = std::fs::read_to_string(path) {
+        edit::public_functions(&text)
+    } else {
+        let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
+        let routes = edit::routes_to(&text, &format!("controllers::{}", name.module()));
+        routes.into_iter().map(|(_, function)| function).collect()
+    };
+    let names = functions
+        .iter()
+        .filter_map(|function| Name::parse(function, &role()).ok());
+    let mut actions: Vec<Name> = Vec::new();
+    for name in names {
+        if !actions.contains(&name) {
+            actions.push(name);
+        }
+    }
+    actions
+}
+
+/// The fields of a resource, as its model has them.
+fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<resource::Field>> {
+    let data = super::parts::data(name, &super::url(name, wiring), wiring.routed, project);
+    let path = kind.say(resource::MODEL, &data)?;
+    let text = std::fs::read_to_string(project.root.join(path)).unwrap_or_default();
+    let fields = edit::fields_of(&text, "Draft").into_iter();
+    let known = fields.filter_map(|(field, of)| resource::field(&Name::parse(&field, &role()).ok()?, &of));
+    Ok(known.collect())
+}
+
+/// How much of it is on disk as it was generated, and how much there is: a whole file weighs more than a piece, of which the
+/// first tells how all were wired in.
+fn score(generated: &Generated, project: &Project) -> (usize, usize) {
+    let read = |path: &std::path::Path| std::fs::read_to_string(project.root.join(path)).ok();
+    let (mut score, mut of) = (0, 0);
+    for part in &generated.parts {
+        if let Part::File { path, content } = part {
+            of += 100;
+            score += if read(path).as_ref() == Some(content) { 100 } else { 0 };
+        }
+    }
+    let wired = generated.parts.iter().find_map(|part| match part {
+        Part::Piece {
+            path,
+            piece: piece @ (Piece::Route(_) | Piece::Setup(_)),
+        } => Some((path, piece)),
+        _ => None,
+    });
+    if let Some((path, piece)) = wired {
+        of += 1;
+        let is_there = read(path).and_then(|text| piece.is_in(&text).ok());
+        score += usize::from(is_there.unwrap_or_default());
+    }
+    (score, of)
+}
+
+fn role() -> Role<'static> {
+    Role {
+        what: format!("a {MANIFEST}"),
+        command: String::new(),
+        example: "index",
+        taken: Vec::new(),
+    }
+}

@@ -1,0 +1,302 @@
+//! A kind of things that can be generated: its templates, and how what they give is wired in.
+//!
+//! The built-in ones are embedded. A file in `.nova/templates/<kind>/` of a project stands in for the built-in one at the
+//! same place, and a folder with another name is a kind of its own: each of its files is written to the path that it has in
+//! the folder, without `.hbs`. Paths and texts are Handlebars templates; a file without `.hbs` is copied as it is.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::template::{self, BuiltIn, KINDS};
+
+/// Where a project has templates of its own.
+pub(crate) const DIRECTORY: &str = ".nova/templates";
+/// What a kind says of itself.
+pub(crate) const MANIFEST: &str = "kind.toml";
+/// What a file that is a template ends with.
+const EXTENSION: &str = ".hbs";
+/// No folder of templates is deeper.
+const DEEPEST: usize = 16;
+
+/// A kind, with its templates.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: String,
+    /// The folder that has all or some of it.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) is_built_in: bool,
+    pub(crate) manifest: Manifest,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// `kind.toml`. Its texts are templates.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Manifest {
+    /// What it is, on a line.
+    pub(crate) about: String,
+    /// A name that is always good.
+    pub(crate) example: Option<String>,
+    /// The documentation of the module that holds what is generated.
+    pub(crate) module: Option<String>,
+    /// Whether names with a `/` in them are taken.
+    pub(crate) nested: Option<bool>,
+    /// What was done, as in "controller `posts` at /posts".
+    pub(crate) done: Option<String>,
+    /// A path to look at in a browser, and how.
+    pub(crate) visit: Option<String>,
+    pub(crate) how: Option<String>,
+    /// What to do next.
+    pub(crate) next: Option<String>,
+    /// Names that can't be used, each with the reason.
+    pub(crate) taken: BTreeMap<String, String>,
+    pub(crate) route: Vec<RouteSpec>,
+    pub(crate) app: Vec<AppSpec>,
+}
+
+/// A route: `handler` is the path of a function, without `crate`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteSpec {
+    pub(crate) verb: String,
+    pub(crate) path: String,
+    pub(crate) handler: String,
+}
+
+/// A call on `App::new(…)` in `src/main.rs`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppSpec {
+    pub(crate) method: String,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// A template of a kind.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The path of what it gives, itself a template.
+    pub(crate) destination: String,
+    text: Cow<'static, str>,
+    /// The file that it is in, when it is a project's own.
+    pub(crate) file: Option<PathBuf>,
+    /// It is copied as it is.
+    raw: bool,
+}
+
+impl Kind {
+    /// Every kind: the built-in ones, then those of the project.
+    pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
+        let mut kinds: Vec<Self> = KINDS
+            .iter()
+            .map(|built_in| Self::built_in(built_in, root))
+            .collect::<Result<_>>()?;
+        let Ok(entries) = std::fs::read_dir(root.join(DIRECTORY)) else {
+            return Ok(kinds);
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.') && KINDS.iter().all(|kind| kind.name != name))
+            .collect();
+        names.sort();
+        for name in names {
+            kinds.push(Self::own(&name, root)?);
+        }
+        Ok(kinds)
+    }
+
+    /// The kind of this name.
+    pub(crate) fn find(name: &str, root: &Path) -> Result<Self> {
+        if let Some(built_in) = KINDS.iter().find(|kind| kind.name == name) {
+            return Self::built_in(built_in, root);
+        }
+        let folder = root.join(DIRECTORY).join(name);
+        if !name.is_empty() && !name.contains(['/', '\\', '.']) && folder.is_dir() {
+            return Self::own(name, root);
+        }
+        Err(unknown(name, root))
+    }
+
+    fn built_in(built_in: &BuiltIn, root: &Path) -> Result<Self> {
+        let mut kind = Self {
+            name: built_in.name.to_owned(),
+            folder: None,
+            is_built_in: true,
+            manifest: manifest(built_in.manifest, Path::new(MANIFEST))?,
+            sources: built_in
+                .files
+                .iter()
+                .map(|(destination, text)| Source {
+                    destination: (*destination).to_owned(),
+                    text: Cow::Borrowed(text),
+                    file: None,
+                    raw: false,
+                })
+                .collect(),
+        };
+        kind.read(root)?;
+        Ok(kind)
+    }
+
+    fn own(name: &str, root: &Path) -> Result<Self> {
+        let mut kind = Self {
+            name: name.to_owned(),
+            folder: None,
+            is_built_in: false,
+            manifest: Manifest::default(),
+            sources: Vec::new(),
+        };
+        kind.read(root)?;
+        if kind.sources.is_empty() {
+            return Err(Error::failed(format!("{DIRECTORY}/{name} has no templates in it"))
+                .detail("nothing was written")
+                .help(format!(
+                    "a file `{DIRECTORY}/{name}/src/{name}s/{{{{path}}}}.rs.hbs` is written to src/{name}s/"
+                )));
+        }
+        Ok(kind)
+    }
+
+    /// What the project has in the kind's folder.
+    fn read(&mut self, root: &Path) -> Result<()> {
+        let folder = Path::new(DIRECTORY).join(&self.name);
+        let mut files = Vec::new();
+        collect(&root.join(&folder), Path::new(""), 0, &mut files);
+        files.sort();
+        for inside in files {
+            let file = folder.join(&inside);
+            let text = std::fs::read_to_string(root.join(&file)).map_err(|error| {
+                Error::failed(format!("{} can't be read: {error}", file.display())).detail("nothing was written")
+            })?;
+            self.folder = Some(folder.clone());
+            let Some(inside) = inside.to_str() else {
+                continue;
+            };
+            if inside == MANIFEST {
+                self.manifest = manifest(&text, &file)?;
+                continue;
+            }
+            let destination = inside.strip_suffix(EXTENSION).unwrap_or(inside).to_owned();
+            self.sources.retain(|source| source.destination != destination);
+            self.sources.push(Source {
+                raw: destination == inside,
+                destination,
+                text: Cow::Owned(text),
+                file: Some(file),
+            });
+        }
+        Ok(())
+    }
+
+    /// The template of what goes to `destination`.
+    pub(crate) fn source(&self, destination: &str) -> Result<&Source> {
+        let source = self.sources.iter().find(|source| source.destination == destination);
+        source.ok_or_else(|| Error::failed(format!("the kind {} has no template for {destination}", self.name)))
+    }
+
+    /// A text of the manifest, with its variables filled in.
+    pub(crate) fn say(&self, text: &str, data: &impl Serialize) -> Result<String> {
+        let file = self.folder.as_ref().map(|folder| folder.join(MANIFEST));
+        template::render(text, data).map_err(|broken| broken_at(file.as_deref(), &self.name, MANIFEST, &broken))
+    }
+
+    /// The path and the text of a file.
+    pub(crate) fn render(&self, source: &Source, data: &impl Serialize) -> Result<(PathBuf, String)> {
+        let file = source.file.as_deref();
+        let failed = |broken: template::Broken| broken_at(file, &self.name, &source.destination, &broken);
+        let path = template::render(&source.destination, data).map_err(failed)?;
+        if path.is_empty()
+            || path.starts_with('/')
+            || path.split(['/', '\\']).any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err(
+                Error::failed(format!("a template of {} would be written to `{path}`", self.name))
+                    .detail("that is not a path in the project; nothing was written"),
+            );
+        }
+        if source.raw {
+            return Ok((path.into(), source.text.clone().into_owned()));
+        }
+        let text = template::render(&source.text, data).map_err(failed)?;
+        if Path::new(&path).extension().is_some_and(|rs| rs == "rs")
+            && let Err(error) = syn::parse_file(&text)
+            && let Some(file) = file
+        {
+            let start = error.span().start();
+            return Err(
+                Error::failed(format!("{}: what it gives is not Rust: {error}", file.display()))
+                    .detail(format!("at {path}:{}:{}", start.line, start.column + 1))
+                    .detail("nothing was written"),
+            );
+        }
+        Ok((path.into(), text))
+    }
+}
+
+/// The text of every file of a built-in kind, as `nova eject` writes it.
+pub(crate) fn files(kind: &BuiltIn) -> Vec<(PathBuf, String)> {
+    let folder = Path::new(DIRECTORY).join(kind.name);
+    let templates = kind
+        .files
+        .iter()
+        .map(|(destination, text)| (folder.join(format!("{destination}{EXTENSION}")), (*text).to_owned()));
+    let manifest = (folder.join(MANIFEST), kind.manifest.to_owned());
+    std::iter::once(manifest).chain(templates).collect()
+}
+
+fn collect(folder: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let (path, inside) = (entry.path(), inside.join(entry.file_name()));
+        if path.is_dir() {
+            if depth < DEEPEST {
+                collect(&path, &inside, depth + 1, files);
+            }
+        } else {
+            files.push(inside);
+        }
+    }
+}
+
+fn manifest(text: &str, file: &Path) -> Result<Manifest> {
+    toml::from_str(text).map_err(|error| {
+        let before = &text[..error.span().map_or(0, |span| span.start)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Error::failed(format!("{}:{line}:{column}: {}", file.display(), error.message())).detail("nothing was written")
+    })
+}
+
+fn broken_at(file: Option<&Path>, kind: &str, destination: &str, broken: &template::Broken) -> Error {
+    let file = file.map_or_else(
+        || format!("the built-in template {kind}/{destination}"),
+        |file| file.display().to_string(),
+    );
+    let place = match (broken.line, broken.column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+        (Some(line), None) => format!("{file}:{line}"),
+        _ => file,
+    };
+    Error::failed(format!("{place}: {}", broken.reason)).detail("nothing was written")
+}
+
+/// That there is no such kind, and which may have been meant.
+fn unknown(name: &str, root: &Path) -> Error {
+    let names: Vec<String> = match Kind::all(root) {
+        Ok(kinds) => kinds.into_iter().map(|kind| kind.name).collect(),
+        Err(_) => KINDS.iter().map(|kind| kind.name.to_owned()).collect(),
+    };
+    let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
+    let error = Error::usage(format!("there is no kind `{shown}`")).detail("nothing was written");
+    match crate::name::nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`? nova gen --list shows all kinds")),
+        None => error.help(format!("the kinds are {}", names.join(", "))),
+    }
+}

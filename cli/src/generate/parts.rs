@@ -1,0 +1,180 @@
+//! What a kind comes to in a project: files with their modules, routes, calls on the application.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::kind::{AppSpec, Kind, RouteSpec, Source};
+use crate::edit::{Import, Module, Piece, Route, Setup};
+use crate::error::{Error, Result};
+use crate::name::NamePath;
+use crate::plan::Part;
+use crate::project::Project;
+
+/// Where the application is started.
+const PROGRAM: &str = "src/main.rs";
+
+/// What templates know.
+pub(super) fn data(name: &NamePath, url: &str, routed: bool, project: &Project) -> Map<String, Value> {
+    let snake = name.name.snake();
+    let data = json!({
+        "name": snake,
+        "screaming": snake.to_uppercase(),
+        "kebab": name.name.kebab(),
+        "pascal": name.name.pascal(),
+        "title": name.name.title(),
+        "path": name.path(),
+        "module": name.module(),
+        "url": url,
+        "crate": project.library,
+        "package": project.name,
+        "routed": routed,
+        // So that a template can give a template.
+        "o": "{{",
+        "c": "}}",
+    });
+    match data {
+        Value::Object(data) => data,
+        _ => Map::new(),
+    }
+}
+
+/// A file, and the modules that lead to it.
+pub(super) fn file(kind: &Kind, source: &Source, data: &Map<String, Value>, project: &Project) -> Result<Vec<Part>> {
+    let (path, content) = kind.render(source, data)?;
+    let docs = match &kind.manifest.module {
+        Some(docs) => Some(kind.say(docs, data)?),
+        None => None,
+    };
+    Ok(module(project, path, content, docs.as_deref()))
+}
+
+/// A new file; when it is a module, also those that it is in and its declaration.
+pub(super) fn module(project: &Project, path: PathBuf, content: String, docs: Option<&str>) -> Vec<Part> {
+    let modules = modules(&path);
+    let mut parts = vec![Part::File { path, content }];
+    let Some((last, above)) = modules.split_last() else {
+        return parts;
+    };
+    let declare = |name: &String| Piece::Module(Module { name: name.clone() });
+    let mut declared_in = project.crate_root();
+    let mut directory = PathBuf::from("src");
+    for (depth, name) in above.iter().enumerate() {
+        directory.push(name);
+        let flat = directory.with_extension("rs");
+        let shared = if project.root.join(&flat).is_file() {
+            flat
+        } else {
+            directory.join("mod.rs")
+        };
+        let content = match docs {
+            Some(docs) if depth == 0 => format!("//! {docs}\n"),
+            _ => format!("//! What is below `{name}`.\n"),
+        };
+        parts.push(Part::SharedModule {
+            path: shared.clone(),
+            content,
+            declared_in,
+            declaration: declare(name),
+        });
+        declared_in = shared;
+    }
+    parts.push(Part::Piece {
+        path: declared_in,
+        piece: declare(last),
+    });
+    parts
+}
+
+/// `src/ws/chat.rs` is the module `chat` in `ws`. What is not a module of the library has none.
+fn modules(path: &Path) -> Vec<String> {
+    let inside = path
+        .strip_prefix("src")
+        .ok()
+        .filter(|_| path.extension().is_some_and(|rs| rs == "rs"));
+    let names: Option<Vec<String>> = inside.and_then(|inside| {
+        let names = inside.with_extension("");
+        let names = names.iter().map(|name| name.to_str().map(str::to_owned));
+        names.collect()
+    });
+    let mut names = names.unwrap_or_default();
+    let is_identifier = |name: &String| syn::parse_str::<syn::Ident>(name).is_ok();
+    match names.as_slice() {
+        [first, ..] if first == "bin" => return Vec::new(),
+        [only] if only == "main" || only == "lib" => return Vec::new(),
+        [.., last] if last == "mod" => {
+            names.pop();
+        }
+        _ => {}
+    }
+    if names.iter().all(is_identifier) {
+        names
+    } else {
+        Vec::new()
+    }
+}
+
+/// A module that is there twice is none: `a.rs` beside `a/mod.rs`.
+pub(super) fn refuse_rivals(parts: &[Part], project: &Project) -> Result<()> {
+    for part in parts {
+        let Part::File { path, .. } = part else {
+            continue;
+        };
+        let rival = path.with_extension("").join("mod.rs");
+        if path.extension().is_some_and(|rs| rs == "rs") && project.root.join(&rival).is_file() {
+            return Err(Error::failed(format!("{} is that module already", rival.display()))
+                .detail("nothing was written")
+                .help(format!("choose another name, or move it to {} first", path.display())));
+        }
+    }
+    Ok(())
+}
+
+/// A route, and the import of what answers it.
+pub(super) fn route(verb: &'static str, path: &str, handler: &str, project: &Project) -> Option<[Part; 2]> {
+    let mut modules: Vec<String> = handler.split("::").map(str::to_owned).collect();
+    let function = modules.pop()?;
+    let name = modules.pop()?;
+    let holder = Import { modules, name };
+    let route = Route {
+        verb,
+        path: path.to_owned(),
+        holder: holder.clone(),
+        function,
+    };
+    Some([Piece::Import(holder), Piece::Route(route)].map(|piece| Part::Piece {
+        path: project.routes(),
+        piece,
+    }))
+}
+
+/// The routes that a kind's manifest asks for.
+pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for RouteSpec { verb, path, handler } in &kind.manifest.route {
+        let verb = Route::verb(verb).ok_or_else(|| {
+            Error::failed(format!("kind.toml of {}: `{verb}` is no method of a group", kind.name))
+                .detail("nothing was written")
+        })?;
+        let (path, handler) = (kind.say(path, data)?, kind.say(handler, data)?);
+        let wired = route(verb, &path, &handler, project);
+        parts.extend(wired.into_iter().flatten());
+    }
+    Ok(parts)
+}
+
+/// The calls on the application that a kind's manifest asks for.
+pub(super) fn setups(kind: &Kind, data: &Map<String, Value>) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for AppSpec { method, arguments } in &kind.manifest.app {
+        let arguments = arguments.iter().map(|argument| kind.say(argument, data));
+        parts.push(Part::Piece {
+            path: PROGRAM.into(),
+            piece: Piece::Setup(Setup {
+                method: method.clone(),
+                arguments: arguments.collect::<Result<_>>()?,
+            }),
+        });
+    }
+    Ok(parts)
+}

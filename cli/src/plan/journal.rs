@@ -1,0 +1,133 @@
+//! What a command is about to write, noted before it begins, so that a command that is killed leaves either the old tree
+//! or the new one: whoever comes next takes back what it had begun.
+//!
+//! The journal is one file, there from the first change to the last. It is renamed into place, so it is whole or not
+//! there; its removal is the moment at which the new tree is the one that counts. This is about a process that ends, not a
+//! machine: nothing is flushed to the disk.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::fault;
+use super::write::{PRIVATE, current, replace, temporary};
+
+/// The file's name, in the directory that is locked.
+pub(super) const FILE: &str = ".nova.journal";
+/// What it is called while it is written.
+const UNFINISHED: &str = ".nova.journal.new";
+
+/// The changes that a command has begun.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Journal {
+    /// Where the files are, from the directory of the journal.
+    pub(super) root: OsString,
+    pub(super) entries: Vec<Entry>,
+    /// The directories that are made, from the directory of the journal, those above first.
+    pub(super) directories: Vec<OsString>,
+}
+
+/// A file's text before and afterwards; `None` where there is no file.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Entry {
+    pub(super) path: PathBuf,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    /// The permissions of a file that goes.
+    pub(super) mode: Option<u32>,
+}
+
+impl Journal {
+    /// Notes everything.
+    pub(super) fn save(&self, directory: &Path) -> io::Result<()> {
+        let text = serde_json::to_string(self).map_err(io::Error::other)?;
+        let unfinished = directory.join(UNFINISHED);
+        // It holds texts of files that may be their owner's only.
+        let private = fs::Permissions::from_mode(PRIVATE);
+        let result = super::write::in_two_halves(&unfinished, &text, Some(private))
+            .and_then(|()| fs::rename(&unfinished, directory.join(FILE)))
+            .and_then(|()| fault::point());
+        if result.is_err() {
+            let _ = fs::remove_file(&unfinished);
+            let _ = fs::remove_file(directory.join(FILE));
+        }
+        result
+    }
+
+    /// The journal of a command that was killed, if there is one. What it had not finished writing counts for nothing.
+    pub(super) fn load(directory: &Path) -> io::Result<Option<Self>> {
+        // On a file system that is read-only, to remove what is not there is an error too.
+        let unfinished = directory.join(UNFINISHED);
+        if unfinished.symlink_metadata().is_ok() {
+            absent(fs::remove_file(unfinished))?;
+        }
+        match fs::read_to_string(directory.join(FILE)) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(io::Error::other),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything is done.
+    pub(super) fn remove(directory: &Path) -> io::Result<()> {
+        fault::point()?;
+        fs::remove_file(directory.join(FILE))?;
+        // It can be killed here, but nothing can fail any more.
+        let _ = fault::point();
+        Ok(())
+    }
+
+    /// Makes everything as it was before. A file that has been changed since by somebody else stays, and is in the answer.
+    pub(super) fn roll_back(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut kept = Vec::new();
+        for entry in self.entries.iter().rev() {
+            let path = super::write::resolved(&directory.join(&self.root).join(&entry.path));
+            fault::point()?;
+            absent(fs::remove_file(temporary(&path)))?;
+            let now = current(&path)?;
+            if now == entry.before {
+                continue;
+            }
+            if now != entry.after {
+                kept.push(entry.path.clone());
+                continue;
+            }
+            fault::point()?;
+            match &entry.before {
+                Some(text) => {
+                    if let Some(parent) = path.parent() {
+                        fs::create_dir_all(parent)?;
+                    }
+                    replace(&path, text, entry.mode)?;
+                }
+                None => absent(fs::remove_file(&path))?,
+            }
+        }
+        for made in self.directories.iter().rev() {
+            fault::point()?;
+            match fs::remove_dir(directory.join(made)) {
+                // Somebody has put something there since.
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                result => absent(result)?,
+            }
+        }
+        absent(Self::remove(directory))?;
+        Ok(kept)
+    }
+}
+
+/// What is not there needs not be removed.
+fn absent(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if is_absent(&error) => Ok(()),
+        result => result,
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}

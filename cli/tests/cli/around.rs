@@ -1,0 +1,209 @@
+//! The commands around the others: init, doctor, upgrade, completions, man.
+
+use super::Sandbox;
+
+#[test]
+fn init_keeps_every_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("site/README.md", "mine\n");
+    sandbox.write("site/src/lib.rs", "// mine\n");
+    let run = sandbox.nova_in("site", ["init", "--no-git"]).succeeded();
+    assert_eq!(sandbox.read("site/README.md"), "mine\n");
+    assert_eq!(sandbox.read("site/src/lib.rs"), "// mine\n");
+    assert!(sandbox.read("site/Cargo.toml").contains("name = \"site\"\n"));
+    assert!(run.stderr.contains("        Kept README.md\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("in src/lib.rs:\n    pub mod controllers;\n"),
+        "{}",
+        run.stderr
+    );
+    let before = sandbox.tree();
+    let again = sandbox.nova_in("site", ["init", "--no-git"]).succeeded();
+    assert!(again.stderr.ends_with("Finished nothing to do\n"), "{}", again.stderr);
+    assert!(sandbox.tree() == before);
+    sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
+    sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
+    assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::routes;"));
+    std::fs::create_dir(sandbox.path("1abc")).unwrap();
+    sandbox.nova_in("1abc", ["init"]).failed(2, "begins with a digit");
+    sandbox
+        .nova_in("1abc", ["init", "--name", "abc", "--no-git"])
+        .succeeded();
+}
+
+#[test]
+fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
+    let sandbox = Sandbox::new();
+    for (number, variant) in [
+        "--api",
+        "--auth",
+        "--docker",
+        "--auth --docker --nats",
+        "--api --nats --docker",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let name = format!("app{number}");
+        let args = format!("new {name} --no-git {variant}");
+        sandbox.nova(args.split(' ')).succeeded();
+        sandbox.is_formatted(&name);
+        assert_eq!(
+            sandbox.path(&format!("{name}/views")).exists(),
+            !variant.contains("--api")
+        );
+        assert_eq!(
+            sandbox.path(&format!("{name}/Dockerfile")).exists(),
+            variant.contains("--docker")
+        );
+        assert_eq!(
+            sandbox.path(&format!("{name}/src/ws/chat.rs")).exists(),
+            variant.contains("--nats")
+        );
+        let readme = sandbox.read(&format!("{name}/README.md"));
+        assert_eq!(readme.contains("/register"), variant.contains("--auth"), "{readme}");
+        assert_eq!(readme.contains("views/"), !variant.contains("--api"), "{readme}");
+        assert!(!readme.contains("\n\n\n"), "{readme}");
+        sandbox.nova_in(&name, ["gen", "controller", "posts"]).succeeded();
+        sandbox.nova_in(&name, ["gen", "security", "bearer"]).succeeded();
+        sandbox.nova_in(&name, ["gen", "reply-handler", "csv"]).succeeded();
+        sandbox.is_formatted(&name);
+    }
+    sandbox
+        .nova(["new", "both", "--api", "--auth"])
+        .failed(2, "cannot be used with");
+}
+
+#[test]
+fn doctor_says_what_is_there_and_what_is_not() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("myapp/nova.toml", "[server]\nport = 0\n");
+    let run = sandbox.app("doctor");
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("ok    src/routes.rs has one table that gen adds routes to\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.lines().all(|line| line.starts_with("ok  ")),
+        "{}",
+        run.stdout
+    );
+    sandbox.write("myapp/src/routes.rs", "pub fn routes() -> Routes {\n    table()\n}\n");
+    let run = sandbox.app("doctor");
+    assert_eq!(run.code, Some(0));
+    assert!(
+        run.stdout.contains("warn  src/routes.rs: its `fn routes` has no"),
+        "{}",
+        run.stdout
+    );
+    sandbox.write("myapp/src/routes.rs", "fn routes() {\n");
+    sandbox.write("myapp/nova.toml", "[server]\nport = \"x\"\n");
+    let run = sandbox.app("doctor --json");
+    assert_eq!(run.code, Some(1));
+    let lines: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let failed: Vec<_> = lines
+        .iter()
+        .filter(|line| line["verdict"] == "fail")
+        .map(|line| &line["check"])
+        .collect();
+    assert_eq!(failed, ["edits", "port"]);
+    let outside = Sandbox::new().nova(["doctor"]);
+    assert_eq!(outside.code, Some(1));
+    assert!(
+        outside.stdout.contains("fail  no nova project here"),
+        "{}",
+        outside.stdout
+    );
+}
+
+#[test]
+fn an_older_project_is_brought_to_this_version() {
+    let sandbox = Sandbox::with_project();
+    let run = sandbox.app("upgrade").succeeded();
+    assert!(run.stderr.contains("     Follows "), "{}", run.stderr);
+    let manifest = sandbox.read("myapp/Cargo.toml");
+    let runtime = manifest.lines().find(|line| line.starts_with("nova = ")).unwrap();
+    let at = |version: &str| {
+        let line = format!("nova = {{ package = \"nova-framework\", version = \"{version}\" }} # keep");
+        manifest.replace(runtime, &line)
+    };
+    sandbox.write("myapp/Cargo.toml", &at("0.0"));
+    let before = sandbox.tree();
+    sandbox.app("upgrade --dry-run").succeeded();
+    assert!(sandbox.tree() == before);
+    let run = sandbox.app("upgrade").succeeded();
+    assert!(run.stderr.contains("the runtime is 0.1, was 0.0\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("- *breaking*"), "{}", run.stderr);
+    assert_eq!(sandbox.read("myapp/Cargo.toml"), at("0.1"));
+    let run = sandbox.app("upgrade").succeeded();
+    assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    sandbox.write("myapp/Cargo.toml", &at("9.0"));
+    sandbox.app("upgrade").failed(1, "the project is at 9.0");
+}
+
+#[test]
+fn shells_are_told_what_may_come_next() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen ws-handler chat").succeeded();
+    sandbox.app("gen controller admin/users").succeeded();
+    sandbox.write("myapp/.nova/templates/service/src/{{path}}.rs.hbs", "");
+    let words = |line: &str| -> Vec<String> {
+        let run = sandbox.nova_in("myapp", ["complete", "--"].into_iter().chain(line.split(' ')));
+        let words = run
+            .stdout
+            .lines()
+            .map(|line| line.split('\t').next().unwrap().to_owned());
+        words.collect()
+    };
+    assert_eq!(words("gen s"), ["security", "service"]);
+    assert_eq!(words("destroy ws-handler "), ["chat"]);
+    assert_eq!(words("d controller a"), ["admin/users"]);
+    assert_eq!(words("new --ap"), ["--api"]);
+    for shell in ["bash", "zsh", "fish"] {
+        let run = sandbox.nova(["completions", shell]);
+        assert_eq!(run.code, Some(0));
+        assert!(run.stdout.contains("nova complete"), "{}", run.stdout);
+    }
+    sandbox.nova(["completions", "tcsh"]).failed(2, "error: ");
+}
+
+#[test]
+fn bash_completes_with_what_it_is_given() {
+    let sandbox = Sandbox::with_project();
+    let script = "source <(nova completions bash); COMP_LINE='nova gen ws'; COMP_POINT=${#COMP_LINE}; _nova; echo \"${COMPREPLY[@]}\"";
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_nova")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", script])
+        .current_dir(sandbox.path("myapp"))
+        .env("PATH", path)
+        .output();
+    if let Ok(output) = output {
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "ws-handler\n");
+    }
+}
+
+#[test]
+fn each_command_has_a_page_in_the_manual() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.nova(["man", "man1"]).succeeded();
+    assert!(run.stderr.contains(" pages\n"), "{}", run.stderr);
+    let page = sandbox.read("man1/nova-gen-controller.1");
+    for part in [
+        ".TH NOVA-GEN-CONTROLLER 1",
+        ".SH SYNOPSIS",
+        "\\fB\\-\\-at <PATH>\\fR",
+        "nova gen controller posts",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(sandbox.read("man1/nova.1").contains("nova\\-serve\\fR(1)"));
+    assert!(!sandbox.path("man1/nova-complete.1").exists());
+}

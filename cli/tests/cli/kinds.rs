@@ -1,0 +1,134 @@
+//! Templates of a project's own: `nova eject`, `.nova/templates`, `nova gen --list`.
+
+use super::Sandbox;
+
+#[test]
+fn what_is_ejected_gives_what_it_gave_and_can_be_changed() {
+    let sandbox = Sandbox::with_project();
+    let plain = sandbox.tree();
+    sandbox.app("gen controller posts index show").succeeded();
+    sandbox.app("gen ws-handler chat").succeeded();
+    let before = sandbox.tree();
+    sandbox.app("eject").succeeded();
+    for command in ["gen controller posts index show", "gen ws-handler chat"] {
+        let run = sandbox.app(command).succeeded();
+        assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    }
+    sandbox.app("destroy ws-handler chat").succeeded();
+    let template = "myapp/.nova/templates/ws-handler/src/ws/{{path}}.rs.hbs";
+    let text = sandbox.read(template);
+    sandbox.write(template, &format!("// Ours.\n{text}"));
+    sandbox.app("gen ws-handler chat").succeeded();
+    assert!(sandbox.read("myapp/src/ws/chat.rs").starts_with("// Ours.\n"));
+    sandbox
+        .app("eject ws-handler")
+        .failed(1, "already exists with different content");
+    sandbox.app("eject ws-handler --force").succeeded();
+    sandbox.app("gen ws-handler chat --force").succeeded();
+    std::fs::remove_dir_all(sandbox.path("myapp/.nova")).unwrap();
+    assert!(sandbox.tree() == before);
+    sandbox.app("destroy controller posts").succeeded();
+    sandbox.app("destroy ws-handler chat").succeeded();
+    assert!(sandbox.tree() == plain);
+    sandbox.app("eject contoller").failed(2, "help:  nova eject controller");
+}
+
+#[test]
+fn a_new_folder_is_a_new_kind() {
+    let sandbox = Sandbox::with_project();
+    let folder = "myapp/.nova/templates/service";
+    sandbox.write(
+        &format!("{folder}/src/services/{{{{path}}}}.rs.hbs"),
+        "//! {{title}}, at {{url}}.\n\nuse nova::prelude::*;\n\npub async fn index() -> Reply {\n    Reply::status(204)\n}\n",
+    );
+    sandbox.write(&format!("{folder}/docs/{{{{kebab}}}}.md"), "As {{it}} is.\n");
+    let before = sandbox.tree();
+    sandbox.app("gen service billing/Invoice").succeeded();
+    assert_eq!(
+        sandbox.read("myapp/src/services/billing/invoice.rs").lines().next(),
+        Some("//! Invoice, at /billing/invoice.")
+    );
+    assert_eq!(sandbox.read("myapp/docs/invoice.md"), "As {{it}} is.\n");
+    assert!(sandbox.read("myapp/src/lib.rs").contains("pub mod services;"));
+    sandbox.app("destroy service billing/invoice").succeeded();
+    assert!(sandbox.tree() == before);
+
+    sandbox.write(
+        &format!("{folder}/kind.toml"),
+        "about = \"A service\"\nexample = \"billing\"\ndone = \"service {{path}}\"\nmodule = \"Services.\"\n\n[taken]\nhome = \"there is one\"\n\n\
+         [[route]]\nverb = \"get\"\npath = \"{{url}}\"\nhandler = \"services::{{module}}::index\"\n",
+    );
+    let before = sandbox.tree();
+    let run = sandbox.app("gen service billing --at /bills").succeeded();
+    assert!(run.stderr.contains("    Finished service billing\n"), "{}", run.stderr);
+    assert!(
+        sandbox
+            .read("myapp/src/routes.rs")
+            .contains(".get(\"/bills\", billing::index)")
+    );
+    sandbox.is_formatted("myapp");
+    sandbox.app("destroy service billing").succeeded();
+    assert!(sandbox.tree() == before);
+    sandbox.app("gen service home").failed(2, "there is one");
+    sandbox.app("gen service fn").failed(2, "help:  nova gen service my_fn");
+
+    let list = sandbox.app("gen --list");
+    assert_eq!(list.code, Some(0));
+    assert!(
+        list.stdout
+            .contains("service        A service  .nova/templates/service\n"),
+        "{}",
+        list.stdout
+    );
+    assert!(list.stdout.lines().all(|line| line.len() <= 80), "{}", list.stdout);
+    let json = sandbox.app("gen --list --json");
+    for line in json.stdout.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert_eq!(json.stdout.lines().count(), 8);
+}
+
+#[test]
+fn a_broken_template_is_named_with_its_line() {
+    let sandbox = Sandbox::with_project();
+    let template = "myapp/.nova/templates/service/src/{{path}}.rs.hbs";
+    let manifest = "myapp/.nova/templates/service/kind.toml";
+    let shown = ".nova/templates/service/src/{{path}}.rs.hbs";
+    for (text, error) in [
+        (
+            "//! One.\n//! {{titel}}\n",
+            format!("{shown}:2:5: there is no variable `titel`"),
+        ),
+        (
+            "//! One.\n\n{{#if}}\n",
+            format!("{shown}:4:1: invalid handlebars syntax"),
+        ),
+        ("fn {\n", format!("{shown}: what it gives is not Rust")),
+    ] {
+        sandbox.write(template, text);
+        let before = sandbox.tree();
+        sandbox
+            .app("gen service posts")
+            .failed(1, &error)
+            .failed(1, "nothing was written");
+        assert!(sandbox.tree() == before);
+    }
+    sandbox.write(template, "//! One.\n");
+    for (text, error) in [
+        ("about = \"x\"\nabuot = 1\n", "kind.toml:2:1: unknown field `abuot`"),
+        ("about =\n", "kind.toml:1:8: "),
+        (
+            "[[route]]\nverb = \"fetch\"\npath = \"/\"\nhandler = \"a::b\"\n",
+            "`fetch` is no method of a group",
+        ),
+    ] {
+        sandbox.write(manifest, text);
+        sandbox.app("gen service posts").failed(1, error);
+    }
+    std::fs::remove_file(sandbox.path(manifest)).unwrap();
+    for path in ["..", "src/../../{{path}}"] {
+        sandbox.write(&format!("myapp/.nova/templates/odd{}/x", path.len()), "");
+    }
+    sandbox.write("myapp/.nova/templates/empty/kind.toml", "about = \"x\"\n");
+    sandbox.app("gen empty posts").failed(1, "has no templates in it");
+}

@@ -1,1 +1,0 @@
-//! Controllers: functions from a request to a reply.

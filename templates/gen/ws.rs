@@ -1,1 +1,0 @@
-//! WebSocket handlers: one value for each connection.

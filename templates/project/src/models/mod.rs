@@ -1,0 +1,3 @@
+//! Models: what is kept.
+
+pub mod account;

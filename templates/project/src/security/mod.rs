@@ -1,0 +1,3 @@
+//! Security functions: who may go on.
+
+pub mod member;
