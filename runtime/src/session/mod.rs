@@ -420,7 +420,9 @@ impl Session {
         let lifetime = terms.lifetime(state.record.created, now).unwrap_or_default();
         let is_to_be_renewed = state.is_stored && terms.is_to_be_renewed(state.record.saved, now);
         let work = match (state.is_changed, state.is_stored) {
-            (true, false) if state.is_moved => Work::Move(state.changes.clone(), lifetime),
+            (true, false) if state.ended.as_ref().is_some_and(|ended| ended.is_moved) => {
+                Work::Move(state.changes.clone(), lifetime)
+            }
             (true, false) => Work::Create(state.changed(), lifetime),
             (true, true) => Work::Update(state.changes.clone(), lifetime),
             (false, _) if is_to_be_renewed => Work::Update(state.changes.clone(), lifetime),
@@ -428,7 +430,7 @@ impl Session {
         };
         Some(Pending {
             id: state.id.clone(),
-            ended: state.ended.take(),
+            ended: state.ended.take().map(|ended| ended.id),
             work,
         })
     }

@@ -7,6 +7,13 @@ use super::id::{Id, Verified};
 use super::record::{Changes, Flash, Record};
 use crate::error::{Error, Result};
 
+/// An id that ends.
+pub(super) struct Ended {
+    pub(super) id: Id,
+    /// Whether what it stands for goes on under another.
+    pub(super) is_moved: bool,
+}
+
 pub(super) struct State {
     pub(super) id: Id,
     /// Whether the store has it under this id.
@@ -17,9 +24,7 @@ pub(super) struct State {
     /// Whether there is something to save.
     pub(super) is_changed: bool,
     /// The id that it had before, which ends.
-    pub(super) ended: Option<Id>,
-    /// Whether what that holds goes on under the new one.
-    pub(super) is_moved: bool,
+    pub(super) ended: Option<Ended>,
     /// The response has begun: it is too late for changes.
     pub(super) is_over: bool,
     max_size: usize,
@@ -34,7 +39,6 @@ impl State {
             changes: Changes::none(now),
             is_changed: false,
             ended: None,
-            is_moved: false,
             is_over: false,
             max_size,
         })
@@ -49,7 +53,6 @@ impl State {
             // Then its cookie is to be signed anew.
             is_changed: by_old_key,
             ended: None,
-            is_moved: false,
             is_over: false,
             max_size,
         }
@@ -104,9 +107,7 @@ impl State {
 
     pub(super) fn rotate(&mut self) -> Result<()> {
         self.begin_change()?;
-        let next = Id::new()?;
-        self.is_moved |= self.is_stored;
-        self.end_id(next);
+        self.end_id(Id::new()?);
         self.is_changed = true;
         Ok(())
     }
@@ -117,7 +118,9 @@ impl State {
         self.record = Record::new(now);
         self.changes = Changes::none(now);
         self.is_changed = false;
-        self.is_moved = false;
+        if let Some(ended) = &mut self.ended {
+            ended.is_moved = false;
+        }
         Ok(())
     }
 
@@ -138,7 +141,7 @@ impl State {
     fn end_id(&mut self, next: Id) {
         let id = std::mem::replace(&mut self.id, next);
         if std::mem::take(&mut self.is_stored) {
-            self.ended = Some(id);
+            self.ended = Some(Ended { id, is_moved: true });
         }
     }
 
