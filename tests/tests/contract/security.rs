@@ -123,7 +123,11 @@ fn a_denial_stays_one_whatever_a_fallback_makes_of_it() {
         || Access::redirect("/in\r\nx: y"),
         || Access::deny_with(nova::Error::new("no")),
     ] {
-        let server = guarded(Group::new("/").security(move || std::future::ready(deny())).fallback(answer));
+        let server = guarded(
+            Group::new("/")
+                .security(move || std::future::ready(deny()))
+                .fallback(answer),
+        );
         let response = server.get("/");
         assert_eq!((response.status, response.text()), (401, "\"fine\""));
         assert_eq!(refused(&server, "/ws", &[]).status, 401);
