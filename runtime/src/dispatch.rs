@@ -18,7 +18,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Seen, Undispatched, Watched, kind};
+use crate::reply::{self, Failure, Overrides, Refusal, Reply, Seen, Undispatched, Watched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
@@ -147,7 +147,7 @@ impl Dispatcher {
                 Ok(Handling::Pending(response)) => response.await,
                 Err(invalid) => {
                     // What was wished for was meant for what can't be sent.
-                    wishes = Wishes::default();
+                    wishes.forget();
                     match fallback.take() {
                         Some(fallback) => resolve(fallback, context, invalid).await,
                         None => return self.fail(context, invalid.into()).await,
@@ -189,13 +189,18 @@ impl Dispatcher {
     pub(crate) async fn fail(&self, context: &RequestContext, error: Error) -> Response {
         let controller = context.controller.unwrap_or("a closure");
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
-        match &self.error_page {
+        let failure = context.is_watched.then(|| Failure(format!("{controller}: {error:?}")));
+        let mut response = match &self.error_page {
             Some(page) => page(context.clone(), error).await,
             None => {
                 self.page(context, &Problem::new(StatusCode::INTERNAL_SERVER_ERROR))
                     .await
             }
+        };
+        if let Some(failure) = failure {
+            response.extensions_mut().insert(failure);
         }
+        response
     }
 
     /// A response with the status of an error and nothing else becomes the page for that status, and so does a problem for
@@ -417,18 +422,25 @@ impl Wishes {
                 .status
                 .is_some_and(|status| status.is_client_error() || status.is_server_error()),
         };
-        let inner = Self::around(carrier);
         if fails {
-            *self = inner;
-        } else {
-            self.wrap(Overrides {
-                status: inner.status,
-                headers: inner.headers,
-                body: None,
-                invalid: None,
-            });
-            self.extensions.extend(inner.extensions);
+            self.forget();
         }
+        let inner = Self::around(carrier);
+        self.wrap(Overrides {
+            status: inner.status,
+            headers: inner.headers,
+            body: None,
+            invalid: None,
+        });
+        self.extensions.extend(inner.extensions);
+    }
+
+    /// Nothing is wished for any more. A refusal stays one.
+    fn forget(&mut self) {
+        *self = Self {
+            extensions: Refusal::alone(&self.extensions),
+            ..Self::default()
+        };
     }
 
     /// Lays what is wished for over the response.
