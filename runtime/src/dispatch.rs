@@ -1,7 +1,8 @@
 //! From what a controller returned to a response: reply → registry → fallback → reply.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
+mod pages;
+mod wishes;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,16 +10,17 @@ use std::sync::Arc;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use tower::ServiceExt as _;
-use tower::util::BoxCloneSyncService;
 
+pub(crate) use self::pages::{Page, Pages};
+use self::wishes::{Wishes, lay_over};
 use crate::error::Error;
 use crate::fallback::{Fallback, Invalid};
 use crate::negotiate::{Form, preferred};
 use crate::problem::Problem;
 use crate::registry::{Handling, Registry, Replying, RequestContext};
-use crate::reply::{self, Overrides, Reply, Seen, Undispatched, Watched, kind};
+use crate::reply::{Failure, Reply, Seen, Undispatched, Watched, kind};
 use crate::scope::Scope;
 use crate::status_page::default_page;
 use crate::unwind::caught;
@@ -43,27 +45,6 @@ pub(crate) struct Dispatcher {
 /// Shows an error, and where it arose.
 pub(crate) type ErrorPage =
     Arc<dyn Fn(RequestContext, Error) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
-
-/// The controllers for statuses. Those of a mounted table are for what is below its prefix.
-#[derive(Default)]
-pub(crate) struct Pages(BTreeMap<StatusCode, Vec<Page>>);
-
-/// A controller for a status.
-pub(crate) struct Page {
-    pub(crate) prefix: String,
-    pub(crate) controller: Option<&'static str>,
-    pub(crate) service: BoxCloneSyncService<Request, Response, Infallible>,
-}
-
-/// What a controller wants whatever the response is: what it set on its reply, and what it put around that, as
-/// `(StatusCode, Reply)` does.
-#[derive(Default)]
-struct Wishes {
-    status: Option<StatusCode>,
-    headers: HeaderMap,
-    body: Option<reply::Body>,
-    extensions: Extensions,
-}
 
 /// A response that is there, or one that takes more. That is in a box, so that a request which does without it has no room
 /// for it.
@@ -147,7 +128,7 @@ impl Dispatcher {
                 Ok(Handling::Pending(response)) => response.await,
                 Err(invalid) => {
                     // What was wished for was meant for what can't be sent.
-                    wishes = Wishes::default();
+                    wishes.forget();
                     match fallback.take() {
                         Some(fallback) => resolve(fallback, context, invalid).await,
                         None => return self.fail(context, invalid.into()).await,
@@ -189,13 +170,18 @@ impl Dispatcher {
     pub(crate) async fn fail(&self, context: &RequestContext, error: Error) -> Response {
         let controller = context.controller.unwrap_or("a closure");
         tracing::error!("{} {}: {controller}: {error:?}", context.method, context.uri.path());
-        match &self.error_page {
+        let failure = context.is_watched.then(|| Failure(format!("{controller}: {error:?}")));
+        let mut response = match &self.error_page {
             Some(page) => page(context.clone(), error).await,
             None => {
                 self.page(context, &Problem::new(StatusCode::INTERNAL_SERVER_ERROR))
                     .await
             }
+        };
+        if let Some(failure) = failure {
+            response.extensions_mut().insert(failure);
         }
+        response
     }
 
     /// A response with the status of an error and nothing else becomes the page for that status, and so does a problem for
@@ -341,113 +327,4 @@ fn is_bare(response: &Response) -> bool {
 async fn resolve(fallback: &Fallback, context: &RequestContext, invalid: Invalid) -> Response {
     let resolved = caught(fallback.resolve(context.clone(), invalid)).await;
     resolved.unwrap_or_else(|panic| panic.into_error().into_response())
-}
-
-impl Pages {
-    pub(crate) fn add(&mut self, status: StatusCode, page: Page) {
-        let pages = self.0.entry(status).or_default();
-        pages.push(page);
-        // The most particular first.
-        pages.sort_by_key(|page| std::cmp::Reverse(page.prefix.len()));
-    }
-
-    fn find(&self, status: StatusCode, path: &str) -> Option<&Page> {
-        self.0.get(&status)?.iter().find(|page| is_below(&page.prefix, path))
-    }
-}
-
-/// Whether a path is that of a mounted table, or below it. A parameter in the prefix is any part.
-fn is_below(prefix: &str, path: &str) -> bool {
-    let mut parts = path.split('/');
-    prefix.split('/').all(|wanted| {
-        let is_parameter = wanted.starts_with('{') && wanted.ends_with('}');
-        parts
-            .next()
-            .is_some_and(|part| part == wanted || (is_parameter && !part.is_empty()))
-    })
-}
-
-/// Lays headers over others: they replace those of the same names, but for those that add up.
-fn lay_over(headers: &mut HeaderMap, over: HeaderMap) {
-    if over.is_empty() {
-        return;
-    }
-    let mut adding = [header::SET_COOKIE, header::VARY].map(|name| {
-        let values: Vec<_> = headers.get_all(&name).iter().cloned().collect();
-        (name, values)
-    });
-    headers.extend(over);
-    for (name, before) in &mut adding {
-        for value in before.drain(..) {
-            if !headers.get_all(&*name).iter().any(|known| known == value) {
-                headers.append(&*name, value);
-            }
-        }
-    }
-}
-
-impl Wishes {
-    /// What was put around a reply: the response that carried it, without it.
-    fn around(carrier: Response) -> Self {
-        let (mut parts, _) = carrier.into_parts();
-        // That of the carrier's own body, where it has passed through a layer that sets it.
-        parts.headers.remove(header::CONTENT_LENGTH);
-        Self {
-            status: (parts.status != Undispatched::STATUS).then_some(parts.status),
-            headers: parts.headers,
-            body: None,
-            extensions: parts.extensions,
-        }
-    }
-
-    /// Adds what was set on the reply itself: what is around it wins.
-    fn wrap(&mut self, overrides: Overrides) {
-        self.status = self.status.or(overrides.status);
-        let around = std::mem::replace(&mut self.headers, overrides.headers);
-        lay_over(&mut self.headers, around);
-        self.body = self.body.take().or(overrides.body);
-    }
-
-    /// A handler has answered with another reply. One that is an error takes nothing from the first.
-    fn take_over(&mut self, next: &Undispatched, carrier: Response) {
-        let fails = match next {
-            Undispatched::Error(_) => true,
-            Undispatched::Reply(reply) => reply
-                .overrides()
-                .status
-                .is_some_and(|status| status.is_client_error() || status.is_server_error()),
-        };
-        let inner = Self::around(carrier);
-        if fails {
-            *self = inner;
-        } else {
-            self.wrap(Overrides {
-                status: inner.status,
-                headers: inner.headers,
-                body: None,
-                invalid: None,
-            });
-            self.extensions.extend(inner.extensions);
-        }
-    }
-
-    /// Lays what is wished for over the response.
-    fn grant(self, mut response: Response) -> Response {
-        if let Some(status) = self.status {
-            *response.status_mut() = status;
-        }
-        if let Some(body) = self.body {
-            let (content_type, body) = match body {
-                reply::Body::Text(text) => ("text/plain; charset=utf-8", text),
-                reply::Body::Json(value) => ("application/json", value.to_string()),
-            };
-            *response.body_mut() = Body::from(body);
-            let headers = response.headers_mut();
-            headers.remove(header::CONTENT_LENGTH);
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        }
-        lay_over(response.headers_mut(), self.headers);
-        response.extensions_mut().extend(self.extensions);
-        response
-    }
 }

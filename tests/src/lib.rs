@@ -10,13 +10,9 @@
 
 use std::time::Duration;
 
-/// The pages whose snippets are compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/middleware.md")]
-mod guide {}
-
 pub mod broker;
 pub mod gate;
+pub mod guide;
 pub mod http;
 pub mod http2;
 pub mod journal;
@@ -45,8 +41,3 @@ pub use websocket::{Received, WebSocket};
 
 /// How long anything may take that is expected to happen. It is not reached where the expectation is met.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The guide's pages whose code is compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/security.md")]
-pub struct SecurityPage;

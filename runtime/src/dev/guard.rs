@@ -1,8 +1,8 @@
 //! Whom all this is for: the person at this machine, and the pages that this machine serves.
 //!
 //! The peer must be this machine; and so must be the host that the request names, since a page of any other site can have
-//! its own name lead here (DNS rebinding). What changes something or tells of what happens is besides not for pages of other
-//! sites.
+//! its own name lead here (DNS rebinding). A proxy on this machine that says for whom it asks must say that it is for this
+//! machine. What changes something or tells of what happens is besides not for pages of other sites.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,7 +19,24 @@ pub(super) fn is_local(request: &Request) -> bool {
 
 /// Whether a request of this peer with these headers comes from this machine, for this machine.
 pub(super) fn is_from_here(peer: SocketAddr, headers: &HeaderMap) -> bool {
-    peer.ip().to_canonical().is_loopback() && host(headers).is_some_and(is_local_host)
+    peer.ip().to_canonical().is_loopback() && host(headers).is_some_and(is_local_host) && !is_for_others(headers)
+}
+
+/// Whether a proxy on this machine, as a tunnel's end, says that it asks for somebody elsewhere.
+fn is_for_others(headers: &HeaderMap) -> bool {
+    let named = ["x-forwarded-for", "x-real-ip"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name));
+    let is_from_here = |value: &http::HeaderValue| {
+        let mut addresses = value.to_str().unwrap_or_default().split(',');
+        addresses.all(|address| {
+            address
+                .trim()
+                .parse()
+                .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+        })
+    };
+    headers.contains_key(header::FORWARDED) || !named.into_iter().all(is_from_here)
 }
 
 /// Whether a browser sent it for a page that this server serves, or for none; or no browser did.
@@ -108,6 +125,32 @@ mod tests {
         let mut without_peer = request("127.0.0.1:5", "localhost");
         without_peer.extensions_mut().clear();
         assert!(!is_local(&without_peer));
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_local_only_where_it_says_so() {
+        let is_local = |name: &'static str, value: &'static str| {
+            let mut request = request("127.0.0.1:5", "localhost");
+            request
+                .headers_mut()
+                .insert(name, http::HeaderValue::from_static(value));
+            is_local(&request)
+        };
+        assert!(is_local("x-forwarded-for", "127.0.0.1") && is_local("x-forwarded-for", "::1, 127.0.0.1"));
+        assert!(is_local("x-real-ip", "127.0.0.1"));
+        for other in [
+            "203.0.113.7",
+            "127.0.0.1, 203.0.113.7",
+            "203.0.113.7, 127.0.0.1",
+            "unknown",
+            "",
+        ] {
+            assert!(
+                !is_local("x-forwarded-for", other) && !is_local("x-real-ip", other),
+                "{other}"
+            );
+        }
+        assert!(!is_local("forwarded", "for=203.0.113.7"));
     }
 
     #[test]

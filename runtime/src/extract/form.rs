@@ -39,7 +39,7 @@ use crate::problem::Problem;
 /// | status | |
 /// | --- | --- |
 /// | 400 | the body was cut, or the query of a GET is no `T` |
-/// | 413 | the body is longer than `server.body_limit` |
+/// | 413 | the body is longer than `server.body_limit`, or has more than 10,000 fields |
 /// | 415 | its content type is not `application/x-www-form-urlencoded` |
 /// | 422 | it is no `T`: the error names the parameter |
 #[derive(Debug, Clone, Copy, Default)]

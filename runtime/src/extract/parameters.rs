@@ -6,10 +6,18 @@ use serde::de::DeserializeOwned;
 use super::values::{self, Value};
 use crate::problem::Problem;
 
+/// How many there may be. Each takes some hundred bytes while they are read, and can be sent in two.
+const MAX: usize = 10_000;
+
 /// Reads the parameters as a `T`, or refuses them with this status.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8], status: StatusCode, what: &'static str) -> Result<T, Problem> {
     let pairs = form_urlencoded::parse(text).map(|(name, value)| (name, Value::Text(value)));
-    values::read(pairs.collect()).map_err(|fault| fault.problem(status, what))
+    let pairs: Vec<_> = pairs.take(MAX + 1).collect();
+    if pairs.len() > MAX {
+        let detail = format!("there are more than {MAX} fields");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE).with_detail(detail));
+    }
+    values::read(pairs).map_err(|fault| fault.problem(status, what))
 }
 
 #[cfg(test)]
@@ -80,7 +88,7 @@ mod tests {
             "c: expected an integer"
         );
         assert_eq!(wrong::<u8>("a=1"), ": invalid type: object, expected u8");
-        let long = format!("a=1{}&{}=x", "&a=1".repeat(100_000), "b".repeat(1000));
+        let long = format!("a=1{}&{}=x", "&a=1".repeat(9_000), "b".repeat(1000));
         assert_eq!(
             wrong::<Vec<(String, u8)>>(&long),
             format!("{}…: expected an integer", "b".repeat(200))

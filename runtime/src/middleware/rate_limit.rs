@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,8 @@ use crate::problem::Problem;
 
 /// How many clients are remembered.
 const CAPACITY: usize = 65_536;
+/// How long a name may be that is remembered as it is, in bytes: a longer one may be a stranger's, who fills the memory.
+const MAX_NAME: usize = 64;
 /// How often those are looked for that may be forgotten.
 const SWEEP_EVERY: u64 = 1_000_000_000;
 
@@ -74,6 +77,8 @@ type Limiter = RateLimiter<Option<Key>, Clients, DefaultClock>;
 enum Key {
     Peer(IpAddr),
     Named(Box<str>),
+    /// A name that is longer than [`MAX_NAME`], by its hash.
+    Long(u64),
 }
 
 impl RateLimit {
@@ -127,7 +132,14 @@ impl RateLimit {
     /// # let _ = limit;
     /// ```
     pub fn by(self, key: impl Fn(&Request) -> Option<String> + Send + Sync + 'static) -> Self {
-        let key = move |request: &Request| key(request).map(|name| Key::Named(name.into()));
+        // By lot: nobody can find two names that are taken for one.
+        let hasher = RandomState::new();
+        let key = move |request: &Request| {
+            key(request).map(|name| match name.len() <= MAX_NAME {
+                true => Key::Named(name.into()),
+                false => Key::Long(hasher.hash_one(name)),
+            })
+        };
         Self::made(self.quota, self.capacity, Arc::new(key))
     }
 
@@ -300,6 +312,18 @@ mod tests {
         let state = clients.state.lock().unwrap();
         assert!(state.until.contains_key(&key("b")) && state.until.contains_key(&key("c")));
         assert_eq!((state.until.len(), state.others), (2, None));
+    }
+
+    #[test]
+    fn of_a_long_name_no_more_than_a_number_is_remembered() {
+        let limit = RateLimit::per_hour(1).by(|request| request.extensions().get::<String>().cloned());
+        let (one, other) = ("x".repeat(16_000), "x".repeat(16_001));
+        assert!(limit.check(&of(&one)).is_ok() && limit.check(&of(&other)).is_ok());
+        assert!(limit.check(&of(&one)).is_err() && limit.check(&of(&other)).is_err());
+        for (name, is_long) in [(MAX_NAME, false), (MAX_NAME + 1, true)] {
+            let key = (limit.key)(&of(&"x".repeat(name)));
+            assert_eq!(matches!(key, Some(Key::Long(_))), is_long, "{name}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod undispatched;
 
 use kind::{Bare, Data, Redirect, View};
 pub use kind::{Kind, SendFile};
-pub(crate) use seen::{Seen, Watched};
+pub(crate) use seen::{Failure, Seen, Watched};
 pub(crate) use undispatched::{Refusal, Undispatched};
 
 use crate::status::IntoStatus;

@@ -13,6 +13,10 @@ pub(crate) struct Seen {
     pub(crate) data: Option<serde_json::Value>,
 }
 
+/// On the same: the error that is behind a 500, and what caused it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
 /// On a test's request that asks for it.
 #[derive(Clone)]
 pub(crate) struct Watched;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
 use super::Reply;
 use crate::error::Error;
@@ -31,6 +31,15 @@ impl Refusal {
     pub(crate) fn mark(status: StatusCode, mut response: Response) -> Response {
         response.extensions_mut().insert(Self(status));
         response
+    }
+
+    /// The mark, where there is one, without what else is there.
+    pub(crate) fn alone(extensions: &Extensions) -> Extensions {
+        let mut alone = Extensions::new();
+        if let Some(mark) = extensions.get::<Self>() {
+            alone.insert(*mark);
+        }
+        alone
     }
 
     /// Gives a marked response that says success the status of its refusal.

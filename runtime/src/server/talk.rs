@@ -25,8 +25,8 @@ struct Inner {
     is_running: bool,
     /// Whether something waits to be taken by the client, who has a time of its own for that.
     is_writing: bool,
-    /// When something last happened that the client is given time after.
-    since: Instant,
+    /// When something last happened that the client is given time after: now, as long as the clock was not read for it.
+    since: Option<Instant>,
     /// Why a head is not waited for.
     too_long: Option<TooLong>,
     /// Whether the client will send nothing more.
@@ -49,7 +49,7 @@ impl Talk {
             requests: 0,
             is_running: false,
             is_writing: false,
-            since: Instant::now(),
+            since: None,
             too_long: None,
             is_over: false,
         })))
@@ -70,7 +70,7 @@ impl Talk {
 
     /// Until when the client may leave things as they are: for ever where it is waited for by others.
     pub(super) fn deadline(&self, limits: &Limits, head_timeout: Duration) -> Option<Instant> {
-        let inner = self.lock();
+        let mut inner = self.lock();
         let in_a_head = inner.heads.has_begun() || inner.heads.is_first();
         let patience = match in_a_head {
             _ if inner.is_running || inner.is_writing => return None,
@@ -79,7 +79,7 @@ impl Talk {
             // The rest of a body, which has its own time.
             false => return None,
         };
-        Some(inner.since + patience)
+        Some(*inner.since.get_or_insert_with(Instant::now) + patience)
     }
 
     /// What is said to a client whose head is too long.
@@ -107,7 +107,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut inner = self.0.lock();
         inner.is_running = false;
-        inner.since = Instant::now();
+        inner.since = None;
     }
 }
 
@@ -125,7 +125,7 @@ impl<I> Heard<I> {
         let mut inner = self.talk.lock();
         inner.is_writing = self.io.is_full();
         if is_written && !inner.is_running {
-            inner.since = Instant::now();
+            inner.since = None;
         }
     }
 }
@@ -146,7 +146,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heard<I> {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long")));
         }
         if !had_begun && !inner.is_running && inner.heads.has_begun() {
-            inner.since = Instant::now();
+            inner.since = None;
         }
         Poll::Ready(Ok(()))
     }

@@ -76,7 +76,7 @@
 //!
 //! Of two requests that change one session at a time, each keeps its changes; of the same key the one that is saved last
 //! wins. What another request has ended, by [`rotate`](Session::rotate) or [`destroy`](Session::destroy), is not brought
-//! back: changes under the old id are dropped.
+//! back: changes under the old id are dropped, and one that gives it a new id keeps its own changes alone.
 //!
 //! # When it ends
 //!
@@ -234,6 +234,11 @@ impl Sessions {
     /// Saves what was done. Gives the cookie to set, if any.
     async fn save(&self, pending: Pending) -> Result<Option<HeaderValue>> {
         let Pending { id, ended, work } = pending;
+        // As it is by now: others may have changed it since it was loaded here, or ended it.
+        let moved = match (&ended, &work) {
+            (Some(ended), Work::Move(..)) => self.in_time(self.store.0.load(ended.as_str())).await?,
+            _ => None,
+        };
         if let Some(ended) = &ended {
             // First: an id that was to end must not outlive an error in what follows.
             self.in_time(self.store.0.delete(ended.as_str())).await?;
@@ -244,6 +249,14 @@ impl Sessions {
             }
             Work::Nothing => return Ok(None),
             Work::Create(record, lifetime) => {
+                self.in_time(self.store.0.create(id.as_str(), record, lifetime)).await?;
+                lifetime
+            }
+            Work::Move(changes, lifetime) => {
+                // What was ended is not brought back: there is then nothing but what this request has done.
+                let now = record::now();
+                let mut record = moved.unwrap_or_else(|| Record::new(now));
+                record.apply(&changes);
                 self.in_time(self.store.0.create(id.as_str(), record, lifetime)).await?;
                 lifetime
             }
@@ -281,6 +294,8 @@ struct Pending {
 enum Work {
     Nothing,
     Create(Record, Duration),
+    /// With what is there under the id that ends.
+    Move(Changes, Duration),
     Update(Changes, Duration),
 }
 
@@ -405,6 +420,9 @@ impl Session {
         let lifetime = terms.lifetime(state.record.created, now).unwrap_or_default();
         let is_to_be_renewed = state.is_stored && terms.is_to_be_renewed(state.record.saved, now);
         let work = match (state.is_changed, state.is_stored) {
+            (true, false) if state.ended.as_ref().is_some_and(|ended| ended.is_moved) => {
+                Work::Move(state.changes.clone(), lifetime)
+            }
             (true, false) => Work::Create(state.changed(), lifetime),
             (true, true) => Work::Update(state.changes.clone(), lifetime),
             (false, _) if is_to_be_renewed => Work::Update(state.changes.clone(), lifetime),
@@ -412,7 +430,7 @@ impl Session {
         };
         Some(Pending {
             id: state.id.clone(),
-            ended: state.ended.take(),
+            ended: state.ended.take().map(|ended| ended.id),
             work,
         })
     }

@@ -7,6 +7,13 @@ use super::id::{Id, Verified};
 use super::record::{Changes, Flash, Record};
 use crate::error::{Error, Result};
 
+/// An id that ends.
+pub(super) struct Ended {
+    pub(super) id: Id,
+    /// Whether what it stands for goes on under another.
+    pub(super) is_moved: bool,
+}
+
 pub(super) struct State {
     pub(super) id: Id,
     /// Whether the store has it under this id.
@@ -17,7 +24,7 @@ pub(super) struct State {
     /// Whether there is something to save.
     pub(super) is_changed: bool,
     /// The id that it had before, which ends.
-    pub(super) ended: Option<Id>,
+    pub(super) ended: Option<Ended>,
     /// The response has begun: it is too late for changes.
     pub(super) is_over: bool,
     max_size: usize,
@@ -111,6 +118,9 @@ impl State {
         self.record = Record::new(now);
         self.changes = Changes::none(now);
         self.is_changed = false;
+        if let Some(ended) = &mut self.ended {
+            ended.is_moved = false;
+        }
         Ok(())
     }
 
@@ -131,7 +141,7 @@ impl State {
     fn end_id(&mut self, next: Id) {
         let id = std::mem::replace(&mut self.id, next);
         if std::mem::take(&mut self.is_stored) {
-            self.ended = Some(id);
+            self.ended = Some(Ended { id, is_moved: true });
         }
     }
 

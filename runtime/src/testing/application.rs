@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
-use crate::reply::Seen;
+use crate::reply::{Failure, Seen};
 use crate::router::AppService;
 use crate::server::Remaining;
 use crate::session::Sessions;
@@ -63,6 +63,7 @@ pub struct TestResponse {
     headers: HeaderMap,
     body: Bytes,
     seen: Option<Seen>,
+    failure: Option<Failure>,
 }
 
 /// The application with these routes, with the settings of the project's `nova.toml` for the environment `test`.
@@ -279,6 +280,7 @@ impl TestResponse {
             headers: response.headers().clone(),
             body: Bytes::new(),
             seen: response.extensions().get::<Seen>().cloned(),
+            failure: response.extensions().get::<Failure>().cloned(),
         }
     }
 
@@ -296,6 +298,11 @@ impl TestResponse {
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.headers.get_all(name).into_iter();
         values.filter_map(|value| value.to_str().ok())
+    }
+
+    /// The error that is behind a 500, after the name of the controller: what the log would say. The page does not.
+    pub fn error(&self) -> Option<&str> {
+        self.failure.as_ref().map(|Failure(said)| &**said)
     }
 
     /// The kind of reply that the controller gave, or the security function: `json`, `view`, `status`, `redirect`, … `None` for
@@ -345,10 +352,14 @@ impl TestResponse {
     }
 }
 
-/// The status, and the body where it is text.
+/// The status, and the body where it is text. Behind it the error, where that is why it is 500.
 impl fmt::Display for TestResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, String::from_utf8_lossy(&self.body))
+        write!(f, "{} {}", self.status, String::from_utf8_lossy(&self.body))?;
+        match self.error() {
+            Some(error) => write!(f, "\n{error}"),
+            None => Ok(()),
+        }
     }
 }
 

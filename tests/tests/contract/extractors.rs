@@ -293,6 +293,18 @@ fn a_browser_gets_the_applications_page_that_may_show_the_problem() {
 }
 
 #[test]
+fn a_form_of_too_many_fields_is_413() {
+    let count = async |Form(fields): Form<Vec<(String, String)>>| fields.len().to_string();
+    let server = serve(move || Routes::new().group(Group::new("/").post("/", count)));
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let response = server.request("POST", "/", &kind, &"a&".repeat(10_000));
+    assert_eq!((response.status, response.text()), (200, "10000"));
+    let response = server.request("POST", "/", &kind, &"a&".repeat(10_001));
+    let rest = r#","detail":"there are more than 10000 fields""#;
+    expect(&response, 413, "Payload Too Large", rest);
+}
+
+#[test]
 fn a_body_over_the_limit_is_413_in_the_same_shape() {
     let project = Project::new().file("nova.toml", "[server]\nbody_limit = 10\n");
     let server = project.serve(|| App::new(routes));

@@ -241,3 +241,22 @@ fn a_client_is_known_to_security_functions_without_their_doing() {
         assert_eq!(app.client().with_auth("ali").get("/members").await.status(), 500);
     });
 }
+
+#[test]
+fn a_500_says_to_a_test_why_and_not_in_its_page() {
+    async fn prices() -> nova::Result<Reply> {
+        let text = std::fs::read_to_string("/nowhere/prices.txt")?;
+        Ok(Reply::status(200).with_body(text))
+    }
+    testing::run(async {
+        let app =
+            testing::app(|| Routes::new().group(Group::new("/").get("/prices", prices).get("/", async || "here")));
+        let response = app.get("/prices").await;
+        assert_eq!(response.status(), 500);
+        let error = response.error().unwrap();
+        assert!(error.contains("prices: No such file or directory"), "{error}");
+        assert!(!response.text().contains("No such file"));
+        assert!(response.to_string().contains("No such file"), "{response}");
+        assert_eq!(app.get("/").await.error(), None);
+    });
+}

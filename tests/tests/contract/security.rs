@@ -116,6 +116,25 @@ fn deny_with_a_response_is_that_response() {
 }
 
 #[test]
+fn a_denial_stays_one_whatever_a_fallback_makes_of_it() {
+    let answer = async |_: nova::RequestContext, _: nova::Invalid| Reply::json("fine");
+    for deny in [
+        || Access::deny_with(Reply::of("unknown", 7_u8)),
+        || Access::redirect("/in\r\nx: y"),
+        || Access::deny_with(nova::Error::new("no")),
+    ] {
+        let server = guarded(
+            Group::new("/")
+                .security(move || std::future::ready(deny()))
+                .fallback(answer),
+        );
+        let response = server.get("/");
+        assert_eq!((response.status, response.text()), (401, "\"fine\""));
+        assert_eq!(refused(&server, "/ws", &[]).status, 401);
+    }
+}
+
+#[test]
 fn deny_with_a_reply_is_dispatched() {
     let deny = async || Access::deny_with(Reply::json(json!({ "error": "no" })).with_status(402));
     let server = guarded(Group::new("/").security(deny));

@@ -131,7 +131,7 @@ fn a_panic_is_a_page_that_leads_to_its_line() {
     let source = project.read("src/controllers/home.rs");
     let line = source.lines().position(|line| line.contains("posts[3]")).unwrap() + 1;
     let place = format!("src/controllers/home.rs:{line}");
-    let (heading, backtrace) = page.text().split_once("<pre>").expect("a backtrace");
+    let (heading, backtrace) = page.text().split_once("Backtrace").expect("a backtrace");
     for (part, what) in [
         (heading, "the len is 0 but the index is 3"),
         (heading, "controllers::home::index"),

@@ -11,6 +11,7 @@ mod audit;
 mod chat;
 mod configuration;
 mod ending;
+mod first_hour;
 mod generated;
 mod looks;
 mod nodes;
