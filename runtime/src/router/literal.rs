@@ -33,9 +33,10 @@ impl Literals {
             return;
         }
         if !self.0.contains_key(path) {
-            let Some(extensions) = extensions_at(path, scope) else {
+            let Some(mut extensions) = extensions_at(path) else {
                 return;
             };
+            extensions.insert(scope.clone());
             let routes = Vec::new();
             self.0.insert(path.to_owned(), Literal { extensions, routes });
         }
@@ -61,7 +62,7 @@ impl Literals {
 const PARTICULAR: [Method; 2] = [Method::HEAD, Method::CONNECT];
 
 /// What a router with this path alone puts into a request for it: only axum can make some of that.
-fn extensions_at(path: &str, scope: &Scope) -> Option<Extensions> {
+fn extensions_at(path: &str) -> Option<Extensions> {
     /// Makes room for what is in a request already. A table is copied with its room.
     #[derive(Clone)]
     struct Room;
@@ -82,7 +83,6 @@ fn extensions_at(path: &str, scope: &Scope) -> Option<Extensions> {
     let mut extensions = std::mem::take(response.extensions_mut());
     // That of a request has its query. The extractor looks at that where there is nothing.
     extensions.remove::<OriginalUri>();
-    extensions.insert(scope.clone());
     extensions.insert(Room);
     extensions.remove::<Room>();
     Some(extensions)
@@ -93,25 +93,13 @@ mod tests {
     use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams};
 
     use super::*;
-    use crate::config::Config;
-    use crate::environment::Environment;
-    use crate::lifecycle::Lifecycle;
-    use crate::pubsub::PubSub;
-    use crate::scope::Values;
 
     #[test]
     fn extractors_find_what_the_router_would_have_put_there() {
         crate::testing::run(async {
-            let (lifecycle, _ended) = Lifecycle::new();
-            let scope = Scope(Arc::new(Values {
-                config: Config::read("/nowhere", Environment::TEST, []).unwrap(),
-                pubsub: PubSub::new(),
-                lifecycle,
-                uploads: crate::extract::UploadOptions::default(),
-            }));
             let request = Request::builder().uri("/a?b=c");
             let mut request = request.body(Body::empty()).unwrap();
-            *request.extensions_mut() = extensions_at("/a", &scope).unwrap();
+            *request.extensions_mut() = extensions_at("/a").unwrap();
             let (mut parts, _) = request.into_parts();
             let path = MatchedPath::from_request_parts(&mut parts, &()).await.unwrap();
             assert_eq!(path.as_str(), "/a");
