@@ -103,7 +103,8 @@ fn carry_out(directory: &Path, root: &Path, journal: &Journal) -> Result<(), Fai
         }
         match &entry.after {
             Some(text) => replace(&path, text, None).map_err(failure(&path))?,
-            None => fs::remove_file(&path).map_err(failure(&path))?,
+            // Of a link it is the link that goes: what it points to may be elsewhere, and somebody's.
+            None => fs::remove_file(root.join(&entry.path)).map_err(failure(&path))?,
         }
     }
     prune(root, journal).map_err(failure(root))?;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::Sandbox;
+use super::{Sandbox, exists};
 
 #[test]
 fn a_controller_is_wired_in() {
@@ -395,4 +395,19 @@ fn a_path_below_the_prefix_of_another_group_is_taken() {
     let elsewhere = with("Group::new(\"/posts\").host(\"a.example\").get(\"/\", home::index)");
     sandbox.write("myapp/src/routes.rs", &elsewhere);
     sandbox.app("gen controller posts").succeeded();
+}
+
+#[test]
+fn what_a_link_points_to_is_not_destroyed() {
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    sandbox.app("gen controller posts").succeeded();
+    let file = sandbox.path("myapp/src/controllers/posts.rs");
+    let elsewhere = sandbox.path("posts.rs");
+    std::fs::rename(&file, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    sandbox.app("destroy controller posts").succeeded();
+    assert!(!exists(&file));
+    std::fs::remove_file(elsewhere).unwrap();
+    assert!(sandbox.tree() == before);
 }
