@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
@@ -62,8 +62,7 @@ where
         peer,
     });
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        // In a box, for hyper wants to move it.
-        Box::pin(Arc::clone(&answering).answer(request, service.clone()))
+        Begun::of(Arc::clone(&answering).answer(request, service.clone()))
     });
     let mut builder = http1::Builder::new();
     builder
@@ -155,6 +154,38 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
+/// A response on its way, as far as it came at once.
+///
+/// Most come at once. Then nothing is left of the request when hyper looks whether the client is still there, and it finds
+/// room in the buffer that it has: otherwise it takes 8 KiB more for each request. Who has to wait is asked again in the same
+/// turn of the connection, by hyper, and then knows whom to wake.
+enum Begun<F: Future> {
+    Done(Option<F::Output>),
+    /// In a box, for hyper wants to move it.
+    Waiting(Pin<Box<F>>),
+}
+
+impl<F: Future> Begun<F> {
+    fn of(answering: F) -> Self {
+        let mut answering = Box::pin(answering);
+        match answering.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Self::Done(Some(answer)),
+            Poll::Pending => Self::Waiting(answering),
+        }
+    }
+}
+
+impl<F: Future<Output: Unpin>> Future for Begun<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match &mut *self {
+            Self::Done(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Waiting(answering) => answering.as_mut().poll(cx),
+        }
+    }
+}
+
 /// What it takes to answer the requests of a connection.
 struct Answering {
     connection: Connection,
@@ -230,8 +261,6 @@ fn refusal(request: &mut Request, is_clear: bool) -> Option<Response> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Context;
-
     use tokio::io::{DuplexStream, ReadBuf, duplex};
 
     use super::*;
