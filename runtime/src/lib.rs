@@ -155,6 +155,7 @@ pub use websocket::{
     Accept, Commands, Compression, Handoff, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Resumed,
     Socket, Timer, WebSocketHandler,
 };
+mod arities;
 mod parts_handler;
 pub use parts_handler::PartsHandler;
 

@@ -40,16 +40,4 @@ macro_rules! implement {
     };
 }
 
-implement!();
-implement!(A);
-implement!(A B);
-implement!(A B C);
-implement!(A B C D);
-implement!(A B C D E);
-implement!(A B C D E G);
-implement!(A B C D E G H);
-implement!(A B C D E G H I);
-implement!(A B C D E G H I J);
-implement!(A B C D E G H I J K);
-implement!(A B C D E G H I J K L);
-implement!(A B C D E G H I J K L M);
+crate::arities::for_each!(implement);

@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -47,10 +46,15 @@ pub(crate) struct Answered {
 }
 
 /// A controller with nothing around it.
-#[derive(Clone)]
-pub(super) struct Called(pub(super) Arc<dyn Controller<()>>);
-
-type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+pub(super) fn called(
+    controller: Arc<dyn Controller<()>>,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
+{
+    service_fn(move |request| {
+        let response = controller.call(request, &());
+        async { Ok(response.await) }
+    })
+}
 
 /// A controller, with what is around it.
 pub(super) fn around(
@@ -61,21 +65,6 @@ pub(super) fn around(
         let begun = innermost.begin(request);
         Arc::clone(&innermost).finish(begun)
     })
-}
-
-impl Service<Request> for Called {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let response = self.0.call(request, &());
-        Box::pin(async { Ok(response.await) })
-    }
 }
 
 /// A request on its way.
@@ -157,14 +146,11 @@ impl Innermost {
             Step::Refused(response) => Ok(*response),
             Step::Failed(error) => Err(error),
         };
-        let dispatched = match returned {
-            Ok(returned) => {
-                let returned = arriving.too_late().unwrap_or(returned);
-                caught_now(|| self.dispatcher.dispatch(&context, self.fallback.as_ref(), returned))
-                    .map_err(Panic::into_error)
-            }
-            Err(error) => Err(error),
-        };
+        let dispatched = returned.and_then(|returned| {
+            let returned = arriving.too_late().unwrap_or(returned);
+            caught_now(|| self.dispatcher.dispatch(&context, self.fallback.as_ref(), returned))
+                .map_err(Panic::into_error)
+        });
         let dispatched = match dispatched {
             Ok(Dispatched::Now(response)) => Ok(response),
             Ok(Dispatched::Later(mut later)) => caught_pinned(Pin::new(&mut later)).await.map_err(Panic::into_error),
@@ -201,7 +187,8 @@ impl Innermost {
         self.guards.is_empty() && (self.csrf.is_none() || !Csrf::concerns(request.method()))
     }
 
-    /// Refuses what pages of other sites send, and asks the security functions. Gives the request back with what they handed over, or the denial.
+    /// Refuses what pages of other sites send, and asks the security functions. Gives the request back with what they
+    /// handed over, or the denial.
     async fn secure(&self, mut request: Request) -> Result<Request, Denial> {
         if let Some(csrf) = &self.csrf
             && Csrf::concerns(request.method())

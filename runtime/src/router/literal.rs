@@ -1,6 +1,7 @@
 //! Paths without parameters, which are found at once: a path that is the same byte by byte is preferred to all patterns.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -32,20 +33,20 @@ impl Literals {
         if path.contains(['{', '}']) {
             return;
         }
-        if !self.0.contains_key(path) {
-            let Some(mut extensions) = extensions_at(path) else {
-                return;
-            };
-            extensions.insert(scope.clone());
-            let routes = Vec::new();
-            self.0.insert(path.to_owned(), Literal { extensions, routes });
-        }
-        if let Some(literal) = self.0.get_mut(path) {
-            let answered = methods.iter().filter(|method| !PARTICULAR.contains(method));
-            literal
-                .routes
-                .extend(answered.map(|method| (method.clone(), Arc::clone(innermost))));
-        }
+        let literal = match self.0.entry(path.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Some(mut extensions) = extensions_at(path) else {
+                    return;
+                };
+                extensions.insert(scope.clone());
+                let routes = Vec::new();
+                new.insert(Literal { extensions, routes })
+            }
+        };
+        let answered = methods.iter().filter(|method| !PARTICULAR.contains(method));
+        let routes = answered.map(|method| (method.clone(), Arc::clone(innermost)));
+        literal.routes.extend(routes);
     }
 
     /// The route of a request, which then has all that the router would put into it.

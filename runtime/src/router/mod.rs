@@ -26,13 +26,14 @@ use tower::Service;
 use tower::util::BoxCloneSyncService;
 
 pub(crate) use around::Answered;
-use around::{Called, Innermost, around};
+use around::{Innermost, around, called};
 pub use check::RouteError;
 use check::{Claims, check_page, check_route};
 use hosts::{Hosts, Table};
 use limit::BodyLimit;
 use literal::Literals;
 use outermost::Outermost;
+pub(crate) use service::AppService;
 
 use crate::csrf::Csrf;
 use crate::dispatch::{Dispatcher, Page, Pages};
@@ -44,8 +45,6 @@ use crate::routes::{Controller, Endpoint, Group, Route, Routes, TrailingSlash, e
 use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::websocket::{self, Resumer, Settings, Watch};
-
-pub(crate) use service::AppService;
 
 /// A middleware of the whole application.
 pub(crate) struct AppLayer {
@@ -94,7 +93,7 @@ pub(crate) fn pages(routes: &mut Routes) -> Result<Pages, RouteError> {
         let page = Page {
             prefix: page.prefix,
             controller: page.controller,
-            service: BoxCloneSyncService::new(any_service(Called(page.handler))),
+            service: BoxCloneSyncService::new(any_service(called(page.handler))),
         };
         pages.add(status, page);
     }
@@ -116,10 +115,10 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
     let own = hosts
         .into_iter()
         .filter_map(|(name, host)| Some((name?.to_owned(), host)));
-    let own = own
+    let own: BTreeMap<String, Table> = own
         .map(|(name, host)| Ok((name, host.table(assembly, Some(&any.router))?)))
         .collect::<Result<_, RouteError>>()?;
-    let service = |Table { literals, router }: Table| {
+    let layered = |Table { literals, router }: Table| {
         let router = match assembly.slashes {
             TrailingSlash::Redirect => router.layer(from_fn(slashes::redirect)),
             TrailingSlash::Ignore | TrailingSlash::Strict => router,
@@ -128,11 +127,10 @@ pub(crate) fn build(routes: &Routes, assembly: &Assembly) -> Result<AppService, 
         let router = layers.fold(router, |inner, layer| (layer.apply)(inner));
         Table { literals, router }
     };
-    let own: BTreeMap<String, Table> = own;
-    let own = own.into_iter().map(|(name, router)| (name, service(router))).collect();
+    let own = own.into_iter().map(|(name, table)| (name, layered(table))).collect();
     Ok(AppService::new(Outermost {
         dispatcher: Arc::clone(&assembly.dispatcher),
-        hosts: Arc::new(Hosts::new(own, service(any))),
+        hosts: Arc::new(Hosts::new(own, layered(any))),
         sessions: assembly.sessions.clone(),
         ignores_slashes: assembly.slashes == TrailingSlash::Ignore,
     }))
@@ -169,10 +167,8 @@ impl<'a> Host<'a> {
     /// can be found without it.
     fn table(self, assembly: &Assembly, any: Option<&Router>) -> Result<Table, RouteError> {
         let mut literals = Literals::default();
-        for route in self.paths.values().flatten() {
-            if assembly.has_middleware() || !route.group.layers.is_empty() {
-                continue;
-            }
+        let found_at_once = self.paths.values().flatten();
+        for route in found_at_once.filter(|route| !assembly.has_middleware() && route.group.layers.is_empty()) {
             let methods = route.route.endpoint.methods();
             literals.add(&route.path, methods, &route.innermost, &assembly.scope);
         }

@@ -62,7 +62,7 @@ where
         peer,
     });
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        Begun::of(Arc::clone(&answering).answer(request, service.clone()))
+        Eager::of(Arc::clone(&answering).answer(request, service.clone()))
     });
     let mut builder = http1::Builder::new();
     builder
@@ -159,13 +159,13 @@ async fn end<I: AsyncRead + AsyncWrite + Unpin>(
 /// Most come at once. Then nothing is left of the request when hyper looks whether the client is still there, and it finds
 /// room in the buffer that it has: otherwise it takes 8 KiB more for each request. Who has to wait is asked again in the same
 /// turn of the connection, by hyper, and then knows whom to wake.
-enum Begun<F: Future> {
+enum Eager<F: Future> {
     Done(Option<F::Output>),
     /// In a box, for hyper wants to move it.
     Waiting(Pin<Box<F>>),
 }
 
-impl<F: Future> Begun<F> {
+impl<F: Future> Eager<F> {
     fn of(answering: F) -> Self {
         let mut answering = Box::pin(answering);
         match answering.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -175,7 +175,7 @@ impl<F: Future> Begun<F> {
     }
 }
 
-impl<F: Future<Output: Unpin>> Future for Begun<F> {
+impl<F: Future<Output: Unpin>> Future for Eager<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -182,11 +182,7 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let request = self.send(method, path).bare().body(body);
-        headers
-            .iter()
-            .fold(request, |request, (name, value)| request.another(name, value))
-            .await
+        self.send(method, path).with_only(headers).body(body).await
     }
 
     /// Sends a request as it is, and gives the response with its body not read yet: for one that is streamed. What was

@@ -192,11 +192,7 @@ impl TestClient {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> TestResponse {
-        let request = self.send(method, path).bare().body(body);
-        headers
-            .iter()
-            .fold(request, |request, (name, value)| request.another(name, value))
-            .await
+        self.send(method, path).with_only(headers).body(body).await
     }
 
     /// As [`TestApp::websocket`], with the cookies. Those of the response are not kept.

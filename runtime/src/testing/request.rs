@@ -106,17 +106,14 @@ impl<'a> TestRequest<'a> {
         self
     }
 
-    /// Says nothing of the page that sends it.
-    pub(super) fn bare(mut self) -> Self {
+    /// Has these headers, of which one may come several times, and says nothing of the page that sends it.
+    pub(super) fn with_only(mut self, headers: &[(&str, &str)]) -> Self {
         self.is_bare = true;
-        self
-    }
-
-    /// Adds a header, beside others of its name.
-    pub(super) fn another(mut self, name: &str, value: &str) -> Self {
-        let name = HeaderName::try_from(name).expect("the name of a header");
-        let value = HeaderValue::try_from(value).expect("the value of a header");
-        self.headers.append(name, value);
+        for (name, value) in headers {
+            let name = HeaderName::try_from(*name).expect("the name of a header");
+            let value = HeaderValue::try_from(*value).expect("the value of a header");
+            self.headers.append(name, value);
+        }
         self
     }
 
