@@ -162,8 +162,15 @@ fn merged(root: &Path, data: &Data) -> String {
     missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
     missing("src/lib.rs", "mod routes;", "mod routes;");
     missing("src/lib.rs", "pub use routes::routes;", "routes::routes");
-    let start = format!("nova::App::new({}::routes).run()", data.krate);
-    missing("src/main.rs", &start, "App::new");
+    let sessions = if data.auth {
+        ".sessions(nova::session::MemoryStore::new())"
+    } else {
+        ""
+    };
+    let app = format!("pub fn app() -> nova::App {{ nova::App::new(routes){sessions} }}");
+    missing("src/lib.rs", &app, "fn app");
+    let start = format!("{}::app().run()", data.krate);
+    missing("src/main.rs", &start, "app()");
     if next.is_empty() {
         return "  nova serve".to_owned();
     }

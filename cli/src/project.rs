@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::edit;
 use crate::error::{Error, Result};
 use crate::name::nearest;
 use crate::workspace;
@@ -85,6 +86,26 @@ impl Project {
         };
         let with_table = places.iter().find(|place| has_table(place));
         with_table.cloned().unwrap_or(usual)
+    }
+
+    /// The file with the application, `App::new(…)`: that of `fn app`, or `src/main.rs` where an older project has it.
+    pub(crate) fn application(&self) -> PathBuf {
+        let program = PathBuf::from("src/main.rs");
+        let root = self.crate_root();
+        let text = |place: &Path| std::fs::read_to_string(self.root.join(place)).unwrap_or_default();
+        let is_there = self.has_app() || !edit::makes_application(&text(&program));
+        if is_there && edit::makes_application(&text(&root)) {
+            root
+        } else {
+            program
+        }
+    }
+
+    /// Whether the crate has a `pub fn app` that gives the whole application.
+    pub(crate) fn has_app(&self) -> bool {
+        let text = std::fs::read_to_string(self.root.join(self.crate_root())).unwrap_or_default();
+        // Most projects of an older form are told apart without a parser.
+        text.contains("app") && edit::gives(&text, "app")
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {

@@ -83,7 +83,7 @@ Example:
 
 Files:
   src/fallbacks/errors.rs   created, with its module
-  src/main.rs               .fallback(…)")]
+  src/lib.rs                .fallback(…)")]
     Fallback(GenNamed),
     /// A kind of reply, and the handler that makes a response of it.
     #[command(after_help = "\
@@ -92,7 +92,7 @@ Example:
 
 Files:
   src/replies/csv.rs   created, with its module
-  src/main.rs          .reply_handler(\"csv\", …)")]
+  src/lib.rs           .reply_handler(\"csv\", …)")]
     ReplyHandler(GenNamed),
     /// A test of the whole application, without a port.
     #[command(after_help = "\
@@ -195,7 +195,7 @@ pub(crate) struct Wire {
     #[arg(long, value_name = "PATH")]
     pub(crate) at: Option<String>,
 
-    /// Write its files, and leave routes.rs and main.rs alone.
+    /// Write its files, and leave routes and application alone.
     #[arg(long)]
     pub(crate) no_route: bool,
 }

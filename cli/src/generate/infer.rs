@@ -74,9 +74,11 @@ fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
             bases.push(base);
         }
     }
-    let wired = [true, false].map(|routed| {
-        let wiring = |at: &Option<String>| Wiring { at: at.clone(), routed };
-        bases.iter().map(wiring).collect::<Vec<_>>()
+    // What was generated before the project had its application as a function does not call it.
+    let has_app = project.has_app();
+    let wired = [(true, has_app), (false, has_app), (true, !has_app), (false, !has_app)].map(|(routed, app)| {
+        let at = bases.iter().cloned();
+        at.map(|at| Wiring { at, routed, app }).collect::<Vec<_>>()
     });
     wired.concat()
 }
@@ -86,7 +88,7 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
     let holder = match kind.name.as_str() {
         "controller" | "resource" => format!("controllers::{}", name.module()),
         _ => {
-            let data = super::parts::data(name, &name.url(), true, project);
+            let data = super::parts::data(name, &name.url(), &Wiring::default(), project);
             let handler = kind
                 .manifest
                 .route
@@ -126,7 +128,7 @@ fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
 
 /// The fields of a resource, as its model has them.
 fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<resource::Field>> {
-    let data = super::parts::data(name, &super::url(name, wiring), wiring.routed, project);
+    let data = super::parts::data(name, &super::url(name, wiring), wiring, project);
     let path = kind.say(resource::MODEL, &data)?;
     let text = std::fs::read_to_string(project.root.join(path)).unwrap_or_default();
     let fields = edit::fields_of(&text, "Draft").into_iter();

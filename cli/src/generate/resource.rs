@@ -85,7 +85,7 @@ pub(super) fn generate(
     let url = url(name, wiring);
     refuse(name, &url)?;
     let Shape { fields, views } = shape;
-    let mut data = parts::data(name, &url, wiring.routed, project);
+    let mut data = parts::data(name, &url, wiring, project);
     let fields: Vec<Field> = fields.iter().map(|field| field.placed(*views)).collect();
     let texts = |value: fn(&Field) -> &str| -> String {
         let texts: Vec<String> = fields

@@ -125,6 +125,7 @@ fn plan(case: &Case, project: &Project) -> Plan {
     let wiring = Wiring {
         at: case.at.map(str::to_owned),
         routed: case.routed,
+        app: project.has_app(),
     };
     let generated = match case.kind {
         "controller" => {
@@ -303,7 +304,11 @@ proptest! {
         }
         PROJECT.with(|(_, project)| {
             let kind = Kind::find(KINDS[at].name, &project.root).unwrap();
-            let wiring = Wiring { at: None, routed: true };
+            let wiring = Wiring {
+                at: None,
+                routed: true,
+                app: true,
+            };
             let mut notes = Vec::new();
             let generated = named(&typed, &kind, "gen", project, &mut notes).and_then(|name| match kind.name.as_str() {
                 "controller" => {

@@ -23,7 +23,7 @@ fn init_keeps_every_file() {
     assert!(sandbox.tree() == before);
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
-    assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::routes;"));
+    assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
     std::fs::create_dir(sandbox.path("1abc")).unwrap();
     sandbox.nova_in("1abc", ["init"]).failed(2, "begins with a digit");
     sandbox

@@ -84,14 +84,12 @@ fn let_in(session: &Session, name: &str) -> nova::Result<Reply> {
 #[cfg(test)]
 mod tests {
     use nova::http::Method;
-    use nova::session::MemoryStore;
     use nova::testing::{self, TestClient};
 
     const PASSWORD: &str = "correct horse battery";
 
     fn client() -> TestClient {
-        let app = nova::App::new(crate::routes).sessions(MemoryStore::new());
-        app.into_test().client()
+        crate::app().into_test().client()
     }
 
     /// Fills in the form of a page.
