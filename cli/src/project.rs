@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use crate::edit;
 use crate::error::{Error, Result};
 use crate::name::nearest;
@@ -23,6 +25,13 @@ pub(crate) struct Project {
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
     pub(crate) dependencies: Vec<String>,
+}
+
+/// What keeps a project's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
 }
 
 impl Project {
@@ -106,6 +115,21 @@ impl Project {
         let text = std::fs::read_to_string(self.root.join(self.crate_root())).unwrap_or_default();
         // Most projects of an older form are told apart without a parser.
         text.contains("app") && edit::gives(&text, "app")
+    }
+
+    /// The database that the project keeps things in, by the type `Db` in `src/db.rs`.
+    pub(crate) fn database(&self) -> Option<Database> {
+        let text = std::fs::read_to_string(self.root.join("src/db.rs")).ok()?;
+        let pool = edit::alias(&text, "Db")?;
+        let kinds = [
+            ("Sqlite", Database::Sqlite),
+            ("Pg", Database::Postgres),
+            ("Postgres", Database::Postgres),
+        ];
+        kinds
+            .iter()
+            .find(|(kind, _)| pool.contains(kind))
+            .map(|(_, database)| *database)
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {

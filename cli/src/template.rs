@@ -41,21 +41,33 @@ pub(crate) enum For {
     Api,
     /// with accounts,
     Auth,
-    /// to be run in containers.
+    /// to be run in containers,
     Docker,
+    /// with a database, of one kind or the other.
+    Database,
+    Sqlite,
+    Postgres,
 }
 
 /// The files of a new project, in the order in which they are reported.
 pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ("Cargo.toml", For::Every, rendered!("project/Cargo.toml")),
     ("README.md", For::Every, rendered!("project/README.md")),
-    (".gitignore", For::Every, raw!("project/gitignore")),
-    (".github/workflows/ci.yml", For::Every, raw!("project/ci.yml")),
+    (".gitignore", For::Every, rendered!("project/gitignore")),
+    (".github/workflows/ci.yml", For::Every, rendered!("project/ci.yml")),
     ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
-    (".dockerignore", For::Docker, raw!("project/dockerignore")),
+    (".dockerignore", For::Docker, rendered!("project/dockerignore")),
     ("nova.toml", For::Every, rendered!("project/nova.toml")),
+    ("build.rs", For::Database, raw!("project/build.rs")),
+    (
+        "migrations/README.md",
+        For::Database,
+        raw!("project/migrations/README.md"),
+    ),
     ("src/main.rs", For::Every, rendered!("project/src/main.rs")),
     ("src/lib.rs", For::Every, rendered!("project/src/lib.rs")),
+    ("src/db.rs", For::Sqlite, raw!("project/src/db_sqlite.rs")),
+    ("src/db.rs", For::Postgres, raw!("project/src/db_postgres.rs")),
     ("src/routes.rs", For::Every, rendered!("project/src/routes.rs")),
     (
         "src/controllers/mod.rs",
@@ -75,13 +87,13 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     (
         "src/controllers/account.rs",
         For::Auth,
-        raw!("project/src/controllers/account.rs"),
+        rendered!("project/src/controllers/account.rs"),
     ),
     ("src/models/mod.rs", For::Auth, raw!("project/src/models/mod.rs")),
     (
         "src/models/account.rs",
         For::Auth,
-        raw!("project/src/models/account.rs"),
+        rendered!("project/src/models/account.rs"),
     ),
     ("src/security/mod.rs", For::Auth, raw!("project/src/security/mod.rs")),
     (
@@ -108,6 +120,12 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ),
     ("assets/app.css", For::Pages, raw!("project/assets/app.css")),
     ("assets/icon.svg", For::Pages, raw!("project/assets/icon.svg")),
+];
+
+/// The table of accounts, of one kind of database and the other.
+pub(crate) const ACCOUNTS: [&str; 2] = [
+    include_str!("../templates/project/migrations/create_account_sqlite.sql"),
+    include_str!("../templates/project/migrations/create_account_postgres.sql"),
 ];
 
 /// A kind of things that `nova gen` writes.
@@ -140,6 +158,8 @@ pub(crate) const KINDS: &[BuiltIn] = &[
     built_in!(
         "resource",
         "src/models/{{path}}.rs": "model.rs.hbs",
+        "src/models/{{path}}.db.rs": "model_db.rs.hbs",
+        "migrations/create_{{table}}.sql": "create.sql.hbs",
         "src/controllers/{{path}}.rs": "json.rs.hbs",
         "src/controllers/{{path}}.pages.rs": "pages.rs.hbs",
         "views/{{path}}/list.hbs": "list.hbs.hbs",

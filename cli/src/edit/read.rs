@@ -33,6 +33,17 @@ pub(crate) fn gives(text: &str, name: &str) -> bool {
     callable.next().unwrap_or_else(|| publishes(&source, name))
 }
 
+/// The type that a public alias at the top of a file stands for, as it is written.
+pub(crate) fn alias(text: &str, name: &str) -> Option<String> {
+    let source = Source::parse(text).ok()?;
+    source.file.items.iter().find_map(|item| match item {
+        Item::Type(item) if item.ident == name && matches!(item.vis, Visibility::Public(_)) => {
+            Some(source.text[source.range(&item.ty)].to_owned())
+        }
+        _ => None,
+    })
+}
+
 /// The fields of a struct at the top of a file, each with its type as it is written.
 pub(crate) fn fields_of(text: &str, name: &str) -> Vec<(String, String)> {
     let Ok(source) = Source::parse(text) else {

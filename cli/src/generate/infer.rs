@@ -38,11 +38,16 @@ fn candidates(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) 
         }
         "resource" => {
             let fields = fields(kind, name, wiring, project)?;
-            let shapes = [false, true].map(|views| resource::Shape {
+            let database = project.database();
+            let shapes = [(false, database), (true, database), (false, None), (true, None)];
+            let shapes = shapes.map(|(views, database)| resource::Shape {
                 fields: fields.clone(),
                 views,
+                database,
             });
-            shapes
+            // Without a database the last two are the first two.
+            let different = if database.is_some() { 4 } else { 2 };
+            shapes[..different]
                 .iter()
                 .map(|shape| resource::generate(kind, name, shape, wiring, project))
                 .collect()

@@ -101,6 +101,7 @@ pub(crate) fn run(args: &args::Gen) -> Result<()> {
                 let shape = resource::Shape {
                     fields: resource::fields(&args.fields, &name, &mut notes)?,
                     views: args.views,
+                    database: resource::database(args, &project)?,
                 };
                 resource::generate(&kind, &name, &shape, &wiring, &project)?
             }
@@ -132,6 +133,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         let generated = infer::generated(&kind, &name, &project)?;
         parts::refuse_others(&generated.parts, &name, &project)?;
         told = format!("{} `{}` removed", kind.name, name.path());
+        notes.extend(resource::table_that_stays(&generated.parts, &project));
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts).invert(),
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),

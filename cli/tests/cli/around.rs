@@ -40,6 +40,10 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         "--docker",
         "--auth --docker --nats",
         "--api --nats --docker",
+        "--db sqlite",
+        "--db postgres --api --docker",
+        "--db sqlite --auth --docker --nats",
+        "--db postgres --auth --nats",
     ]
     .iter()
     .enumerate()
@@ -48,6 +52,20 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         let args = format!("new {name} --no-git {variant}");
         sandbox.nova(args.split(' ')).succeeded();
         sandbox.is_formatted(&name);
+        for file in ["src/db.rs", "build.rs", "migrations/README.md"] {
+            let is_there = sandbox.path(&format!("{name}/{file}")).exists();
+            assert_eq!(is_there, variant.contains("--db"), "{file}");
+        }
+        let ignored = sandbox.read(&format!("{name}/.gitignore"));
+        assert_eq!(ignored.contains("*.db-wal"), variant.contains("sqlite"), "{ignored}");
+        sandbox
+            .read(&format!("{name}/Cargo.toml"))
+            .parse::<toml::Table>()
+            .unwrap();
+        sandbox
+            .read(&format!("{name}/nova.toml"))
+            .parse::<toml::Table>()
+            .unwrap();
         assert_eq!(
             sandbox.path(&format!("{name}/views")).exists(),
             !variant.contains("--api")
