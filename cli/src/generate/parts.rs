@@ -29,7 +29,7 @@ pub(super) fn data(name: &NamePath, url: &str, wiring: &Wiring, project: &Projec
         "routed": wiring.routed,
         "app": wiring.app,
         "application": match (wiring.routed, wiring.app) {
-            (true, true) => "crate::app().into_test()",
+            (true, true) => "crate::app().into_test().await",
             (true, false) => "testing::app(crate::routes)",
             (false, _) => "testing::app(routes)",
         },
