@@ -18,6 +18,7 @@ use tally::Tally;
 
 mod builds;
 mod cargo_text;
+mod message;
 mod plan;
 mod tally;
 
