@@ -9,7 +9,6 @@ mod resource;
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
 use serde_json::json;
 
 use crate::args;
@@ -51,14 +50,14 @@ enum Asked<'a> {
 }
 
 /// Runs `nova gen`.
-pub(crate) fn run(args: &args::Gen) -> Result<()> {
+pub(crate) fn run(args: args::Gen) -> Result<()> {
     if args.list {
         return list(args.json);
     }
     let Some(kind) = &args.kind else {
         return Err(Error::usage("no kind was given").help("nova gen --list shows what can be generated"));
     };
-    let custom;
+    let own;
     let (kind, asked) = match kind {
         args::Kind::Controller(args) => ("controller", Asked::Controller(args)),
         args::Kind::Resource(args) => ("resource", Asked::Resource(args)),
@@ -68,12 +67,13 @@ pub(crate) fn run(args: &args::Gen) -> Result<()> {
         args::Kind::ReplyHandler(args) => ("reply-handler", Asked::Named(args)),
         args::Kind::Test(args) => ("test", Asked::Named(args)),
         args::Kind::Own(typed) => {
-            let (kind, rest) = typed.split_first().ok_or_else(|| Error::usage("no kind was given"))?;
+            let none = || Error::usage("no kind was given");
+            let kind = typed.first().ok_or_else(none)?;
             let root = Project::find(&here()?)?.root;
+            // That there is no such kind goes before what is wrong behind it.
             Kind::find(kind, &root)?;
-            let line = [format!("nova gen {kind}")].into_iter().chain(rest.iter().cloned());
-            custom = args::GenOwn::try_parse_from(line).unwrap_or_else(|error| error.exit());
-            (kind.as_str(), Asked::Named(&custom.args))
+            own = args.own.ok_or_else(none)??;
+            (kind.as_str(), Asked::Named(&own.args))
         }
     };
     let (typed, wire, write) = match &asked {

@@ -153,3 +153,34 @@ fn a_template_never_writes_into_a_repository() {
         .failed(1, "that is not a path in the project");
     assert!(!super::exists(&sandbox.path("myapp/.git")));
 }
+
+#[test]
+fn what_goes_with_every_command_goes_behind_a_kind_of_the_projects_own() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write(
+        "myapp/.nova/templates/service/src/services/{{path}}.rs.hbs",
+        "//! {{title}}.\n",
+    );
+    let before = sandbox.tree();
+    for line in [
+        "gen service billing -C myapp",
+        "gen service -Cmyapp billing",
+        "gen service billing --directory=myapp --color never",
+        "gen service billing -C myapp -p myapp",
+        "-C elsewhere gen service billing -C myapp",
+    ] {
+        sandbox.nova(line.split(' ')).succeeded();
+        assert!(sandbox.path("myapp/src/services/billing.rs").exists(), "{line}");
+        sandbox.app("destroy service billing").succeeded();
+        assert!(sandbox.tree() == before, "{line}");
+    }
+    sandbox
+        .nova(["gen", "service", "billing", "extra", "-C", "myapp"])
+        .failed(2, "unexpected argument 'extra' found");
+    sandbox
+        .nova(["gen", "service", "billing", "-C", "nowhere"])
+        .failed(2, "can't work in nowhere");
+    let help = sandbox.app("gen service --help");
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("Usage: nova gen service"), "{}", help.stdout);
+}

@@ -109,6 +109,115 @@ fn what_was_done_is_told_as_one_object() {
 }
 
 #[test]
+fn with_json_every_outcome_is_one_object() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("myapp/.nova/templates/service/src/services/{{path}}.rs.hbs", "");
+    let before = sandbox.tree();
+    for (typed, code, message, help) in [
+        (
+            "frobnicate",
+            2,
+            "unrecognized subcommand 'frobnicate'",
+            "nova [OPTIONS] <COMMAND>",
+        ),
+        (
+            "rotes",
+            2,
+            "unrecognized subcommand 'rotes'",
+            "a similar subcommand exists: 'routes'",
+        ),
+        (
+            "new",
+            2,
+            "the following required arguments were not provided: <PATH>",
+            "nova new",
+        ),
+        ("new fn", 2, "`fn` can't be a project name", "nova new my_fn"),
+        (
+            "gen",
+            2,
+            "the following required arguments were not provided: --list",
+            "nova gen --list",
+        ),
+        (
+            "gen contoller posts",
+            2,
+            "there is no kind `contoller`",
+            "did you mean `controller`?",
+        ),
+        (
+            "gen ws-handler chat extra",
+            2,
+            "unexpected argument 'extra' found",
+            "nova gen ws-handler",
+        ),
+        (
+            "gen service billing extra",
+            2,
+            "unexpected argument 'extra' found",
+            "nova gen service",
+        ),
+        (
+            "gen service ../x",
+            2,
+            "`../x` can't be a service name",
+            "nova gen service x",
+        ),
+        (
+            "gen resource article title:text",
+            2,
+            "`text` is no type of a field",
+            "title:string",
+        ),
+        (
+            "destroy contoller posts",
+            2,
+            "there is no kind `contoller`",
+            "did you mean `controller`?",
+        ),
+        ("eject contoller", 2, "there is no built-in kind", "nova eject controller"),
+        (
+            "man",
+            2,
+            "the following required arguments were not provided: <DIR>",
+            "nova man",
+        ),
+        (
+            "serve --port none",
+            2,
+            "invalid value 'none' for '--port <PORT>'",
+            "nova --help",
+        ),
+        ("openapi", 2, "unexpected argument '--json' found", "nova openapi"),
+        ("-C nowhere routes", 2, "can't work in nowhere", ""),
+        (
+            "-p other upgrade",
+            2,
+            "no nova project here is called `other`",
+            "the projects are myapp",
+        ),
+    ] {
+        let run = sandbox.app(&format!("{typed} --json"));
+        assert_eq!(run.code, Some(code), "{typed}: {}", run.stderr);
+        assert_eq!(run.stderr, "", "{typed}");
+        assert_eq!(run.stdout.matches('\n').count(), 1, "{typed}: {}", run.stdout);
+        let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let text = |member: &str| value["error"][member].as_str().unwrap_or_default().to_owned();
+        assert!(text("message").starts_with(message), "{typed}: {value}");
+        assert!(text("help").contains(help), "{typed}: {value}");
+        assert_eq!(value["error"]["exit"], code, "{typed}");
+    }
+    assert!(sandbox.tree() == before);
+    // What is behind `--` is for the application.
+    sandbox
+        .app("serve --port none -- --json")
+        .failed(2, "error: invalid value 'none'");
+    let help = sandbox.app("new --help --json");
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("Usage: nova new"), "{}", help.stdout);
+}
+
+#[test]
 fn what_the_user_has_changed_goes_by_force_only() {
     let sandbox = Sandbox::with_project();
     let before = sandbox.tree();
