@@ -8,6 +8,7 @@ mod audit;
 mod complete;
 mod dependency;
 mod describe;
+mod disk;
 mod doctor;
 mod edit;
 mod eject;

@@ -17,7 +17,7 @@ use crate::name::{NamePath, Role};
 use crate::plan::{Part, Plan};
 use crate::project::Project;
 use crate::work::{self, Work};
-use crate::{settings, terminal};
+use crate::{disk, settings, terminal};
 use kind::Kind;
 
 /// Something to tell, with its verb.
@@ -271,7 +271,7 @@ fn visit(project: &Project, path: &str, how: &str) -> String {
 
 /// Where the application will listen, as its configuration has it.
 fn address(root: &Path) -> String {
-    let configuration = std::fs::read_to_string(root.join(settings::FILE)).unwrap_or_default();
+    let configuration = disk::text(&root.join(settings::FILE)).unwrap_or_default();
     let table: toml::Table = configuration.parse().unwrap_or_default();
     let port = table
         .get("server")
