@@ -19,6 +19,7 @@ use tally::Tally;
 mod builds;
 mod cargo_text;
 mod lines;
+mod message;
 mod plan;
 mod tally;
 
