@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::edit;
 use crate::error::{Error, Result};
 use crate::name::nearest;
-use crate::workspace;
+use crate::{disk, edit, workspace};
 
 /// The runtime's package, by which a project is known.
 pub(crate) const RUNTIME_PACKAGE: &str = "nova-framework";
@@ -69,7 +68,7 @@ impl Project {
     /// The project whose manifest is in a directory; `None` when there is no manifest, or it is not a project's.
     fn at(root: &Path) -> Option<Result<Self>> {
         let manifest = root.join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).ok()?;
+        let text = disk::text(&manifest).ok()?;
         match text.parse::<toml::Table>() {
             Ok(table) => Self::from_manifest(root, &table).map(Ok),
             Err(error) => Some(Err(Error::failed(format!("{} can't be read", manifest.display()))
@@ -90,9 +89,8 @@ impl Project {
     pub(crate) fn routes(&self) -> PathBuf {
         let usual = PathBuf::from("src/routes.rs");
         let places = [usual.clone(), "src/routes/mod.rs".into(), self.crate_root()];
-        let has_table = |place: &PathBuf| {
-            std::fs::read_to_string(self.root.join(place)).is_ok_and(|text| text.contains("fn routes"))
-        };
+        let has_table =
+            |place: &PathBuf| disk::text(&self.root.join(place)).is_ok_and(|text| text.contains("fn routes"));
         let with_table = places.iter().find(|place| has_table(place));
         with_table.cloned().unwrap_or(usual)
     }
@@ -101,9 +99,11 @@ impl Project {
     pub(crate) fn application(&self) -> PathBuf {
         let program = PathBuf::from("src/main.rs");
         let root = self.crate_root();
-        let text = |place: &Path| std::fs::read_to_string(self.root.join(place)).unwrap_or_default();
-        let is_there = self.has_app() || !edit::makes_application(&text(&program));
-        if is_there && edit::makes_application(&text(&root)) {
+        let makes_it = |place: &Path| {
+            let bytes = disk::bytes(&self.root.join(place)).unwrap_or_default();
+            edit::makes_application(&String::from_utf8_lossy(&bytes))
+        };
+        if makes_it(&root) && (self.has_app() || !makes_it(&program)) {
             root
         } else {
             program
@@ -112,14 +112,14 @@ impl Project {
 
     /// Whether the crate has a `pub fn app` that gives the whole application.
     pub(crate) fn has_app(&self) -> bool {
-        let text = std::fs::read_to_string(self.root.join(self.crate_root())).unwrap_or_default();
+        let text = disk::text(&self.root.join(self.crate_root())).unwrap_or_default();
         // Most projects of an older form are told apart without a parser.
         text.contains("app") && edit::gives(&text, "app")
     }
 
     /// The database that the project keeps things in, by the type `Db` in `src/db.rs`.
     pub(crate) fn database(&self) -> Option<Database> {
-        let text = std::fs::read_to_string(self.root.join("src/db.rs")).ok()?;
+        let text = disk::text(&self.root.join("src/db.rs")).ok()?;
         let pool = edit::alias(&text, "Db")?;
         let kinds = [
             ("Sqlite", Database::Sqlite),
@@ -163,7 +163,7 @@ fn is_runtime(name: &str, value: &toml::Value, root: &Path) -> bool {
         return false;
     }
     let inherited = root.ancestors().find_map(|above| {
-        let manifest: toml::Table = std::fs::read_to_string(above.join("Cargo.toml")).ok()?.parse().ok()?;
+        let manifest: toml::Table = disk::text(&above.join("Cargo.toml")).ok()?.parse().ok()?;
         Some(manifest.get("workspace")?.get("dependencies")?.get(name)?.clone())
     });
     inherited.is_some_and(|value| value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE))

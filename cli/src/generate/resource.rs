@@ -1,5 +1,7 @@
 //! `nova gen resource`: a model that is kept in the database or in memory, and a controller over it, for JSON or for pages.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -185,36 +187,30 @@ pub(super) fn generate(
         }
     }
     data.insert("fields".to_owned(), json!(fields));
-    let model = kind.source(if database.is_some() { MODEL_IN_DATABASE } else { MODEL })?;
-    let mut all = parts::module(
-        project,
-        kind.say(MODEL, &data)?.into(),
-        kind.render(model, &data)?.1,
-        Some("Models: what is kept."),
-    );
+    // Neither is of use without the other.
+    let file = PathBuf::from(format!("src/controllers/{}.rs", name.path()));
+    let model = PathBuf::from(kind.say(MODEL, &data)?);
+    let source = if database.is_some() { MODEL_IN_DATABASE } else { MODEL };
+    let content = kind.render(kind.source(source)?, &data)?.1;
+    let parts = parts::module(project, model.clone(), content, Some("Models: what is kept."));
+    let mut all: Vec<Part> = parts::belonging(parts, &file).collect();
     if database.is_some() {
-        all.push(Part::File {
-            path: migrations::path(&project.root, &format!("create_{table}")),
-            content: kind.render(kind.source(MIGRATION)?, &data)?.1,
-        });
+        let path = migrations::path(&project.root, &format!("create_{table}"));
+        let content = kind.render(kind.source(MIGRATION)?, &data)?.1;
+        all.extend(parts::belonging(vec![Part::file(path, content)], &model));
     }
     let source = kind.source(if *views { PAGES } else { JSON })?;
     let content = kind.render(source, &data)?.1;
-    let path = format!("src/controllers/{}.rs", name.path());
-    all.extend(parts::module(
-        project,
-        path.into(),
-        content,
-        kind.manifest.module.as_deref(),
-    ));
+    let parts = parts::module(project, file.clone(), content, kind.manifest.module.as_deref());
+    all.extend(parts::belonging(parts, &model));
     for view in VIEWS.iter().filter(|_| *views) {
         let view = kind.source(&format!("views/{{{{path}}}}/{view}.hbs"))?;
-        all.extend(parts::file(kind, view, &data, project)?);
+        all.extend(parts::belonging(parts::file(kind, view, &data, project)?, &file));
     }
     if wiring.routed {
         for (verb, below, function) in routes(*views) {
             let handler = format!("controllers::{}::{function}", name.module());
-            let route = parts::route(verb, &format!("{url}{below}"), &handler, project);
+            let route = parts::route(verb, &format!("{url}{below}"), &handler, project, &all);
             all.extend(route.into_iter().flatten());
         }
     }

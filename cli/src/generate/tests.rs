@@ -409,7 +409,7 @@ proptest! {
                 }
             };
             let sql = generated.parts.iter().find_map(|part| match part {
-                Part::File { path, content } if path.extension().is_some_and(|sql| sql == "sql") => Some(content),
+                Part::File { path, content, .. } if path.extension().is_some_and(|sql| sql == "sql") => content.text(),
                 _ => None,
             });
             let sql = sql.unwrap();

@@ -681,9 +681,30 @@ fn what_a_database_can_not_hold_is_refused() {
         (deep, "its table's is longer than 63 characters"),
         ("sqlite-thing".to_owned(), "SQLite has tables of such names"),
         ("db".to_owned(), "its module has something else of that name"),
-        ("item --db --memory".to_owned(), "cannot be used with"),
+        ("item --db --memory".to_owned(), "`--db` can't be used with `--memory`"),
     ] {
         sandbox.app(&format!("gen resource {command}")).failed(2, reason);
     }
     assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
+    for (kind, wiring) in [
+        ("controller", "src/routes.rs"),
+        ("ws-handler", "src/routes.rs"),
+        ("fallback", "src/lib.rs"),
+        ("reply-handler", "src/lib.rs"),
+    ] {
+        for broken in [&b"fn x("[..], b"\xff"] {
+            let sandbox = Sandbox::with_project();
+            sandbox.app(&format!("gen {kind} posts")).succeeded();
+            let path = sandbox.path("myapp").join(wiring);
+            let text = std::fs::read(&path).unwrap();
+            std::fs::write(&path, [&text, broken].concat()).unwrap();
+            let before = sandbox.tree();
+            sandbox.app(&format!("destroy {kind} posts")).failed(1, wiring);
+            assert!(sandbox.tree() == before, "{kind}");
+        }
+    }
 }
