@@ -18,6 +18,7 @@ mod nodes;
 mod output;
 mod packages;
 mod pages;
+mod pictures;
 mod production;
 mod refusals;
 mod reload;
