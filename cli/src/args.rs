@@ -2,8 +2,8 @@
 
 mod around;
 mod generators;
+mod line;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use around::{Complete, Completions, Doctor, Eject, Man, Shell, Upgrade};
-pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenOwn, GenResource, Kind, Show, Wire, Write};
+pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenResource, Kind, Show, Wire, Write};
+pub(crate) use line::{asks_for_json, parse};
 
 /// Real-time web services in Rust.
 #[derive(Debug, Parser)]
@@ -24,6 +25,16 @@ Examples:
   nova destroy controller posts      takes back what that wrote
   nova serve                         run it, and run it again on every change")]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) anywhere: Anywhere,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What may be typed with every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Anywhere {
     /// Run as if started in this directory.
     #[arg(short = 'C', long, global = true, value_name = "DIR", display_order = 100)]
     pub(crate) directory: Option<PathBuf>,
@@ -42,9 +53,6 @@ pub(crate) struct Cli {
         display_order = 101
     )]
     pub(crate) color: Color,
-
-    #[command(subcommand)]
-    pub(crate) command: Command,
 }
 
 /// When to use colour.
@@ -55,23 +63,6 @@ pub(crate) enum Color {
     Auto,
     Always,
     Never,
-}
-
-impl Color {
-    /// What the command line says, found before it is parsed: help, and what is said of bad usage, have colour too.
-    pub(crate) fn asked_for(args: impl IntoIterator<Item = OsString>) -> Self {
-        let args: Vec<_> = args.into_iter().take_while(|arg| arg != "--").collect();
-        let apart = args
-            .windows(2)
-            .filter(|pair| pair[0] == "--color")
-            .map(|pair| pair[1].to_str());
-        let joined = args.iter().map(|arg| arg.to_str()?.strip_prefix("--color="));
-        apart
-            .chain(joined)
-            .flatten()
-            .find_map(|value| Self::from_str(value, false).ok())
-            .unwrap_or(Self::Auto)
-    }
 }
 
 impl From<Color> for anstream::ColorChoice {
@@ -128,35 +119,6 @@ pub(crate) enum Command {
     Man(Man),
     #[command(hide = true)]
     Complete(Complete),
-}
-
-impl Command {
-    /// Whether an error is to be told as JSON: the command writes files, and was asked to.
-    pub(crate) fn tells_errors_as_json(&self) -> bool {
-        let write = match self {
-            Self::New(args) => return args.make.show.json,
-            Self::Init(args) => return args.make.show.json,
-            Self::Upgrade(args) => return args.show.json,
-            Self::Man(args) => return args.show.json,
-            Self::Eject(args) => args.write,
-            Self::Destroy(args) => args.write,
-            Self::Gen(args) => match &args.kind {
-                Some(Kind::Controller(args)) => args.write,
-                Some(Kind::Resource(args)) => args.write,
-                Some(
-                    Kind::WsHandler(args)
-                    | Kind::Security(args)
-                    | Kind::Fallback(args)
-                    | Kind::ReplyHandler(args)
-                    | Kind::Test(args),
-                ) => args.write,
-                Some(Kind::Own(typed)) => return typed.iter().any(|typed| typed == "--json"),
-                None => return false,
-            },
-            _ => return false,
-        };
-        write.show.json
-    }
 }
 
 /// `nova new`
@@ -360,19 +322,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn colour_is_found_wherever_it_is_asked_for() {
-        for (line, always) in [
-            ("nova --color always new", true),
-            ("nova new --color=always", true),
-            ("nova new", false),
-            ("nova new --color", false),
-            ("nova serve -- --color always", false),
-        ] {
-            let color = Color::asked_for(line.split(' ').map(OsString::from));
-            assert_eq!(matches!(color, Color::Always), always, "{line}");
-        }
     }
 }

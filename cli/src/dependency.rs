@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::project::RUNTIME_PACKAGE;
 
@@ -40,7 +41,7 @@ fn checkout(path: &Path) -> Result<PathBuf> {
             .detail("nothing was written")
             .help("--nova-path, or NOVA_PATH, is the directory of the package nova-framework")
     };
-    let text = std::fs::read_to_string(path.join("Cargo.toml")).map_err(|_| refused("has no Cargo.toml"))?;
+    let text = disk::text(&path.join("Cargo.toml")).map_err(|_| refused("has no Cargo.toml"))?;
     let manifest: toml::Table = text
         .parse()
         .map_err(|_| refused("has a Cargo.toml that does not parse"))?;

@@ -19,7 +19,7 @@ const DESCRIBED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the application of a project says of itself when it is asked for `what`, or the exit code where a signal came first.
 pub(crate) fn ask(project: &Project, what: &'static str) -> Result<Result<String, ExitCode>> {
-    serve::runtime()?.block_on(async {
+    let asked = serve::runtime()?.block_on(async {
         let mut signals = Signals::listen()?;
         let work = async {
             let executable = build(project).await?;
@@ -30,7 +30,9 @@ pub(crate) fn ask(project: &Project, what: &'static str) -> Result<Result<String
             described = work => described.map(Ok),
             signal = signals.next() => Ok(Err(interrupted(signal))),
         }
-    })
+    });
+    terminal::end_passing();
+    asked
 }
 
 /// The project here.
@@ -43,7 +45,7 @@ fn interrupted(signal: Signal) -> ExitCode {
     ExitCode::from(signal.exit_code())
 }
 
-/// Builds without a word, as long as there is nothing to fix.
+/// Builds without a lasting word, as long as there is nothing to fix.
 async fn build(project: &Project) -> Result<build::Executable> {
     let mut build = Build::start(build::Plan::of(project, false))?;
     let mut built = Err(Error::failed(format!(
@@ -53,6 +55,7 @@ async fn build(project: &Project) -> Result<build::Executable> {
     loop {
         match build.next().await {
             build::Report::Text(text) => terminal::plain(text),
+            build::Report::Progress(frame) => terminal::passing(&frame),
             build::Report::Step(_) | build::Report::Done(Outcome::Cancelled) => {}
             build::Report::Done(Outcome::Built(executable)) => built = Ok(executable),
             build::Report::Done(Outcome::Failed(failure)) => {

@@ -14,7 +14,7 @@ use crate::plan;
 use crate::project::Project;
 use crate::settings::{Partial, Settings};
 use crate::upgrade::{self, Requirement};
-use crate::{args, terminal};
+use crate::{args, disk, terminal};
 
 /// Fewer watches than this are used up by a large tree.
 const FEW_WATCHES: u64 = 8192;
@@ -203,7 +203,7 @@ fn edits(project: &Project) -> Vec<Finding> {
     .into_iter()
     .map(|(path, piece, good)| {
         let shown = path.display();
-        let Ok(text) = std::fs::read_to_string(project.root.join(&path)) else {
+        let Ok(text) = disk::text(&project.root.join(&path)) else {
             return Finding::new("edits", Verdict::Warn, format!("{shown} can't be read"))
                 .help("gen prints what it would have written there");
         };

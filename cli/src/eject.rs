@@ -39,7 +39,7 @@ pub(crate) fn run(args: &args::Eject) -> Result<()> {
     }
     let done = work::carry_out(&root, args.write.show, work::conflicts(args.write), || {
         let files = chosen.iter().flat_map(|built_in| kind::files(built_in));
-        let parts = files.map(|(path, content)| Part::File { path, content }).collect();
+        let parts = files.map(|(path, content)| Part::file(path, content)).collect();
         Ok(Work {
             plan: Plan::adding(&root, parts),
             about: json!({ "command": "eject", "kind": args.kind }),

@@ -1,14 +1,14 @@
 //! The `nova` command.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
 mod audit;
 mod complete;
 mod dependency;
 mod describe;
+mod disk;
 mod doctor;
 mod edit;
 mod eject;
@@ -30,15 +30,11 @@ mod work;
 mod workspace;
 
 fn main() -> ExitCode {
-    let color = args::Color::asked_for(std::env::args_os());
-    let matches = args::Cli::command().color(color.into()).get_matches();
-    let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    anstream::ColorChoice::from(cli.color).write_global();
-    let as_json = cli.command.tells_errors_as_json();
-    match run(cli) {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    match args::parse(&typed).and_then(run) {
         Ok(code) => code,
         Err(error) => {
-            if as_json {
+            if args::asks_for_json(&typed) {
                 terminal::answer(work::error_json(&error));
             } else {
                 terminal::error(&error);
@@ -49,11 +45,17 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: args::Cli) -> error::Result<ExitCode> {
-    if let Some(directory) = &cli.directory {
+    let args::Anywhere {
+        directory,
+        package,
+        color,
+    } = cli.anywhere;
+    anstream::ColorChoice::from(color).write_global();
+    if let Some(directory) = &directory {
         std::env::set_current_dir(directory)
             .map_err(|error| error::Error::usage(format!("can't work in {}: {error}", directory.display())))?;
     }
-    if let Some(package) = &cli.package {
+    if let Some(package) = &package {
         let root = project::of_package(package)?;
         std::env::set_current_dir(&root)
             .map_err(|error| error::Error::failed(format!("can't work in {}: {error}", root.display())))?;
@@ -82,7 +84,7 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         args::Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
-        args::Command::Gen(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
+        args::Command::Gen(args) => generate::run(args).map(|()| ExitCode::SUCCESS),
         args::Command::Destroy(args) => generate::destroy(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Serve(args) => serve::run(args),
         args::Command::Routes(args) => routes::run(&args),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::args::{self, Cli};
 use crate::error::{Error, Result};
-use crate::plan::{Conflicts, Part, Plan};
+use crate::plan::{Part, Plan};
 use crate::work::{self, Work};
 
 /// Runs the command.
@@ -19,11 +19,8 @@ pub(crate) fn run(args: &args::Man) -> Result<()> {
     let mut pages = Vec::new();
     collect(&root, "nova", &mut pages);
     let count = pages.len();
-    let done = work::carry_out(&directory, args.show, Conflicts::Replace, || {
-        let part = |(name, content): (String, String)| Part::File {
-            path: format!("{name}.1").into(),
-            content,
-        };
+    let done = work::carry_out(&directory, args.write.show, work::conflicts(args.write), || {
+        let part = |(name, content): (String, String)| Part::file(format!("{name}.1"), content);
         Ok(Work {
             plan: Plan::adding(&directory, pages.into_iter().map(part).collect()).shown_below(&args.pages),
             about: json!({ "command": "man" }),

@@ -12,7 +12,7 @@ use crate::plan::{Conflicts, Part, Plan};
 use crate::project::{Project, RUNTIME_PACKAGE};
 use crate::template::{For, PROJECT};
 use crate::work::{self, Work};
-use crate::{args, dependency, generate, workspace};
+use crate::{args, dependency, disk, generate, workspace};
 
 /// Crates that a project depends on, and so can't be called.
 const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "tokio"];
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &args::New) -> Result<PathBuf> {
 pub(crate) fn init(args: &args::Init) -> Result<()> {
     let here = std::env::current_dir()
         .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
-    let manifest: Option<toml::Table> = std::fs::read_to_string(here.join("Cargo.toml"))
+    let manifest: Option<toml::Table> = disk::text(&here.join("Cargo.toml"))
         .ok()
         .and_then(|text| text.parse().ok());
     let package = manifest
@@ -146,7 +146,7 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
 
 /// What is to be written by hand into files that were there already.
 fn merged(root: &Path, data: &Data) -> String {
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
+    let read = |path: &str| disk::text(&root.join(path)).unwrap_or_default();
     let mut next = Vec::new();
     let mut missing = |path: &str, line: &str, looks: &str| {
         if !read(path).contains(looks) {
@@ -243,12 +243,8 @@ fn refuse_occupied(directory: &Path, shown: &Path) -> Result<()> {
 /// The files of the project, and what a variant adds to them.
 fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
     let files = PROJECT.iter().filter(|(_, file, _)| data.has(*file));
-    let part = |(path, _, template): &(&str, For, crate::template::Template)| {
-        Ok(Part::File {
-            path: path.into(),
-            content: template.render(data)?,
-        })
-    };
+    let part =
+        |(path, _, template): &(&str, For, crate::template::Template)| Ok(Part::file(path, template.render(data)?));
     let mut parts: Vec<Part> = files.map(part).collect::<Result<_>>()?;
     if data.nats {
         let project = Project {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::{args, describe, terminal};
+use crate::{args, describe, disk, terminal};
 
 /// A document, in the order in which people expect its parts.
 #[derive(Deserialize, Serialize)]
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &args::Openapi) -> Result<ExitCode> {
 
 /// Writes it, where it is not there already: what reads the file need not do so for nothing.
 fn write(file: &Path, text: &str) -> Result<()> {
-    if std::fs::read_to_string(file).is_ok_and(|before| before == text) {
+    if disk::text(file).is_ok_and(|before| before == text) {
         return Ok(());
     }
     std::fs::write(file, text).map_err(|error| Error::failed(format!("{} was not written: {error}", file.display())))

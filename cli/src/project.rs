@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::name::nearest;
 use crate::workspace;
@@ -59,7 +60,7 @@ impl Project {
     /// The project whose manifest is in a directory; `None` when there is no manifest, or it is not a project's.
     fn at(root: &Path) -> Option<Result<Self>> {
         let manifest = root.join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).ok()?;
+        let text = disk::text(&manifest).ok()?;
         match text.parse::<toml::Table>() {
             Ok(table) => Self::from_manifest(root, &table).map(Ok),
             Err(error) => Some(Err(Error::failed(format!("{} can't be read", manifest.display()))
@@ -80,9 +81,8 @@ impl Project {
     pub(crate) fn routes(&self) -> PathBuf {
         let usual = PathBuf::from("src/routes.rs");
         let places = [usual.clone(), "src/routes/mod.rs".into(), self.crate_root()];
-        let has_table = |place: &PathBuf| {
-            std::fs::read_to_string(self.root.join(place)).is_ok_and(|text| text.contains("fn routes"))
-        };
+        let has_table =
+            |place: &PathBuf| disk::text(&self.root.join(place)).is_ok_and(|text| text.contains("fn routes"));
         let with_table = places.iter().find(|place| has_table(place));
         with_table.cloned().unwrap_or(usual)
     }
@@ -118,7 +118,7 @@ fn is_runtime(name: &str, value: &toml::Value, root: &Path) -> bool {
         return false;
     }
     let inherited = root.ancestors().find_map(|above| {
-        let manifest: toml::Table = std::fs::read_to_string(above.join("Cargo.toml")).ok()?.parse().ok()?;
+        let manifest: toml::Table = disk::text(&above.join("Cargo.toml")).ok()?.parse().ok()?;
         Some(manifest.get("workspace")?.get("dependencies")?.get(name)?.clone())
     });
     inherited.is_some_and(|value| value.get("package").and_then(toml::Value::as_str) == Some(RUNTIME_PACKAGE))

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// The file that the application is configured by.
@@ -83,7 +84,7 @@ fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Partial
 }
 
 fn from_file(root: &Path, environment: &str) -> Result<Partial> {
-    match std::fs::read_to_string(root.join(FILE)) {
+    match disk::text(&root.join(FILE)) {
         Ok(text) => from_text(&text, environment),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Partial::default()),
         Err(error) => Err(Error::failed(format!("{FILE} can't be read: {error}"))),

@@ -4,7 +4,9 @@
 //! the stream is a terminal.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal, Write as _};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -52,6 +54,7 @@ pub(crate) fn hint(text: &str) {
 
 /// Empties the screen and what has been scrolled away.
 pub(crate) fn clear() {
+    PASSING.store(0, Ordering::Relaxed);
     let _ = write!(anstream::stderr(), "\x1b[H\x1b[2J\x1b[3J");
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn clear() {
 ///
 /// A reader that has gone away is no error: it has read enough.
 pub(crate) fn answer(text: impl Display) {
+    end_passing();
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
@@ -74,16 +78,57 @@ pub(crate) fn strong(text: &str) -> String {
 
 /// How many columns the answer has. None where it goes to no terminal: then its lines are as long as they are.
 pub(crate) fn width() -> Option<usize> {
-    let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
+    columns(std::io::stdout())
+}
+
+fn columns(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
-    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// How many columns [`passing`] lines have. None where there are to be none: standard error goes to no terminal, or to one
+/// that can't go back in a line, or the user has told cargo to show none.
+pub(crate) fn columns_for_passing() -> Option<usize> {
+    let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|it| it == value);
+    if is("TERM", "dumb") || is("CARGO_TERM_PROGRESS_WHEN", "never") {
+        return None;
+    }
+    // The last column is left free: in some terminals the cursor goes to the next line behind it.
+    columns(std::io::stderr())
+        .map(|columns| columns - 1)
+        .filter(|columns| *columns > 0)
+}
+
+/// How wide the passing line is that stands in the terminal.
+static PASSING: AtomicUsize = AtomicUsize::new(0);
+
+/// Shows a line for as long as nothing else is written: the next takes its place.
+pub(crate) fn passing(line: &str) {
+    let width = anstream::adapter::strip_str(line).to_string().chars().count();
+    if columns_for_passing().is_some_and(|columns| width <= columns) {
+        let covered = PASSING.swap(width, Ordering::Relaxed).saturating_sub(width);
+        let _ = write!(anstream::stderr(), "{line}{:covered$}\r", "");
+    }
+}
+
+/// Takes a passing line away. With spaces, which need no colour.
+pub(crate) fn end_passing() {
+    let width = PASSING.swap(0, Ordering::Relaxed);
+    if width > 0 {
+        let _ = write!(anstream::stderr(), "{:width$}\r", "");
+    }
 }
 
 /// Prints an error: what was not done, what to know, what to type next.
 pub(crate) fn error(error: &Error) {
+    if let Some(parser) = error.parser() {
+        // There is nobody to tell that it can't be written.
+        let _ = parser.print();
+        return;
+    }
     say(format_args!("{FAILURE}error{FAILURE:#}: {}", error.message()));
     for line in error.details() {
         say(format_args!("       {line}"));
@@ -106,5 +151,6 @@ fn styled(style: Style, verb: &str, message: impl Display) {
 
 /// Writes a line to stderr. There is nobody to tell that it can't be written.
 fn say(line: std::fmt::Arguments<'_>) {
+    end_passing();
     let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::args;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::plan::{Conflicts, Part, Plan};
 use crate::project::{Project, RUNTIME_PACKAGE};
@@ -43,14 +44,10 @@ pub(crate) fn run(args: &args::Upgrade) -> Result<()> {
                             .help("install the newer command: cargo install nova-framework-cli"),
                     );
                 }
-                let text = std::fs::read_to_string(root.join(MANIFEST)).unwrap_or_default();
+                let text = disk::text(&root.join(MANIFEST)).unwrap_or_default();
                 let content = [&text[..place.start], "\"", own, "\"", &text[place.end..]].concat();
                 told = (format!("the runtime is {own}, was {version}"), changes(&version));
-                let part = Part::File {
-                    path: MANIFEST.into(),
-                    content,
-                };
-                (vec![part], Vec::new())
+                (vec![Part::file(MANIFEST, content)], Vec::new())
             }
             Some(Requirement::Elsewhere(place)) => (
                 Vec::new(),
@@ -71,7 +68,7 @@ pub(crate) fn run(args: &args::Upgrade) -> Result<()> {
 
 /// Which runtime the manifest of a project asks for.
 pub(crate) fn requirement(root: &Path) -> Option<Requirement> {
-    let text = std::fs::read_to_string(root.join(MANIFEST)).ok()?;
+    let text = disk::text(&root.join(MANIFEST)).ok()?;
     find(&text)
 }
 

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk;
+
 /// The manifest of the workspace that cargo would put a new package at `directory` into, and that does not list it.
 pub(crate) fn around(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().skip(1).find_map(|root| {
         let manifest = root.join("Cargo.toml");
-        let table: toml::Table = std::fs::read_to_string(&manifest).ok()?.parse().ok()?;
+        let table: toml::Table = disk::text(&manifest).ok()?.parse().ok()?;
         let workspace = table.get("workspace")?.as_table()?;
         let inside = directory.strip_prefix(root).ok()?;
         if patterns(workspace, "exclude").any(|excluded| inside.starts_with(excluded)) {
@@ -20,7 +22,7 @@ pub(crate) fn around(directory: &Path) -> Option<PathBuf> {
 /// The directories of the members of the workspace at `directory` or above it, its root among them.
 pub(crate) fn members(directory: &Path) -> Vec<PathBuf> {
     let workspace = directory.ancestors().find_map(|root| {
-        let text = std::fs::read_to_string(root.join("Cargo.toml")).ok()?;
+        let text = disk::text(&root.join("Cargo.toml")).ok()?;
         let mut table: toml::Table = text.parse().ok()?;
         let toml::Value::Table(workspace) = table.remove("workspace")? else {
             return None;

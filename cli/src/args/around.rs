@@ -84,5 +84,5 @@ pub(crate) struct Man {
     pub(crate) pages: PathBuf,
 
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) write: Write,
 }

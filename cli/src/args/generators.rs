@@ -2,6 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use super::Anywhere;
+use crate::error::Result;
+
 /// `nova gen`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -23,6 +26,10 @@ pub(crate) struct Gen {
 
     #[command(subcommand)]
     pub(crate) kind: Option<Kind>,
+
+    /// What is typed behind a kind of the project's own, once it is parsed.
+    #[arg(skip)]
+    pub(crate) own: Option<Result<GenOwn>>,
 }
 
 /// What can be generated.
@@ -164,9 +171,13 @@ pub(crate) struct GenNamed {
 
 /// `nova gen` of a kind that only the project knows.
 #[derive(Debug, Parser)]
+#[command(max_term_width = 80)]
 pub(crate) struct GenOwn {
     #[command(flatten)]
     pub(crate) args: GenNamed,
+
+    #[command(flatten)]
+    anywhere: Anywhere,
 }
 
 /// `nova destroy`

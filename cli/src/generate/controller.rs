@@ -1,5 +1,7 @@
 //! `nova gen controller`: functions that reply, a view for each page, the routes.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -74,17 +76,15 @@ pub(super) fn generate(
     let mut data = parts::data(name, at, wiring.routed, project);
     data.insert("actions".to_owned(), json!(actions));
     let mut all = parts::file(kind, kind.source(CONTROLLER)?, &data, project)?;
+    let file = PathBuf::from(format!("src/controllers/{}.rs", name.path()));
     let view = kind.source(VIEW)?;
     for action in actions.iter().filter(|action| action.view.is_some()) {
         let mut data = data.clone();
         data.insert("action".to_owned(), json!(action.name));
         data.insert("view".to_owned(), json!(action.view));
         data.insert("record".to_owned(), json!(action.reply == Answer::Record));
-        data.insert(
-            "controller".to_owned(),
-            json!(format!("src/controllers/{}.rs", name.path())),
-        );
-        all.extend(parts::file(kind, view, &data, project)?);
+        data.insert("controller".to_owned(), json!(file));
+        all.extend(parts::belonging(parts::file(kind, view, &data, project)?, &file));
     }
     for source in &kind.sources {
         if source.destination != CONTROLLER && source.destination != VIEW {
@@ -94,7 +94,7 @@ pub(super) fn generate(
     if wiring.routed {
         for action in &actions {
             let handler = format!("controllers::{}::{}", name.module(), action.name);
-            let route = parts::route(action.verb, &action.path, &handler, project);
+            let route = parts::route(action.verb, &action.path, &handler, project, &all);
             all.extend(route.into_iter().flatten());
         }
     }

@@ -14,8 +14,9 @@ pub(super) fn generate(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &
         all.extend(parts::file(kind, source, &data, project)?);
     }
     if wiring.routed {
-        all.extend(parts::routes(kind, &data, project)?);
-        all.extend(parts::setups(kind, &data)?);
+        let mut wired = parts::routes(kind, &data, project, &all)?;
+        wired.extend(parts::setups(kind, &data, &all)?);
+        all.extend(wired);
     }
     let say = |text: &Option<String>| text.as_deref().map(|text| kind.say(text, &data)).transpose();
     let done = say(&kind.manifest.done)?;

@@ -4,10 +4,14 @@
 
 use super::kind::{Kind, MANIFEST};
 use super::{Generated, Wiring, controller, generic, resource};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::disk;
 use crate::edit::{self, Piece};
 use crate::error::Result;
 use crate::name::{Name, NamePath, Role};
-use crate::plan::Part;
+use crate::plan::{Content, Part};
 use crate::project::Project;
 
 /// What was generated under this name.
@@ -98,17 +102,17 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
             holder.to_owned()
         }
     };
-    let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
+    let text = disk::text(&project.root.join(project.routes())).unwrap_or_default();
     edit::routes_to(&text, &holder)
 }
 
 /// The actions of a controller: its public functions, or when it is gone those that routes name.
 fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
     let path = project.root.join(format!("src/controllers/{}.rs", name.path()));
-    let functions = if let Ok(text) = std::fs::read_to_string(path) {
+    let functions = if let Ok(text) = disk::text(&path) {
         edit::public_functions(&text)
     } else {
-        let text = std::fs::read_to_string(project.root.join(project.routes())).unwrap_or_default();
+        let text = disk::text(&project.root.join(project.routes())).unwrap_or_default();
         let routes = edit::routes_to(&text, &format!("controllers::{}", name.module()));
         routes.into_iter().map(|(_, function)| function).collect()
     };
@@ -128,7 +132,7 @@ fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
 fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<resource::Field>> {
     let data = super::parts::data(name, &super::url(name, wiring), wiring.routed, project);
     let path = kind.say(resource::MODEL, &data)?;
-    let text = std::fs::read_to_string(project.root.join(path)).unwrap_or_default();
+    let text = disk::text(&project.root.join(path)).unwrap_or_default();
     let fields = edit::fields_of(&text, "Draft").into_iter();
     let known = fields.filter_map(|(field, of)| resource::field(&Name::parse(&field, &role()).ok()?, &of));
     Ok(known.collect())
@@ -137,10 +141,10 @@ fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> R
 /// How much of it is on disk as it was generated, and how much there is: a whole file weighs more than a piece, of which the
 /// first tells how all were wired in.
 fn score(generated: &Generated, project: &Project) -> (usize, usize) {
-    let read = |path: &std::path::Path| std::fs::read_to_string(project.root.join(path)).ok();
+    let read = |path: &Path| disk::bytes(&project.root.join(path)).ok().map(Content::from);
     let (mut score, mut of) = (0, 0);
     for part in &generated.parts {
-        if let Part::File { path, content } = part {
+        if let Part::File { path, content, .. } = part {
             of += 100;
             score += if read(path).as_ref() == Some(content) { 100 } else { 0 };
         }
@@ -149,13 +153,19 @@ fn score(generated: &Generated, project: &Project) -> (usize, usize) {
         Part::Piece {
             path,
             piece: piece @ (Piece::Route(_) | Piece::Setup(_)),
+            ..
         } => Some((path, piece)),
         _ => None,
     });
     if let Some((path, piece)) = wired {
         of += 1;
-        let is_there = read(path).and_then(|text| piece.is_in(&text).ok());
-        score += usize::from(is_there.unwrap_or_default());
+        // Where nobody can tell, it is there: the plan then says what is wrong with that file, and nothing is left in it
+        // that leads nowhere.
+        let is_there = match disk::text(&project.root.join(path)) {
+            Ok(text) => piece.is_in(&text).unwrap_or(true),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        };
+        score += usize::from(is_there);
     }
     (score, of)
 }

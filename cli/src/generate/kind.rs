@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::error::{Error, Result};
+use crate::plan::Content;
 use crate::template::{self, BuiltIn, KINDS};
 
 /// Where a project has templates of its own.
@@ -80,11 +82,17 @@ pub(crate) struct AppSpec {
 pub(crate) struct Source {
     /// The path of what it gives, itself a template.
     pub(crate) destination: String,
-    text: Cow<'static, str>,
+    body: Body,
     /// The file that it is in, when it is a project's own.
     pub(crate) file: Option<PathBuf>,
+}
+
+/// What a file is made of.
+#[derive(Debug)]
+enum Body {
+    Template(Cow<'static, str>),
     /// It is copied as it is.
-    raw: bool,
+    Raw(Content),
 }
 
 impl Kind {
@@ -133,9 +141,8 @@ impl Kind {
                 .iter()
                 .map(|(destination, text)| Source {
                     destination: (*destination).to_owned(),
-                    text: Cow::Borrowed(text),
+                    body: Body::Template(Cow::Borrowed(text)),
                     file: None,
-                    raw: false,
                 })
                 .collect(),
         };
@@ -170,23 +177,28 @@ impl Kind {
         files.sort();
         for inside in files {
             let file = folder.join(&inside);
-            let text = std::fs::read_to_string(root.join(&file)).map_err(|error| {
+            let failed = |error: std::io::Error| {
                 Error::failed(format!("{} can't be read: {error}", file.display())).detail("nothing was written")
-            })?;
+            };
             self.folder = Some(folder.clone());
             let Some(inside) = inside.to_str() else {
                 continue;
             };
             if inside == MANIFEST {
-                self.manifest = manifest(&text, &file)?;
+                self.manifest = manifest(&disk::text(&root.join(&file)).map_err(failed)?, &file)?;
                 continue;
             }
-            let destination = inside.strip_suffix(EXTENSION).unwrap_or(inside).to_owned();
+            let (destination, body) = if let Some(destination) = inside.strip_suffix(EXTENSION) {
+                let text = disk::text(&root.join(&file)).map_err(failed)?;
+                (destination, Body::Template(Cow::Owned(text)))
+            } else {
+                let bytes = disk::bytes(&root.join(&file)).map_err(failed)?;
+                (inside, Body::Raw(bytes.into()))
+            };
             self.sources.retain(|source| source.destination != destination);
             self.sources.push(Source {
-                raw: destination == inside,
-                destination,
-                text: Cow::Owned(text),
+                destination: destination.to_owned(),
+                body,
                 file: Some(file),
             });
         }
@@ -195,9 +207,12 @@ impl Kind {
 
     /// Whether all of its texts are templates.
     pub(crate) fn check(&self) -> Result<()> {
-        for source in self.sources.iter().filter(|source| !source.raw) {
+        for source in &self.sources {
+            let Body::Template(text) = &source.body else {
+                continue;
+            };
             template::parse(&source.destination)
-                .and_then(|()| template::parse(&source.text))
+                .and_then(|()| template::parse(text))
                 .map_err(|broken| broken_at(source.file.as_deref(), &self.name, &source.destination, &broken))?;
         }
         Ok(())
@@ -216,7 +231,7 @@ impl Kind {
     }
 
     /// The path and the text of a file.
-    pub(crate) fn render(&self, source: &Source, data: &impl Serialize) -> Result<(PathBuf, String)> {
+    pub(crate) fn render(&self, source: &Source, data: &impl Serialize) -> Result<(PathBuf, Content)> {
         let file = source.file.as_deref();
         let failed = |broken: template::Broken| broken_at(file, &self.name, &source.destination, &broken);
         let path = template::render(&source.destination, data).map_err(failed)?;
@@ -231,10 +246,10 @@ impl Kind {
                     .detail("that is not a path in the project; nothing was written"),
             );
         }
-        if source.raw {
-            return Ok((path.into(), source.text.clone().into_owned()));
-        }
-        let text = template::render(&source.text, data).map_err(failed)?;
+        let text = match &source.body {
+            Body::Raw(content) => return Ok((path.into(), content.clone())),
+            Body::Template(text) => template::render(text, data).map_err(failed)?,
+        };
         if Path::new(&path).extension().is_some_and(|rs| rs == "rs")
             && let Err(error) = syn::parse_file(&text)
             && let Some(file) = file
@@ -246,7 +261,7 @@ impl Kind {
                     .detail("nothing was written"),
             );
         }
-        Ok((path.into(), text))
+        Ok((path.into(), text.into()))
     }
 }
 
@@ -266,6 +281,9 @@ fn collect(folder: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>)
         return;
     };
     for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(is_left_over) {
+            continue;
+        }
         let (path, inside) = (entry.path(), inside.join(entry.file_name()));
         if path.is_dir() {
             if depth < DEEPEST {
@@ -275,6 +293,13 @@ fn collect(folder: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>)
             files.push(inside);
         }
     }
+}
+
+/// Whether a file is what an editor or a system leaves beside what somebody writes.
+fn is_left_over(name: &str) -> bool {
+    let by_editors = [".swp", ".swo", ".swx", "~"].iter().any(|end| name.ends_with(end));
+    let by_emacs = name.starts_with(".#") || name.starts_with('#') && name.ends_with('#');
+    by_editors || by_emacs || matches!(name, ".DS_Store" | "Thumbs.db" | "desktop.ini")
 }
 
 fn manifest(text: &str, file: &Path) -> Result<Manifest> {

@@ -9,7 +9,6 @@ mod resource;
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
 use serde_json::json;
 
 use crate::args;
@@ -18,7 +17,7 @@ use crate::name::{NamePath, Role};
 use crate::plan::{Part, Plan};
 use crate::project::Project;
 use crate::work::{self, Work};
-use crate::{settings, terminal};
+use crate::{disk, settings, terminal};
 use kind::Kind;
 
 /// Something to tell, with its verb.
@@ -51,14 +50,14 @@ enum Asked<'a> {
 }
 
 /// Runs `nova gen`.
-pub(crate) fn run(args: &args::Gen) -> Result<()> {
+pub(crate) fn run(args: args::Gen) -> Result<()> {
     if args.list {
         return list(args.json);
     }
     let Some(kind) = &args.kind else {
         return Err(Error::usage("no kind was given").help("nova gen --list shows what can be generated"));
     };
-    let custom;
+    let own;
     let (kind, asked) = match kind {
         args::Kind::Controller(args) => ("controller", Asked::Controller(args)),
         args::Kind::Resource(args) => ("resource", Asked::Resource(args)),
@@ -68,12 +67,13 @@ pub(crate) fn run(args: &args::Gen) -> Result<()> {
         args::Kind::ReplyHandler(args) => ("reply-handler", Asked::Named(args)),
         args::Kind::Test(args) => ("test", Asked::Named(args)),
         args::Kind::Own(typed) => {
-            let (kind, rest) = typed.split_first().ok_or_else(|| Error::usage("no kind was given"))?;
+            let none = || Error::usage("no kind was given");
+            let kind = typed.first().ok_or_else(none)?;
             let root = Project::find(&here()?)?.root;
+            // That there is no such kind goes before what is wrong behind it.
             Kind::find(kind, &root)?;
-            let line = [format!("nova gen {kind}")].into_iter().chain(rest.iter().cloned());
-            custom = args::GenOwn::try_parse_from(line).unwrap_or_else(|error| error.exit());
-            (kind.as_str(), Asked::Named(&custom.args))
+            own = args.own.ok_or_else(none)??;
+            (kind.as_str(), Asked::Named(&own.args))
         }
     };
     let (typed, wire, write) = match &asked {
@@ -271,7 +271,7 @@ fn visit(project: &Project, path: &str, how: &str) -> String {
 
 /// Where the application will listen, as its configuration has it.
 fn address(root: &Path) -> String {
-    let configuration = std::fs::read_to_string(root.join(settings::FILE)).unwrap_or_default();
+    let configuration = disk::text(&root.join(settings::FILE)).unwrap_or_default();
     let table: toml::Table = configuration.parse().unwrap_or_default();
     let port = table
         .get("server")

@@ -8,7 +8,7 @@ use super::kind::{AppSpec, Kind, RouteSpec, Source};
 use crate::edit::{Import, Module, Piece, Route, Setup};
 use crate::error::{Error, Result};
 use crate::name::NamePath;
-use crate::plan::Part;
+use crate::plan::{Content, Part};
 use crate::project::Project;
 
 /// Where the application is started.
@@ -50,9 +50,10 @@ pub(super) fn file(kind: &Kind, source: &Source, data: &Map<String, Value>, proj
 }
 
 /// A new file; when it is a module, also those that it is in and its declaration.
-pub(super) fn module(project: &Project, path: PathBuf, content: String, docs: Option<&str>) -> Vec<Part> {
+pub(super) fn module(project: &Project, path: PathBuf, content: Content, docs: Option<&str>) -> Vec<Part> {
     let modules = modules(&path);
-    let mut parts = vec![Part::File { path, content }];
+    let of = Some(path.clone());
+    let mut parts = vec![Part::file(path, content)];
     let Some((last, above)) = modules.split_last() else {
         return parts;
     };
@@ -76,14 +77,46 @@ pub(super) fn module(project: &Project, path: PathBuf, content: String, docs: Op
             content,
             declared_in,
             declaration: declare(name),
+            of: of.clone(),
         });
         declared_in = shared;
     }
     parts.push(Part::Piece {
         path: declared_in,
         piece: declare(last),
+        of,
     });
     parts
+}
+
+/// The same parts, where a file among them belongs to another.
+pub(super) fn belonging(parts: Vec<Part>, owner: &Path) -> impl Iterator<Item = Part> {
+    let owner = owner.to_owned();
+    parts.into_iter().map(move |part| match part {
+        Part::File { path, content, .. } => Part::File {
+            path,
+            content,
+            of: Some(owner.clone()),
+        },
+        part => part,
+    })
+}
+
+/// The file whose module some code names: of `controllers::posts::index` that of `controllers::posts`.
+fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
+    let is_in_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    let names: Vec<&str> = code
+        .split(|c| !is_in_a_name(c))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let files = parts.iter().filter_map(|part| match part {
+        Part::File { path, .. } => Some((modules(path), path)),
+        _ => None,
+    });
+    files
+        .filter(|(modules, _)| !modules.is_empty() && names.windows(modules.len()).any(|run| run == modules.as_slice()))
+        .max_by_key(|(modules, _)| modules.len())
+        .map(|(_, path)| path.as_path())
 }
 
 /// `src/ws/chat.rs` is the module `chat` in `ws`. What is not a module of the library has none.
@@ -182,8 +215,14 @@ fn rival<'a>(parts: &'a [Part], project: &Project) -> Option<(&'a Path, PathBuf)
     })
 }
 
-/// A route, and the import of what answers it.
-pub(super) fn route(verb: &'static str, path: &str, handler: &str, project: &Project) -> Option<[Part; 2]> {
+/// A route to a function in a file of these parts, and the import of what answers it.
+pub(super) fn route(
+    verb: &'static str,
+    path: &str,
+    handler: &str,
+    project: &Project,
+    parts: &[Part],
+) -> Option<[Part; 2]> {
     let mut modules: Vec<String> = handler.split("::").map(str::to_owned).collect();
     let function = modules.pop()?;
     let name = modules.pop()?;
@@ -197,11 +236,12 @@ pub(super) fn route(verb: &'static str, path: &str, handler: &str, project: &Pro
     Some([Piece::Import(holder), Piece::Route(route)].map(|piece| Part::Piece {
         path: project.routes(),
         piece,
+        of: named(handler, parts).map(Path::to_owned),
     }))
 }
 
 /// The routes that a kind's manifest asks for.
-pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project) -> Result<Vec<Part>> {
+pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project, files: &[Part]) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for RouteSpec { verb, path, handler } in &kind.manifest.route {
         let verb = Route::verb(verb).ok_or_else(|| {
@@ -209,22 +249,24 @@ pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project) 
                 .detail("nothing was written")
         })?;
         let (path, handler) = (kind.say(path, data)?, kind.say(handler, data)?);
-        let wired = route(verb, &path, &handler, project);
+        let wired = route(verb, &path, &handler, project, files);
         parts.extend(wired.into_iter().flatten());
     }
     Ok(parts)
 }
 
 /// The calls on the application that a kind's manifest asks for.
-pub(super) fn setups(kind: &Kind, data: &Map<String, Value>) -> Result<Vec<Part>> {
+pub(super) fn setups(kind: &Kind, data: &Map<String, Value>, files: &[Part]) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for AppSpec { method, arguments } in &kind.manifest.app {
         let arguments = arguments.iter().map(|argument| kind.say(argument, data));
+        let arguments: Vec<String> = arguments.collect::<Result<_>>()?;
         parts.push(Part::Piece {
             path: PROGRAM.into(),
+            of: named(&arguments.join(", "), files).map(Path::to_owned),
             piece: Piece::Setup(Setup {
                 method: method.clone(),
-                arguments: arguments.collect::<Result<_>>()?,
+                arguments,
             }),
         });
     }

@@ -1,5 +1,7 @@
 //! `nova gen resource`: a model that is kept in memory, and a controller over it, for JSON or for pages.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use super::kind::Kind;
 use super::{Generated, Note, Wiring, parts, url};
 use crate::error::{Error, Result};
 use crate::name::{Name, NamePath, Role, nearest};
+use crate::plan::Part;
 use crate::project::Project;
 
 pub(super) const MODEL: &str = "src/models/{{path}}.rs";
@@ -106,29 +109,23 @@ pub(super) fn generate(
         ("fields", json!(fields)),
     ];
     data.extend(more.map(|(key, value)| (key.to_owned(), value)));
-    let mut all = parts::module(
-        project,
-        kind.render(kind.source(MODEL)?, &data)?.0,
-        kind.render(kind.source(MODEL)?, &data)?.1,
-        Some("Models: what is kept."),
-    );
+    // Neither is of use without the other.
+    let file = PathBuf::from(format!("src/controllers/{}.rs", name.path()));
+    let (model, content) = kind.render(kind.source(MODEL)?, &data)?;
+    let parts = parts::module(project, model.clone(), content, Some("Models: what is kept."));
+    let mut all: Vec<Part> = parts::belonging(parts, &file).collect();
     let source = kind.source(if *views { PAGES } else { JSON })?;
     let content = kind.render(source, &data)?.1;
-    let path = format!("src/controllers/{}.rs", name.path());
-    all.extend(parts::module(
-        project,
-        path.into(),
-        content,
-        kind.manifest.module.as_deref(),
-    ));
+    let parts = parts::module(project, file.clone(), content, kind.manifest.module.as_deref());
+    all.extend(parts::belonging(parts, &model));
     for view in VIEWS.iter().filter(|_| *views) {
         let view = kind.source(&format!("views/{{{{path}}}}/{view}.hbs"))?;
-        all.extend(parts::file(kind, view, &data, project)?);
+        all.extend(parts::belonging(parts::file(kind, view, &data, project)?, &file));
     }
     if wiring.routed {
         for (verb, below, function) in routes(*views) {
             let handler = format!("controllers::{}::{function}", name.module());
-            let route = parts::route(verb, &format!("{url}{below}"), &handler, project);
+            let route = parts::route(verb, &format!("{url}{below}"), &handler, project, &all);
             all.extend(route.into_iter().flatten());
         }
     }

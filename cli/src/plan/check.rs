@@ -1,10 +1,9 @@
 //! A plan against the disk: what each change would come to.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Change, Conflicts, Direction, Lock, Part, Plan, diff, write};
+use super::{Change, Conflicts, Content, Direction, Lock, Part, Plan, diff, read, write};
 use crate::edit::{Edit, Piece};
 use crate::error::{Error, Result};
 
@@ -16,14 +15,14 @@ pub(crate) struct Checked {
     pub(super) shown: PathBuf,
     pub(super) files: BTreeMap<PathBuf, File>,
     pub(super) steps: Vec<Step>,
-    conflicts: Conflicts,
+    pub(super) conflicts: Conflicts,
 }
 
-/// A file's text now and afterwards; `None` where there is no file.
+/// What a file holds now and afterwards; `None` where there is no file.
 #[derive(Debug)]
 pub(super) struct File {
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) before: Option<Content>,
+    pub(super) after: Option<Content>,
 }
 
 /// A line of the report.
@@ -32,9 +31,11 @@ pub(super) struct Step {
     pub(super) verb: Verb,
     pub(super) path: PathBuf,
     pub(super) notes: Vec<Note>,
+    /// The file to which what is left as it is belongs.
+    pub(super) of: Option<PathBuf>,
 }
 
-/// What comes into a file, goes out of it, or finds no place in it.
+/// What comes into a file, goes out of it, finds no place in it, or is left as it is.
 #[derive(Debug)]
 pub(super) struct Note {
     pub(super) sign: char,
@@ -48,6 +49,8 @@ pub(super) enum Verb {
     Replace,
     Delete,
     Keep,
+    /// It belongs to a file that is kept.
+    Leave,
     Unchanged,
 }
 
@@ -88,17 +91,23 @@ pub(super) fn check(plan: &Plan, conflicts: Conflicts) -> Result<Checked, Box<Re
         conflicts,
     };
     let mut problems = Vec::new();
+    let kept = checked.kept(plan);
     for Change { direction, part } in &plan.changes {
+        if let Some(of) = part.of().filter(|of| kept.contains(*of)) {
+            problems.extend(checked.leave(part, of, *direction).err());
+            continue;
+        }
         let outcome = match (part, direction) {
-            (Part::File { path, content }, Direction::Add) => checked.create(path, content),
-            (Part::File { path, content }, Direction::Remove) => checked.delete(path, content),
-            (Part::Piece { path, piece }, _) => checked.edit(path, piece, *direction),
+            (Part::File { path, content, .. }, Direction::Add) => checked.create(path, content),
+            (Part::File { path, content, .. }, Direction::Remove) => checked.delete(path, content),
+            (Part::Piece { path, piece, .. }, _) => checked.edit(path, piece, *direction),
             (
                 Part::SharedModule {
                     path,
                     content,
                     declared_in,
                     declaration,
+                    ..
                 },
                 _,
             ) => checked.share(path, content, declared_in, declaration, *direction),
@@ -137,7 +146,7 @@ impl Checked {
     #[cfg(test)]
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&Path, &str)> {
         let files = self.files.iter();
-        files.filter_map(|(path, file)| Some((path.as_path(), file.after.as_deref()?)))
+        files.filter_map(|(path, file)| Some((path.as_path(), file.after.as_ref()?.text()?)))
     }
 
     /// Writes every file, or none.
@@ -145,7 +154,7 @@ impl Checked {
         write::apply(lock, &self.root, &self.files)
     }
 
-    fn create(&mut self, path: &Path, content: &str) -> Result<(), Problem> {
+    fn create(&mut self, path: &Path, content: &Content) -> Result<(), Problem> {
         let conflicts = self.conflicts;
         let file = self.file(path)?;
         let verb = match &file.after {
@@ -158,19 +167,19 @@ impl Checked {
                     return Ok(());
                 }
                 Conflicts::Refuse => {
-                    let lines = diff::counts(content, existing);
+                    let lines = lines(content, existing);
                     // So that it can be shown.
-                    file.after = Some(content.to_owned());
+                    file.after = Some(content.clone());
                     return Err(conflict(path, Direction::Add, lines));
                 }
             },
         };
-        file.after = Some(content.to_owned());
+        file.after = Some(content.clone());
         self.report(verb, path, None);
         Ok(())
     }
 
-    fn delete(&mut self, path: &Path, content: &str) -> Result<(), Problem> {
+    fn delete(&mut self, path: &Path, content: &Content) -> Result<(), Problem> {
         let conflicts = self.conflicts;
         let file = self.file(path)?;
         let verb = match &file.after {
@@ -183,7 +192,7 @@ impl Checked {
                     return Ok(());
                 }
                 Conflicts::Refuse => {
-                    let lines = diff::counts(content, existing);
+                    let lines = lines(content, existing);
                     file.after = None;
                     return Err(conflict(path, Direction::Remove, lines));
                 }
@@ -197,7 +206,7 @@ impl Checked {
     fn edit(&mut self, path: &Path, piece: &Piece, direction: Direction) -> Result<(), Problem> {
         let keeps = self.conflicts == Conflicts::Keep;
         let file = self.file(path)?;
-        let Some(text) = &file.after else {
+        let Some(content) = &file.after else {
             if direction == Direction::Remove {
                 self.report(Verb::Unchanged, path, None);
                 return Ok(());
@@ -208,6 +217,10 @@ impl Checked {
                 reason: "there is no such file".to_owned(),
                 paste: Some(piece.line()),
             });
+        };
+        let Some(text) = content.text() else {
+            let path = self.shown.join(path);
+            return Err(Problem::Unusable(format!("{} is not UTF-8 text", path.display())));
         };
         let (edit, sign) = match direction {
             Direction::Add => (piece.insert(text), '+'),
@@ -226,7 +239,7 @@ impl Checked {
         match edit {
             Edit::Unchanged => self.report(Verb::Unchanged, path, None),
             Edit::Changed(text) => {
-                file.after = Some(text);
+                file.after = Some(text.into());
                 self.report(Verb::Update, path, note(sign));
             }
             Edit::NoPlace { .. } if keeps => self.report(Verb::Keep, path, note('!')),
@@ -250,10 +263,11 @@ impl Checked {
         declaration: &Piece,
         direction: Direction,
     ) -> Result<(), Problem> {
+        let content = Content::from(content.to_owned());
         let file = self.file(path)?;
         match (direction, &file.after) {
-            (Direction::Add, None) => self.create(path, content)?,
-            (Direction::Remove, Some(left)) if left == content => self.delete(path, content)?,
+            (Direction::Add, None) => self.create(path, &content)?,
+            (Direction::Remove, Some(left)) if *left == content => self.delete(path, &content)?,
             // Others still use it.
             (Direction::Remove, Some(_)) => return Ok(()),
             (Direction::Add, Some(_)) | (Direction::Remove, None) => {}
@@ -262,12 +276,9 @@ impl Checked {
     }
 
     /// The file as the plan has it so far, read when it is first asked for.
-    fn file(&mut self, path: &Path) -> Result<&mut File, Problem> {
+    pub(super) fn file(&mut self, path: &Path) -> Result<&mut File, Problem> {
         if !self.files.contains_key(path) {
-            let before = read(&self.root.join(path)).map_err(|reason| {
-                let path = self.shown.join(path);
-                Problem::Unusable(format!("{} {reason}", path.display()))
-            })?;
+            let before = read::content(&self.root, &self.shown, path).map_err(Problem::Unusable)?;
             let after = before.clone();
             self.files.insert(path.to_owned(), File { before, after });
         }
@@ -277,20 +288,33 @@ impl Checked {
     }
 
     /// Adds a step to the report, or what it did to the step of the same file.
-    fn report(&mut self, verb: Verb, path: &Path, note: Option<Note>) {
+    pub(super) fn report(&mut self, verb: Verb, path: &Path, note: Option<Note>) {
         let Some(step) = self.steps.iter_mut().find(|step| step.path == path) else {
             self.steps.push(Step {
                 verb,
                 path: path.to_owned(),
                 notes: note.into_iter().collect(),
+                of: None,
             });
             return;
         };
         step.notes.extend(note);
         step.verb = match (step.verb, verb) {
-            (Verb::Unchanged | Verb::Keep, later) | (_, later @ Verb::Delete) if later != Verb::Unchanged => later,
+            (Verb::Unchanged | Verb::Keep | Verb::Leave, later) | (_, later @ Verb::Delete)
+                if later != Verb::Unchanged =>
+            {
+                later
+            }
             (earlier, _) => earlier,
         };
+    }
+}
+
+/// How many lines of a file are the user's, and how many of ours are gone: none of a file that has none.
+fn lines(ours: &Content, theirs: &Content) -> (usize, usize) {
+    match (ours.text(), theirs.text()) {
+        (Some(ours), Some(theirs)) => diff::counts(ours, theirs),
+        _ => (0, 0),
     }
 }
 
@@ -299,18 +323,5 @@ fn conflict(path: &Path, direction: Direction, lines: (usize, usize)) -> Problem
         path: path.to_owned(),
         direction,
         lines,
-    }
-}
-
-/// The text of a file, if there is one. The error ends a sentence that begins with the path.
-fn read(path: &Path) -> Result<Option<String>, String> {
-    match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| "is not UTF-8 text".to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => Err("can't be: a file is in the way".to_owned()),
-        Err(error) if error.kind() == ErrorKind::IsADirectory => Err("is a directory".to_owned()),
-        Err(error) => Err(format!("can't be read: {error}")),
     }
 }

@@ -57,6 +57,14 @@ pub(super) fn unified(path: &str, before: Option<&str>, after: Option<&str>) -> 
     lines
 }
 
+/// That a file which is no text changes.
+pub(super) fn binary(path: &str) -> Line {
+    Line {
+        kind: Kind::Header,
+        text: format!("Binary files a/{path} and b/{path} differ"),
+    }
+}
+
 /// How many lines `after` has that `before` has not, and the other way round.
 pub(super) fn counts(before: &str, after: &str) -> (usize, usize) {
     let lines = unified("", Some(before), Some(after));

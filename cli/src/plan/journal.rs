@@ -13,8 +13,9 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::fault;
 use super::write::{PRIVATE, current, replace, temporary};
+use super::{Content, fault};
+use crate::disk;
 
 /// The file's name, in the directory that is locked.
 pub(super) const FILE: &str = ".nova.journal";
@@ -31,12 +32,12 @@ pub(super) struct Journal {
     pub(super) directories: Vec<OsString>,
 }
 
-/// A file's text before and afterwards; `None` where there is no file.
+/// What a file holds before and afterwards; `None` where there is no file.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Entry {
     pub(super) path: PathBuf,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) before: Option<Content>,
+    pub(super) after: Option<Content>,
     /// The permissions of a file that goes.
     pub(super) mode: Option<u32>,
 }
@@ -48,7 +49,7 @@ impl Journal {
         let unfinished = directory.join(UNFINISHED);
         // It holds texts of files that may be their owner's only.
         let private = fs::Permissions::from_mode(PRIVATE);
-        let result = super::write::in_two_halves(&unfinished, &text, Some(private))
+        let result = super::write::in_two_halves(&unfinished, text.as_bytes(), Some(private))
             .and_then(|()| fs::rename(&unfinished, directory.join(FILE)))
             .and_then(|()| fault::point());
         if result.is_err() {
@@ -65,7 +66,7 @@ impl Journal {
         if unfinished.symlink_metadata().is_ok() {
             absent(fs::remove_file(unfinished))?;
         }
-        match fs::read_to_string(directory.join(FILE)) {
+        match disk::text(&directory.join(FILE)) {
             Ok(text) => {
                 let journal: Self = serde_json::from_str(&text).map_err(io::Error::other)?;
                 journal.stays_below(directory)?;
@@ -93,9 +94,14 @@ impl Journal {
             let leads_out = there
                 .and_then(|there| fs::canonicalize(there).ok())
                 .is_none_or(|there| !there.starts_with(&directory));
-            if !is_plain || leads_out {
-                let path = path.display();
-                return Err(io::Error::other(format!("it names {path}, which is not in there")));
+            let shown = path.display();
+            if !is_plain {
+                return Err(io::Error::other(format!("it names {shown}, which is not in there")));
+            }
+            if leads_out {
+                return Err(io::Error::other(format!(
+                    "it names {shown}, which is not in there: a link leads out"
+                )));
             }
         }
         Ok(())
@@ -119,7 +125,7 @@ impl Journal {
             absent(fs::remove_file(temporary(&path)))?;
             let now = match current(&path) {
                 // Somebody has put something there that no command writes.
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory) => {
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::IsADirectory) => {
                     kept.push(entry.path.clone());
                     continue;
                 }
@@ -134,11 +140,11 @@ impl Journal {
             }
             fault::point()?;
             match &entry.before {
-                Some(text) => {
+                Some(content) => {
                     if let Some(parent) = path.parent() {
                         fs::create_dir_all(parent)?;
                     }
-                    replace(&path, text, entry.mode)?;
+                    replace(&path, content.as_bytes(), entry.mode)?;
                 }
                 None => absent(fs::remove_file(&path))?,
             }

@@ -104,7 +104,14 @@ fn recover(directory: &Path) -> Result<()> {
             .detail("nothing was written")
             .help("put right what is in the way; or remove that file, and everything stays as it is")
     };
-    let Some(journal) = Journal::load(directory).map_err(failed)? else {
+    let refused = |error: std::io::Error| {
+        Error::failed(format!("what a killed command left can't be taken back: {error}"))
+            .detail(format!("it is noted in {}", directory.join(FILE).display()))
+            .detail("a note may have come with the sources of somebody else: none is followed out of its directory")
+            .detail("nothing was written")
+            .help("put those files right, as it says they were before; then remove that file, and all else stays as it is")
+    };
+    let Some(journal) = Journal::load(directory).map_err(refused)? else {
         return Ok(());
     };
     let kept = journal.roll_back(directory).map_err(failed)?;

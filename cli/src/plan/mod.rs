@@ -1,16 +1,20 @@
 //! What a command is going to write, as data: it can be checked, shown, applied and inverted.
 
 mod check;
+mod content;
 mod diff;
 mod fault;
 mod journal;
+mod keep;
 mod lock;
+mod read;
 mod report;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) use check::{Checked, Refused};
+pub(crate) use content::Content;
 pub(crate) use lock::{Lock, is_interrupted};
 pub(crate) use report::Tense;
 
@@ -35,7 +39,7 @@ pub(crate) enum Conflicts {
     Refuse,
     /// The plan goes before the file.
     Replace,
-    /// The file stays as it is, and so does one that has no place for a piece.
+    /// The file stays as it is with all that belongs to it, and so does one that has no place for a piece.
     Keep,
 }
 
@@ -54,10 +58,17 @@ enum Direction {
 }
 
 /// Something that a project has or has not. Paths are relative to the plan's root.
+///
+/// What is `of` a file has no sense without it, such as the route to a function in it: where that file stays as it is, so
+/// does this.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
     /// A whole file, which is ours until the user changes it.
-    File { path: PathBuf, content: String },
+    File {
+        path: PathBuf,
+        content: Content,
+        of: Option<PathBuf>,
+    },
     /// The file of a module that several parts share, with its declaration. Its content is there to begin with; it
     /// goes when nothing is left but that.
     SharedModule {
@@ -65,9 +76,32 @@ pub(crate) enum Part {
         content: String,
         declared_in: PathBuf,
         declaration: Piece,
+        of: Option<PathBuf>,
     },
     /// A piece of a file that is the user's.
-    Piece { path: PathBuf, piece: Piece },
+    Piece {
+        path: PathBuf,
+        piece: Piece,
+        of: Option<PathBuf>,
+    },
+}
+
+impl Part {
+    /// A file that belongs to no other.
+    pub(crate) fn file(path: impl Into<PathBuf>, content: impl Into<Content>) -> Self {
+        Self::File {
+            path: path.into(),
+            content: content.into(),
+            of: None,
+        }
+    }
+
+    /// The file without which this has no sense.
+    fn of(&self) -> Option<&Path> {
+        match self {
+            Self::File { of, .. } | Self::SharedModule { of, .. } | Self::Piece { of, .. } => of.as_deref(),
+        }
+    }
 }
 
 impl Plan {

@@ -1,13 +1,14 @@
 //! A plan, or what stands in its way, as people and programs read it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::Direction;
 use super::check::{Checked, File, Note, Problem, Step, Verb};
 use super::diff::{self, Kind, Line};
+use super::{Content, Direction};
 use crate::error::Error;
 use crate::terminal;
 
@@ -36,6 +37,8 @@ impl Verb {
             (Self::Delete, Tense::Past) => "Deleted",
             (Self::Keep, Tense::Future) => "Keep",
             (Self::Keep, Tense::Past) => "Kept",
+            (Self::Leave, Tense::Future) => "Leave",
+            (Self::Leave, Tense::Past) => "Left",
             (Self::Unchanged, _) => "Unchanged",
         }
     }
@@ -63,13 +66,19 @@ impl Checked {
                 _ => path,
             };
             match step.verb {
-                Verb::Keep => terminal::warning(step.verb.word(tense), first),
+                Verb::Keep | Verb::Leave => terminal::warning(step.verb.word(tense), first),
                 verb => terminal::status(verb.word(tense), first),
             }
             for rest in step.notes.iter().skip(usize::from(beside)) {
                 let indentation = if beside { paths + GAP.len() } else { 2 };
                 terminal::status("", format!("{:indentation$}{}", "", note(rest)));
             }
+        }
+        let owners: BTreeSet<&Path> = steps().filter_map(|step| step.of.as_deref()).collect();
+        for owner in owners {
+            let owner = self.shown.join(owner);
+            let why = format!("{} stays as it is, and so does what belongs to it", owner.display());
+            terminal::warning("Because", why);
         }
     }
 
@@ -99,11 +108,14 @@ impl Checked {
                 "action": step.verb.word(Tense::Future).to_lowercase(),
                 "path": step.path,
             });
-            for (key, sign) in [("added", '+'), ("removed", '-'), ("no_place", '!')] {
+            for (key, sign) in [("added", '+'), ("removed", '-'), ("no_place", '!'), ("left", '~')] {
                 let notes = notes(sign);
                 if !notes.is_empty() {
                     value[key] = json!(notes);
                 }
+            }
+            if let Some(of) = &step.of {
+                value["of"] = json!(of);
             }
             if let Some(file) = self.files.get(&step.path).filter(|_| with_diff) {
                 let lines = difference(&step.path, file).into_iter();
@@ -125,7 +137,7 @@ impl Checked {
                 Problem::Conflict { path, direction, lines } => {
                     help = Some(conflict_help(direction));
                     sentences.push(conflict(&self.shown.join(path), direction));
-                    if direction == Direction::Add {
+                    if direction == Direction::Add || lines == (0, 0) {
                         continue;
                     }
                     changes(lines)
@@ -197,7 +209,12 @@ impl Checked {
 
 fn difference(path: &Path, file: &File) -> Vec<Line> {
     let path = path.display().to_string();
-    diff::unified(&path, file.before.as_deref(), file.after.as_deref())
+    let (before, after) = (file.before.as_ref(), file.after.as_ref());
+    match (before.map(Content::text), after.map(Content::text)) {
+        (None, None) => Vec::new(),
+        (Some(None), _) | (_, Some(None)) if file.before != file.after => vec![diff::binary(&path)],
+        (before, after) => diff::unified(&path, before.flatten(), after.flatten()),
+    }
 }
 
 fn conflict(path: &Path, direction: Direction) -> String {

@@ -8,16 +8,14 @@ use super::*;
 use crate::edit::Module;
 
 fn file(path: &str, content: &str) -> Part {
-    Part::File {
-        path: path.into(),
-        content: content.to_owned(),
-    }
+    Part::file(path, content.to_owned())
 }
 
 fn module(path: &str, name: &str) -> Part {
     Part::Piece {
         path: path.into(),
         piece: Piece::Module(Module { name: name.to_owned() }),
+        of: None,
     }
 }
 
@@ -27,6 +25,7 @@ fn shared(path: &str) -> Part {
         content: "//! Shared.\n".to_owned(),
         declared_in: "lib.rs".into(),
         declaration: Piece::Module(Module { name: "ws".to_owned() }),
+        of: None,
     }
 }
 
@@ -120,8 +119,11 @@ fn a_file_that_does_not_parse_or_is_missing_is_named() {
     for (path, message) in [
         ("bad.rs", "bad.rs:2"),
         ("latin.rs", "latin.rs is not UTF-8 text"),
-        ("dir.rs", "dir.rs is a directory"),
-        ("lib.rs/x.rs", "lib.rs/x.rs can't be: a file is in the way"),
+        ("dir.rs", "dir.rs is in the way: it is a directory"),
+        (
+            "lib.rs/x.rs",
+            "lib.rs is in the way: it is a file, and is to be a directory",
+        ),
         ("none.rs", "no place for this in none.rs: there is no such file"),
     ] {
         let error = Plan::adding(project.path(), vec![module(path, "x")])

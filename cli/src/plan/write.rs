@@ -11,9 +11,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::check::File;
-use super::fault;
 use super::journal::{Entry, Journal};
 use super::lock::Lock;
+use super::{Content, fault};
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// Nobody but its owner reads or writes the file.
@@ -102,7 +103,7 @@ fn carry_out(directory: &Path, root: &Path, journal: &Journal) -> Result<(), Fai
             return Err(failure(&path)(io::Error::other("it changed in the meantime")));
         }
         match &entry.after {
-            Some(text) => replace(&path, text, None).map_err(failure(&path))?,
+            Some(content) => replace(&path, content.as_bytes(), None).map_err(failure(&path))?,
             // Of a link it is the link that goes: what it points to may be elsewhere, and somebody's.
             None => fs::remove_file(root.join(&entry.path)).map_err(failure(&path))?,
         }
@@ -116,16 +117,16 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// Puts `text` at `path`, whole or not at all, with the permissions of what is there, or these.
-pub(super) fn replace(path: &Path, text: &str, mode: Option<u32>) -> io::Result<()> {
+/// Puts these bytes at `path`, whole or not at all, with the permissions of what is there, or these.
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let existing = fs::metadata(path).ok().map(|file| file.permissions());
     let temporary = temporary(path);
-    in_two_halves(&temporary, text, existing.or(mode.map(Permissions::from_mode)))?;
+    in_two_halves(&temporary, bytes, existing.or(mode.map(Permissions::from_mode)))?;
     fs::rename(&temporary, path)?;
     fault::point()
 }
 
-/// Where a text waits beside its file.
+/// Where what is to be in a file waits beside it.
 pub(super) fn temporary(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -134,16 +135,21 @@ pub(super) fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Writes a file that nobody reads yet, with these permissions or the usual ones; a test stops it half-way.
-pub(super) fn in_two_halves(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+pub(super) fn in_two_halves(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
     fault::point()?;
+    // What a command left there that was killed; or somebody's link, which is not to be written through.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = Handle::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     if permissions.is_some() {
         // Until it has its own, it is its owner's only.
         options.mode(PRIVATE);
     }
     let mut file = options.open(path)?;
-    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     fault::point()?;
     file.write_all(second)?;
@@ -153,9 +159,9 @@ pub(super) fn in_two_halves(path: &Path, text: &str, permissions: Option<Permiss
     fault::point()
 }
 
-pub(super) fn current(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+pub(super) fn current(path: &Path) -> io::Result<Option<Content>> {
+    match disk::bytes(path) {
+        Ok(bytes) => Ok(Some(bytes.into())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }

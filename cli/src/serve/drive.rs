@@ -110,13 +110,19 @@ impl Driver {
         }
     }
 
-    /// Shows what the build says. Cargo's steps only until there is a program: the first build takes long, later ones
-    /// should be over before the steps could be read.
+    /// Shows what the build says. How far it is only until there is a program: the first build takes long, later ones
+    /// should be over before that could be read. In a terminal it is one line that passes, elsewhere cargo's steps.
     fn heard(&mut self, report: build::Report, has_built: bool) -> Option<Event> {
         match report {
             build::Report::Text(text) => terminal::plain(text),
-            build::Report::Step(step) => {
+            // Later the application writes to the same terminal.
+            build::Report::Progress(frame) => {
                 if !has_built {
+                    terminal::passing(&frame);
+                }
+            }
+            build::Report::Step(step) => {
+                if !has_built && terminal::columns_for_passing().is_none() {
                     terminal::plain(step);
                 }
                 // By its first step cargo has resolved the packages: asked earlier, it would wait for the build's lock,

@@ -207,3 +207,21 @@ fn each_command_has_a_page_in_the_manual() {
     assert!(sandbox.read("man1/nova.1").contains("nova\\-serve\\fR(1)"));
     assert!(!sandbox.path("man1/nova-complete.1").exists());
 }
+
+#[test]
+fn a_page_that_somebody_has_changed_is_not_written_over() {
+    let sandbox = Sandbox::new();
+    sandbox.write("man1/nova.1", "mine\n");
+    let before = sandbox.tree();
+    sandbox
+        .nova(["man", "man1"])
+        .failed(1, "error: man1/nova.1 already exists with different content\n");
+    assert!(sandbox.tree() == before);
+    sandbox.nova(["man", "man1", "--skip"]).succeeded();
+    assert_eq!(sandbox.read("man1/nova.1"), "mine\n");
+    sandbox.nova(["man", "man1", "--force"]).succeeded();
+    let pages = sandbox.tree();
+    let run = sandbox.nova(["man", "man1"]).succeeded();
+    assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    assert!(sandbox.tree() == pages);
+}

@@ -411,3 +411,24 @@ fn what_a_link_points_to_is_not_destroyed() {
     std::fs::remove_file(elsewhere).unwrap();
     assert!(sandbox.tree() == before);
 }
+
+#[test]
+fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
+    for (kind, wiring) in [
+        ("controller", "src/routes.rs"),
+        ("ws-handler", "src/routes.rs"),
+        ("fallback", "src/main.rs"),
+        ("reply-handler", "src/main.rs"),
+    ] {
+        for broken in [&b"fn x("[..], b"\xff"] {
+            let sandbox = Sandbox::with_project();
+            sandbox.app(&format!("gen {kind} posts")).succeeded();
+            let path = sandbox.path("myapp").join(wiring);
+            let text = std::fs::read(&path).unwrap();
+            std::fs::write(&path, [&text, broken].concat()).unwrap();
+            let before = sandbox.tree();
+            sandbox.app(&format!("destroy {kind} posts")).failed(1, wiring);
+            assert!(sandbox.tree() == before, "{kind}");
+        }
+    }
+}

@@ -153,3 +153,90 @@ fn a_template_never_writes_into_a_repository() {
         .failed(1, "that is not a path in the project");
     assert!(!super::exists(&sandbox.path("myapp/.git")));
 }
+
+#[test]
+fn what_goes_with_every_command_goes_behind_a_kind_of_the_projects_own() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write(
+        "myapp/.nova/templates/service/src/services/{{path}}.rs.hbs",
+        "//! {{title}}.\n",
+    );
+    let before = sandbox.tree();
+    for line in [
+        "gen service billing -C myapp",
+        "gen service -Cmyapp billing",
+        "gen service billing --directory=myapp --color never",
+        "gen service billing -C myapp -p myapp",
+        "-C elsewhere gen service billing -C myapp",
+    ] {
+        sandbox.nova(line.split(' ')).succeeded();
+        assert!(sandbox.path("myapp/src/services/billing.rs").exists(), "{line}");
+        sandbox.app("destroy service billing").succeeded();
+        assert!(sandbox.tree() == before, "{line}");
+    }
+    sandbox
+        .nova(["gen", "service", "billing", "extra", "-C", "myapp"])
+        .failed(2, "unexpected argument 'extra' found");
+    sandbox
+        .nova(["gen", "service", "billing", "-C", "nowhere"])
+        .failed(2, "can't work in nowhere");
+    let help = sandbox.app("gen service --help");
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("Usage: nova gen service"), "{}", help.stdout);
+}
+
+#[test]
+fn what_is_no_text_is_copied_and_what_editors_leave_is_not() {
+    let sandbox = Sandbox::with_project();
+    let folder = "myapp/.nova/templates/page";
+    let picture = [0x89, b'P', b'N', b'G', 0, 0xff, 0xfe, b'\n', b'{', b'{'];
+    sandbox.write(&format!("{folder}/views/{{{{path}}}}.hbs.hbs"), "<h1>{{title}}</h1>\n");
+    std::fs::create_dir_all(sandbox.path(&format!("{folder}/assets"))).unwrap();
+    std::fs::write(sandbox.path(&format!("{folder}/assets/{{{{kebab}}}}.png")), picture).unwrap();
+    let left = [
+        "a.hbs~",
+        ".a.hbs.swp",
+        "#a.hbs#",
+        ".DS_Store",
+        "views/b.rs.hbs~",
+        ".#a.hbs",
+    ];
+    for name in left {
+        std::fs::write(sandbox.path(&format!("{folder}/{name}")), [0xff, b'{', b'{']).unwrap();
+    }
+    let before = sandbox.tree();
+    sandbox.app("gen page front").succeeded();
+    assert_eq!(std::fs::read(sandbox.path("myapp/assets/front.png")).unwrap(), picture);
+    let written = sandbox
+        .tree()
+        .into_keys()
+        .filter(|path| !before.contains_key(path) && path.is_file());
+    assert_eq!(written.count(), 2);
+    let run = sandbox.app("gen page front").succeeded();
+    assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    let run = sandbox.app("destroy page front --diff");
+    assert!(
+        run.stdout
+            .contains("Binary files a/assets/front.png and b/assets/front.png differ\n"),
+        "{}",
+        run.stdout
+    );
+    // Another picture is somebody's.
+    std::fs::write(sandbox.path("myapp/assets/front.png"), &picture[..6]).unwrap();
+    sandbox
+        .app("gen page front")
+        .failed(1, "assets/front.png already exists with different content");
+    sandbox.app("destroy page front").failed(
+        1,
+        "assets/front.png has been changed since it was generated\n       nothing was written",
+    );
+    sandbox.app("gen page front --force").succeeded();
+    sandbox.app("destroy page front").succeeded();
+    assert!(sandbox.tree() == before);
+    // A template is text.
+    std::fs::write(sandbox.path(&format!("{folder}/views/x.hbs")), [0xff]).unwrap();
+    sandbox.app("gen page front").failed(
+        1,
+        ".nova/templates/page/views/x.hbs can't be read: it is not UTF-8 text",
+    );
+}

@@ -108,7 +108,9 @@ fn what_is_there_is_never_touched() {
         .nova(["new", "full"])
         .failed(1, "full is not empty: it holds README.md");
     sandbox.nova(["new", "file"]).failed(1, "file is a file");
-    sandbox.nova(["new", "file/below"]).failed(1, "a file is in the way");
+    sandbox
+        .nova(["new", "file/below"])
+        .failed(1, "file is in the way: it is a file");
     assert_eq!(sandbox.tree(), before);
 }
 

@@ -108,6 +108,105 @@ fn what_was_done_is_told_as_one_object() {
     );
 }
 
+/// A command line that is wrong, how the message begins, and something that the help says.
+const WRONG: &[(&str, &str, &str)] = &[
+    (
+        "frobnicate",
+        "unrecognized subcommand 'frobnicate'",
+        "nova [OPTIONS] <COMMAND>",
+    ),
+    (
+        "rotes",
+        "unrecognized subcommand 'rotes'",
+        "a similar subcommand exists: 'routes'",
+    ),
+    (
+        "new",
+        "the following required arguments were not provided: <PATH>",
+        "nova new",
+    ),
+    ("new fn", "`fn` can't be a project name", "nova new my_fn"),
+    (
+        "gen",
+        "the following required arguments were not provided: --list",
+        "nova gen --list",
+    ),
+    (
+        "gen contoller posts",
+        "there is no kind `contoller`",
+        "did you mean `controller`?",
+    ),
+    (
+        "gen ws-handler chat extra",
+        "unexpected argument 'extra' found",
+        "nova gen ws-handler",
+    ),
+    (
+        "gen service billing extra",
+        "unexpected argument 'extra' found",
+        "nova gen service",
+    ),
+    (
+        "gen service ../x",
+        "`../x` can't be a service name",
+        "nova gen service x",
+    ),
+    (
+        "gen resource article title:text",
+        "`text` is no type of a field",
+        "title:string",
+    ),
+    (
+        "destroy contoller posts",
+        "there is no kind `contoller`",
+        "did you mean `controller`?",
+    ),
+    ("eject contoller", "there is no built-in kind", "nova eject controller"),
+    (
+        "man",
+        "the following required arguments were not provided: <DIR>",
+        "nova man",
+    ),
+    (
+        "serve --port none",
+        "invalid value 'none' for '--port <PORT>'",
+        "nova --help",
+    ),
+    ("openapi", "unexpected argument '--json' found", "nova openapi"),
+    ("-C nowhere routes", "can't work in nowhere", ""),
+    (
+        "-p other upgrade",
+        "no nova project here is called `other`",
+        "the projects are myapp",
+    ),
+];
+
+#[test]
+fn with_json_every_outcome_is_one_object() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("myapp/.nova/templates/service/src/services/{{path}}.rs.hbs", "");
+    let before = sandbox.tree();
+    for (typed, message, help) in WRONG {
+        let run = sandbox.app(&format!("{typed} --json"));
+        assert_eq!(run.code, Some(2), "{typed}: {}", run.stderr);
+        assert_eq!(run.stderr, "", "{typed}");
+        assert_eq!(run.stdout.matches('\n').count(), 1, "{typed}: {}", run.stdout);
+        let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let text = |member: &str| value["error"][member].as_str().unwrap_or_default().to_owned();
+        assert!(text("message").starts_with(message), "{typed}: {value}");
+        assert!(text("help").contains(help), "{typed}: {value}");
+        assert_eq!(value["error"]["exit"], 2, "{typed}");
+    }
+    assert!(sandbox.tree() == before);
+    // What is behind `--` is for the application.
+    sandbox
+        .app("serve --port none -- --json")
+        .failed(2, "error: invalid value 'none'");
+    let help = sandbox.app("new --help --json");
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("Usage: nova new"), "{}", help.stdout);
+}
+
 #[test]
 fn what_the_user_has_changed_goes_by_force_only() {
     let sandbox = Sandbox::with_project();
@@ -151,10 +250,13 @@ fn what_the_user_has_changed_goes_by_force_only() {
     assert!(sandbox.tree() == generated);
 
     sandbox.write("myapp/src/controllers/posts.rs", &mine);
-    sandbox.app("destroy controller posts --skip").succeeded();
-    assert_eq!(sandbox.read("myapp/src/controllers/posts.rs"), mine);
-    assert!(!sandbox.read("myapp/src/routes.rs").contains("posts"));
-    sandbox.app("gen controller posts --skip").succeeded();
+    let run = sandbox.app("destroy controller posts --skip").succeeded();
+    assert!(
+        run.stderr.contains("Because src/controllers/posts.rs stays"),
+        "{}",
+        run.stderr
+    );
+    assert!(sandbox.tree() == changed, "what it needs is kept with it");
     sandbox.app("destroy controller posts --force").succeeded();
     assert!(sandbox.tree() == before);
     sandbox
@@ -293,4 +395,167 @@ fn a_module_that_is_there_in_another_shape_is_not_doubled() {
         .failed(1, "has been changed since");
     sandbox.app("destroy controller admin/users").succeeded();
     assert!(sandbox.tree() == with_admin);
+}
+
+#[test]
+fn what_belongs_to_a_file_that_is_left_is_left_with_it() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen controller posts").succeeded();
+    let controller = "myapp/src/controllers/posts.rs";
+    sandbox.write(controller, &(sandbox.read(controller) + "// mine\n"));
+    let changed = sandbox.tree();
+    let run = sandbox.app("gen controller posts index show --skip").succeeded();
+    assert_eq!(
+        run.stderr,
+        "\x20       Kept src/controllers/posts.rs
+   Unchanged src/controllers/mod.rs
+   Unchanged src/lib.rs
+   Unchanged views/posts/index.hbs
+        Left views/posts/show.hbs
+        Left src/routes.rs   ~ .get(\"/posts/{id}\", posts::show)
+     Because src/controllers/posts.rs stays as it is, and so does what belongs to it
+    Finished nothing to do\n"
+    );
+    assert!(sandbox.tree() == changed);
+    let json = sandbox.app("gen controller posts index show --skip --json").stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let left: Vec<_> = json["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["action"] == "leave")
+        .collect();
+    assert_eq!(left.len(), 2, "{json}");
+    assert_eq!(
+        left[1]["left"],
+        serde_json::json!([".get(\"/posts/{id}\", posts::show)"])
+    );
+    assert_eq!(left[1]["of"], "src/controllers/posts.rs");
+
+    // Where only a page is somebody's, all else goes.
+    sandbox.app("gen controller posts --force").succeeded();
+    sandbox.write("myapp/views/posts/index.hbs", "<h1>Mine</h1>\n");
+    sandbox.app("destroy controller posts --skip").succeeded();
+    assert!(!sandbox.path(controller).exists());
+    assert!(!sandbox.read("myapp/src/routes.rs").contains("posts"));
+    assert_eq!(sandbox.read("myapp/views/posts/index.hbs"), "<h1>Mine</h1>\n");
+}
+
+#[test]
+fn what_is_wired_in_stays_with_the_file_of_every_kind() {
+    for (args, file) in [
+        ("ws-handler chat", "src/ws/chat.rs"),
+        ("fallback errors", "src/fallbacks/errors.rs"),
+        ("reply-handler csv", "src/replies/csv.rs"),
+        ("security bearer", "src/security/bearer.rs"),
+        ("resource article --views", "src/models/article.rs"),
+        ("resource article", "src/controllers/article.rs"),
+        ("controller admin/users", "src/controllers/admin/users.rs"),
+    ] {
+        let sandbox = Sandbox::with_project();
+        let before = sandbox.tree();
+        let file = format!("myapp/{file}");
+        // A file of somebody's has no lines of ours put beside it,
+        sandbox.write(&file, "// mine\n");
+        let theirs = sandbox.tree();
+        sandbox.app(&format!("gen {args} --skip")).succeeded();
+        assert!(sandbox.tree() == theirs, "gen {args} --skip");
+        std::fs::remove_file(sandbox.path(&file)).unwrap();
+        sandbox.app(&format!("gen {args}")).succeeded();
+        let generated = sandbox.read(&file);
+        sandbox.write(&file, &format!("{generated}// mine\n"));
+        let changed = sandbox.tree();
+        // and one that somebody has changed keeps those that it has.
+        let name = args.trim_end_matches(" --views");
+        sandbox.app(&format!("destroy {name} --skip")).succeeded();
+        assert!(sandbox.tree() == changed, "destroy {args} --skip");
+        sandbox.write(&file, &generated);
+        sandbox.app(&format!("destroy {name} --skip")).succeeded();
+        let left: Vec<_> = sandbox
+            .tree()
+            .into_keys()
+            .filter(|path| !before.contains_key(path))
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+/// Makes something that is no file.
+type Make = fn(&std::path::Path);
+
+#[test]
+fn what_is_no_file_is_in_the_way_and_is_not_waited_for() {
+    use std::os::unix::fs::symlink;
+    let makes: [(Make, &str); 6] = [
+        (
+            |path| {
+                let made = Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            },
+            "is in the way: it is a pipe",
+        ),
+        (
+            |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+            "is in the way: it is a socket",
+        ),
+        (
+            |path| symlink("/dev/zero", path).unwrap(),
+            "is in the way: it is a device",
+        ),
+        (
+            |path| symlink("nowhere.rs", path).unwrap(),
+            "is in the way: it is a link that leads nowhere",
+        ),
+        (|path| symlink(path, path).unwrap(), "can't be read: "),
+        (
+            |path| std::fs::create_dir(path).unwrap(),
+            "is in the way: it is a directory",
+        ),
+    ];
+    for (make, message) in makes {
+        for file in [
+            "src/controllers/posts.rs",
+            "src/routes.rs",
+            "src/controllers/mod.rs",
+            "views/posts/index.hbs",
+        ] {
+            let sandbox = Sandbox::with_project();
+            let path = sandbox.path("myapp").join(file);
+            let _ = std::fs::remove_file(&path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            make(&path);
+            for command in ["gen controller posts", "gen controller posts --force"] {
+                sandbox
+                    .app(command)
+                    .failed(1, &format!("{file} {message}"))
+                    .failed(1, "nothing was written");
+            }
+            assert!(path.symlink_metadata().is_ok());
+            assert!(!sandbox.path("myapp/.nova.journal").exists());
+        }
+    }
+    let sandbox = Sandbox::with_project();
+    symlink("nowhere", sandbox.path("myapp/src/ws")).unwrap();
+    sandbox
+        .app("gen ws-handler chat")
+        .failed(1, "src/ws is in the way: it is a link that leads nowhere");
+}
+
+/// What is written beside a file before it takes its place is not written through somebody's link.
+#[test]
+fn a_link_where_a_file_waits_is_not_followed() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("mine.txt", "mine\n");
+    for name in ["myapp/src/.routes.rs.nova.tmp", "myapp/.nova.journal.new"] {
+        std::os::unix::fs::symlink(sandbox.path("mine.txt"), sandbox.path(name)).unwrap();
+    }
+    sandbox.app("gen controller posts").succeeded();
+    assert_eq!(sandbox.read("mine.txt"), "mine\n");
+    assert!(
+        sandbox
+            .path("myapp/src/routes.rs")
+            .symlink_metadata()
+            .unwrap()
+            .is_file()
+    );
 }

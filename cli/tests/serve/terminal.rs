@@ -7,7 +7,7 @@ use crate::kit::{Project, Serve, eventually};
 
 /// The command in a terminal that is made for it, and what it shows. None where nothing makes terminals.
 fn in_a_terminal(project: &Project, rest: &str) -> Option<std::process::Child> {
-    let nova = format!("{} serve --port 0{rest}", env!("CARGO_BIN_EXE_nova"));
+    let nova = format!("stty cols 80; {} serve --port 0{rest}", env!("CARGO_BIN_EXE_nova"));
     let mut command = Command::new("script");
     let like = project.nova(&[]);
     for (name, value) in like.get_envs() {
@@ -58,6 +58,33 @@ fn keys_are_obeyed_and_the_terminal_is_left_as_it_was() {
     let (_, modes) = shown.rsplit_once("Stopping").unwrap();
     assert!(modes.contains("icanon") && !modes.contains("-icanon"), "{modes}");
     assert!(modes.contains("echo") && !modes.contains("-echo"), "{modes}");
+}
+
+#[test]
+fn a_first_build_shows_how_far_it_is_in_a_line_that_passes() {
+    let project = Project::new();
+    project.write(
+        "build.rs",
+        "fn main() {
+             let waits = || std::fs::exists(\"build.rs\").unwrap() && !std::fs::exists(\"go\").unwrap();
+             while waits() { std::thread::sleep(std::time::Duration::from_millis(10)); }
+         }\n",
+    );
+    let Some(mut script) = in_a_terminal(&project, "") else {
+        return;
+    };
+    let shown = || std::fs::read_to_string(project.root.join("shown")).unwrap_or_default();
+    eventually("how far it is", || shown().contains(": myapp(build) "));
+    project.write("go", "");
+    eventually("it serves", || shown().contains("Serving"));
+    script.stdin.take().unwrap().write_all(b"q").unwrap();
+    assert!(script.wait().unwrap().success());
+
+    let shown = anstream::adapter::strip_str(&shown()).to_string();
+    let (before, _) = shown.split_once("     Serving").unwrap();
+    let lasting: Vec<_> = before.lines().map(|line| line.rsplit('\r').next().unwrap()).collect();
+    assert_eq!(lasting.last(), Some(&""), "the line has been taken away: {before:?}");
+    assert!(!lasting.iter().any(|line| line.contains("Building [")), "{before:?}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Builds {
                 self.leaving = None;
                 self.start_waiting();
             }
-            Report::Done(_) | Report::Text(_) | Report::Step(_) => {}
+            Report::Done(_) | Report::Text(_) | Report::Step(_) | Report::Progress(_) => {}
         }
         report
     }

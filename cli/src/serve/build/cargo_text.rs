@@ -32,6 +32,13 @@ pub(super) fn kind(line: &str) -> Kind {
     }
 }
 
+/// Whether `text` is one of the lines, each in the place of the one before, that say how far cargo is:
+/// `    Building [=>       ] 11/140: libc, syn`.
+pub(super) fn is_frame(text: &str) -> bool {
+    let text = anstream::adapter::strip_str(text).to_string();
+    verb(&text).is_some() && text[VERB_WIDTH..].starts_with(" [")
+}
+
 /// Whether a line of an error of cargo's only says that the compiler, whose errors have been shown, has failed.
 pub(super) fn repeats_the_compiler(line: &str) -> bool {
     let line = anstream::adapter::strip_str(line).to_string();

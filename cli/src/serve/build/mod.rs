@@ -7,17 +7,19 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::time::Instant;
 
 use super::deadline;
 use super::group::Group;
 use crate::error::{Error, Result};
+use lines::{Lines, Said};
 use tally::Tally;
 
 mod builds;
 mod cargo_text;
+mod lines;
+mod message;
 mod plan;
 mod tally;
 
@@ -42,6 +44,8 @@ pub(crate) enum Report {
     Text(String),
     /// A step that cargo takes, such as `Compiling serde`.
     Step(String),
+    /// How far cargo is, as one line that the next takes the place of. Only where somebody sees it.
+    Progress(String),
     /// How the build ended. Where it made a program, cargo itself may still be at work for some milliseconds.
     Done(Outcome),
     /// Cargo has ended, too. Nothing follows.
@@ -82,8 +86,8 @@ enum End {
 }
 
 enum Source {
-    Message(Option<String>),
-    Text(Option<String>),
+    Message(Option<Said>),
+    Text(Option<Said>),
     Ended(std::io::Result<ExitStatus>),
     Deadline,
 }
@@ -159,14 +163,16 @@ impl Build {
             Source::Message(None) => self.messages = None,
             Source::Text(None) => self.texts = None,
             Source::Message(Some(_)) | Source::Text(Some(_)) if matches!(self.end, End::Killed(_)) => {}
-            Source::Message(Some(line)) => {
+            Source::Message(Some(Said::Frame(line))) => return Some(Report::Text(line)),
+            Source::Message(Some(Said::Line(line))) => {
                 let report = self.tally.message(line);
                 if self.tally.is_built() && matches!(self.end, End::Running) {
                     self.end = End::Built(Instant::now() + GONE_AFTER_BUILT);
                 }
                 return report;
             }
-            Source::Text(Some(line)) => return self.tally.text(line),
+            Source::Text(Some(Said::Frame(frame))) => return Some(Report::Progress(frame)),
+            Source::Text(Some(Said::Line(line))) => return self.tally.text(line),
             Source::Ended(status) => match self.end {
                 // A build that can't be waited for counts as gone.
                 End::Killed(_) => self.close(),
@@ -202,39 +208,5 @@ impl Build {
             End::Ended(status, _) if status.success() => self.tally.program(),
             End::Ended(..) => self.tally.failure(),
         }
-    }
-}
-
-/// The lines of a pipe. What is not UTF-8 (a linker may say anything) is replaced.
-#[derive(Debug)]
-struct Lines<R> {
-    reader: BufReader<R>,
-    /// What has come of the next line. It stays here when a read is dropped.
-    partial: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    fn of(pipe: R) -> Self {
-        Self {
-            reader: BufReader::new(pipe),
-            partial: Vec::new(),
-        }
-    }
-
-    /// The next line, or none at the end of the pipe. Of a closed pipe nothing comes, not even the end.
-    async fn next(lines: &mut Option<Self>) -> Option<String> {
-        let Some(lines) = lines else {
-            return std::future::pending().await;
-        };
-        // A pipe that can't be read has ended.
-        let _ = lines.reader.read_until(b'\n', &mut lines.partial).await;
-        if lines.partial.is_empty() {
-            return None;
-        }
-        let line = String::from_utf8_lossy(&lines.partial)
-            .trim_end_matches(['\r', '\n'])
-            .to_owned();
-        lines.partial.clear();
-        Some(line)
     }
 }

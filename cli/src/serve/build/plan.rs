@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use crate::project::Project;
 use crate::serve::line::Diagnostic;
+use crate::terminal;
 
 /// What to build.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ impl Plan {
         };
         if self.release {
             cargo.arg("--release");
+        }
+        if let Some(columns) = terminal::columns_for_passing() {
+            cargo.env("CARGO_TERM_PROGRESS_WHEN", "always");
+            cargo.env("CARGO_TERM_PROGRESS_WIDTH", columns.to_string());
         }
         cargo.current_dir(&self.root);
         cargo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use cargo_metadata::diagnostic::DiagnosticLevel;
-use cargo_metadata::{CompilerMessage, Message};
-
 use super::cargo_text::{self, Kind};
+use super::message::{CompilerMessage, Message};
 use super::{Executable, Failure, Outcome, Plan, Reason, Report};
 use crate::serve::line::Diagnostic;
 use crate::serve::place;
@@ -59,15 +57,15 @@ impl Tally {
                 if let Some(path) = artifact.executable
                     && artifact.target.is_bin()
                 {
-                    self.programs.push((artifact.target.name, path.into_std_path_buf()));
+                    self.programs.push((artifact.target.name, path));
                 }
                 None
             }
-            Ok(Message::BuildFinished(finished)) => {
-                self.is_built = finished.success;
+            Ok(Message::BuildFinished { success }) => {
+                self.is_built = success;
                 None
             }
-            Ok(_) => None,
+            Ok(Message::Other) => None,
             // Printed by a procedural macro.
             Err(_) => Some(Report::Text(line)),
         }
@@ -89,12 +87,12 @@ impl Tally {
         if !self.shown.insert(rendered.clone()) {
             return None;
         }
-        let level = match diagnostic.level {
-            DiagnosticLevel::Error | DiagnosticLevel::Ice => {
+        let level = match diagnostic.level.as_str() {
+            "error" | "error: internal compiler error" => {
                 self.errors += 1;
                 "error"
             }
-            DiagnosticLevel::Warning => "warning",
+            "warning" => "warning",
             _ => "note",
         };
         let place = diagnostic.spans.iter().find(|span| span.is_primary);
@@ -102,12 +100,12 @@ impl Tally {
         let entry = Diagnostic {
             level: level.to_owned(),
             message: diagnostic.message,
-            file: place.map(|span| place::of_source(root, message.target.src_path.as_std_path(), &span.file_name)),
+            file: place.map(|span| place::of_source(root, &message.target.src_path, &span.file_name)),
             line: place.map(|span| span.line_start),
             column: place.map(|span| span.column_start),
         };
         // Where to read more about an error is for the text alone.
-        if diagnostic.level != DiagnosticLevel::FailureNote {
+        if diagnostic.level != "failure-note" {
             self.list(entry);
         }
         self.keep(&rendered);
