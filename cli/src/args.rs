@@ -3,6 +3,7 @@
 mod around;
 mod generators;
 mod line;
+mod refusal;
 
 use std::path::PathBuf;
 use std::time::Duration;

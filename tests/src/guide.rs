@@ -32,6 +32,7 @@ pages! {
     testing "testing.md"
     views "views.md"
     websockets "websockets.md"
+    background "recipes/background.md"
     broadcast "recipes/broadcast.md"
     events "recipes/events.md"
     json_api "recipes/json-api.md"

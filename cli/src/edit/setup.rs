@@ -10,7 +10,7 @@ use super::source::Source;
 /// The calls that an application ends with.
 const LAST: &[&str] = &["run", "serve", "serve_until", "into_test"];
 /// What there is only one of.
-const ONCE: &[&str] = &["fallback", "sessions", "state", "config"];
+const ONCE: &[&str] = &["fallback", "sessions", "state", "start", "config"];
 
 /// A call to add.
 #[derive(Clone, Debug)]

@@ -71,7 +71,7 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
     }
     sandbox
         .nova(["new", "both", "--api", "--auth"])
-        .failed(2, "cannot be used with");
+        .failed(2, "can't be used with");
 }
 
 #[test]

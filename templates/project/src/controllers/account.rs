@@ -89,9 +89,9 @@ mod tests {
 
     const PASSWORD: &str = "correct horse battery";
 
-    fn client() -> TestClient {
+    async fn client() -> TestClient {
         let app = nova::App::new(crate::routes).sessions(MemoryStore::new());
-        app.into_test().client()
+        app.into_test().await.client()
     }
 
     /// Fills in the form of a page.
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn who_has_registered_logs_in_and_out() {
         testing::run(async {
-            let mine = client();
+            let mine = client().await;
             let members = (303, "/account".to_owned());
             assert_eq!(fill(&mine, "/register", "ali", PASSWORD).await, members);
             let page = mine.get("/account").await;
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn a_wrong_password_is_refused() {
         testing::run(async {
-            let mine = client();
+            let mine = client().await;
             fill(&mine, "/register", "bo", PASSWORD).await;
-            let stranger = client();
+            let stranger = client().await;
             for (name, password) in [("bo", "wrong"), ("nobody", PASSWORD)] {
                 let again = (303, "/login".to_owned());
                 assert_eq!(fill(&stranger, "/login", name, password).await, again);
@@ -144,10 +144,10 @@ mod tests {
     #[test]
     fn a_name_is_registered_once_and_a_password_is_long() {
         testing::run(async {
-            let mine = client();
+            let mine = client().await;
             assert_eq!(fill(&mine, "/register", "cy", "short").await.0, 422);
             assert_eq!(fill(&mine, "/register", "cy", PASSWORD).await.0, 303);
-            let other = client();
+            let other = client().await;
             assert_eq!(fill(&other, "/register", "cy", PASSWORD).await.0, 422);
         });
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_form_of_another_site_is_refused() {
         testing::run(async {
-            let mine = client();
+            let mine = client().await;
             mine.get("/login").await;
             let headers = [
                 ("content-type", "application/x-www-form-urlencoded"),

@@ -280,7 +280,7 @@ fn it_ends_when_it_is_not_used() {
     run_paused(async {
         let project = project();
         let app = App::new(routes).sessions(MemoryStore::new());
-        let app = app.config(project.config().unwrap()).into_test();
+        let app = app.config(project.config().unwrap()).into_test().await;
         let response = app.get("/count").await;
         let cookie = pair(response.header("set-cookie").unwrap()).to_owned();
         let read = async || {
