@@ -9,6 +9,7 @@ mod kit;
 mod answers;
 mod audit;
 mod chat;
+mod client;
 mod configuration;
 mod ending;
 mod first_hour;
