@@ -152,8 +152,8 @@ pub use routes::{Group, IntoController, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Compression, Handoff, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Resumed,
-    Socket, Timer, WebSocketHandler,
+    Accept, Commands, Compression, Handoff, Info, Init, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection,
+    Resumed, Socket, Timer, WebSocketHandler,
 };
 mod arities;
 mod parts_handler;
