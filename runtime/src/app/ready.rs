@@ -116,7 +116,7 @@ impl Ready {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
             };
-            supervised::end_with_signals(app.lifecycle.clone())?;
+            supervised::end_with_signals(app.lifecycle.clone(), app.options.shutdown_delay())?;
             let moved = process.take_over(&app).await?;
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;

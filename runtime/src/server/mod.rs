@@ -75,6 +75,8 @@ pub(crate) struct ServerOptions {
     body_rate: NonZeroU32,
     /// How long a client may take to read something of a response, in seconds.
     write_timeout: NonZeroU32,
+    /// How long it is announced before it begins, in seconds.
+    shutdown_delay: u64,
     /// How long the end may take, in seconds.
     shutdown_timeout: u64,
     /// How many WebSockets are closed in a second at the end: all clients come back, and not all at once.
@@ -98,6 +100,7 @@ impl Default for ServerOptions {
             body_timeout: 30,
             body_rate: const { NonZeroU32::new(240).unwrap() },
             write_timeout: const { NonZeroU32::new(30).unwrap() },
+            shutdown_delay: 0,
             shutdown_timeout: 30,
             close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
@@ -110,6 +113,10 @@ impl Default for ServerOptions {
 impl ServerOptions {
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout)
+    }
+
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        Duration::from_secs(self.shutdown_delay)
     }
 
     fn limits(&self) -> Arc<Limits> {

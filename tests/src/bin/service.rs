@@ -119,6 +119,7 @@ fn routes() -> Routes {
         .group(
             Group::new("/")
                 .get("/", async || "here")
+                .get("/health", nova::health)
                 .get("/slow/{id}", begin)
                 .post("/posts", create)
                 .get("/panic", panics)
