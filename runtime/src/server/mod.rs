@@ -41,6 +41,7 @@ use tower::Service;
 pub(crate) use tls::{Tls, TlsOptions};
 
 use self::limits::{Limits, Pace, Seldom, seconds};
+use crate::client::Network;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::routes::TrailingSlash;
 use crate::transport::{self, Stream, Successor, Transport};
@@ -83,6 +84,8 @@ pub(crate) struct ServerOptions {
     close_rate: NonZeroU32,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    /// Whose word is taken for who a client is.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// What a slash at the end of a path says.
     pub(crate) trailing_slash: TrailingSlash,
     pub(crate) tls: Option<TlsOptions>,
@@ -104,6 +107,7 @@ impl Default for ServerOptions {
             shutdown_timeout: 30,
             close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
+            trusted_proxies: Vec::new(),
             trailing_slash: TrailingSlash::default(),
             tls: None,
         }

@@ -119,7 +119,6 @@ fn routes() -> Routes {
         .group(
             Group::new("/")
                 .get("/", async || "here")
-                .get("/health", nova::health)
                 .get("/slow/{id}", begin)
                 .post("/posts", create)
                 .get("/panic", panics)
@@ -130,7 +129,8 @@ fn routes() -> Routes {
                 .ws("/stubborn", Stubborn::init)
                 .post("/length", length)
                 .get("/large", async || vec![b'x'; 64 << 20])
-                .get("/endless", endless),
+                .get("/endless", endless)
+                .get("/health", nova::health),
         )
         .group(
             Group::new("/admin")
