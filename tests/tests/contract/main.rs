@@ -6,6 +6,7 @@
 mod addresses;
 #[cfg(target_os = "linux")]
 mod bounds;
+mod clients;
 mod closing;
 mod compressing;
 mod compression;
