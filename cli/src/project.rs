@@ -1,5 +1,7 @@
 //! The project a command works on: the cargo package, here or above, that depends on the runtime.
 
+use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::disk;
@@ -60,12 +62,23 @@ impl Project {
     /// The project whose manifest is in a directory; `None` when there is no manifest, or it is not a project's.
     fn at(root: &Path) -> Option<Result<Self>> {
         let manifest = root.join("Cargo.toml");
-        let text = disk::text(&manifest).ok()?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = manifest.strip_prefix(here).unwrap_or(&manifest).display();
+        let text = match disk::text(&manifest) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+            Err(error) => {
+                let error = Error::failed(format!("{shown} can't be read: {error}"));
+                return Some(Err(error.detail("nothing was written")));
+            }
+        };
         match text.parse::<toml::Table>() {
             Ok(table) => Self::from_manifest(root, &table).map(Ok),
-            Err(error) => Some(Err(Error::failed(format!("{} can't be read", manifest.display()))
-                .detail(error.to_string().trim_end().replace('\n', "\n       "))
-                .detail("nothing was written"))),
+            Err(error) => {
+                let (line, column) = place(&text, error.span());
+                let error = Error::failed(format!("{shown}:{line}:{column}: {}", error.message()));
+                Some(Err(error.detail("nothing was written")))
+            }
         }
     }
 
@@ -107,6 +120,14 @@ impl Project {
                 dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             })
     }
+}
+
+/// The line and the column, both from 1, at which a span begins.
+pub(crate) fn place(text: &str, span: Option<Range<usize>>) -> (usize, usize) {
+    let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
 }
 
 /// Whether a dependency is the runtime, also where the workspace says so.

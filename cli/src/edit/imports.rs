@@ -1,5 +1,7 @@
 //! The import of something of this crate: `use crate::controllers::posts;`.
 
+use std::ops::Range;
+
 use syn::{Item, ItemUse, UseGroup, UseTree};
 
 use super::Edit;
@@ -72,7 +74,8 @@ impl Import {
         }
     }
 
-    /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it.
+    /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it. Braces
+    /// around what is then the only name go too, as rustfmt has it.
     fn remove_from_group(&self, source: &Source<'_>) -> Edit {
         let mut own = vec!["crate".to_owned()];
         own.extend(self.modules.iter().cloned());
@@ -90,11 +93,26 @@ impl Import {
             (None, None) => range,
         };
         // A comment in between is somebody's.
-        let is_plain = !source.text[cut.clone()].contains("//") && !source.text[cut.clone()].contains("/*");
-        if !is_plain || group.items.len() < 2 {
+        let is_plain = |range: &Range<usize>| {
+            let text = &source.text[range.clone()];
+            !text.contains("//") && !text.contains("/*")
+        };
+        if !is_plain(&cut) || group.items.len() < 2 {
             return Edit::no_place("the import has been merged into another".to_owned(), self.line());
         }
-        Edit::Changed(source.without(cut))
+        let braces = source.range(group);
+        let other = group
+            .items
+            .iter()
+            .nth(1 - index.min(1))
+            .filter(|_| group.items.len() == 2);
+        match other.filter(|other| is_plain(&braces) && stands_alone(other)) {
+            Some(other) => {
+                let [before, after] = [&source.text[..braces.start], &source.text[braces.end..]];
+                Edit::Changed([before, &source.text[source.range(other)], after].concat())
+            }
+            None => Edit::Changed(source.without(cut)),
+        }
     }
 
     /// What the name stands for in this file.
@@ -124,6 +142,16 @@ impl Import {
         } else {
             Meaning::Free
         }
+    }
+}
+
+/// Whether a member of braces can be without them: `self` can't.
+fn stands_alone(tree: &UseTree) -> bool {
+    match tree {
+        UseTree::Name(name) => name.ident != "self",
+        UseTree::Rename(rename) => rename.ident != "self",
+        UseTree::Path(_) | UseTree::Glob(_) => true,
+        UseTree::Group(_) => false,
     }
 }
 

@@ -202,11 +202,23 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
     for (before, after) in [
         (
             "use crate::controllers::{home, posts};\n",
-            "use crate::controllers::{home};\n",
+            "use crate::controllers::home;\n",
         ),
         (
             "use crate::controllers::{posts, home};\n",
-            "use crate::controllers::{home};\n",
+            "use crate::controllers::home;\n",
+        ),
+        (
+            "use crate::controllers::{\n    home as h,\n    posts,\n};\n",
+            "use crate::controllers::home as h;\n",
+        ),
+        (
+            "use crate::controllers::{self, posts};\n",
+            "use crate::controllers::{self};\n",
+        ),
+        (
+            "use crate::controllers::{/* why */ home, posts};\n",
+            "use crate::controllers::{/* why */ home};\n",
         ),
         (
             "use crate::controllers::{a, posts, z};\n",
@@ -214,9 +226,9 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
         ),
         (
             "use crate::{\n    controllers::{home, posts},\n    ws,\n};\n",
-            "use crate::{\n    controllers::{home},\n    ws,\n};\n",
+            "use crate::{\n    controllers::home,\n    ws,\n};\n",
         ),
-        ("use crate::{controllers::posts, ws};\n", "use crate::{ws};\n"),
+        ("use crate::{controllers::posts, ws};\n", "use crate::ws;\n"),
     ] {
         assert_eq!(
             posts.remove(before).unwrap(),
