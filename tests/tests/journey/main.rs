@@ -21,4 +21,5 @@ mod pages;
 mod production;
 mod refusals;
 mod reload;
+mod spoken;
 mod swaps;
