@@ -148,10 +148,16 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
 fn merged(root: &Path, data: &Data) -> String {
     let read = |path: &str| disk::text(&root.join(path)).unwrap_or_default();
     let mut next = Vec::new();
-    let mut missing = |path: &str, line: &str, looks: &str| {
-        if !read(path).contains(looks) {
-            next.push(format!("in {path}:\n    {line}"));
+    let mut last = "";
+    let mut missing = |path: &'static str, line: &str, looks: &str| {
+        if read(path).contains(looks) {
+            return;
         }
+        if path != last {
+            next.push(format!("in {path}:"));
+        }
+        next.push(format!("    {line}"));
+        last = path;
     };
     missing("Cargo.toml", &data.runtime, RUNTIME_PACKAGE);
     missing(

@@ -8,7 +8,9 @@ mod generate;
 mod help;
 mod kinds;
 mod new;
+mod output;
 mod refusals;
+mod room;
 mod writing;
 
 use std::collections::BTreeMap;
