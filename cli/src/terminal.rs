@@ -124,11 +124,6 @@ pub(crate) fn end_passing() {
 
 /// Prints an error: what was not done, what to know, what to type next.
 pub(crate) fn error(error: &Error) {
-    if let Some(parser) = error.parser() {
-        // There is nobody to tell that it can't be written.
-        let _ = parser.print();
-        return;
-    }
     say(format_args!("{FAILURE}error{FAILURE:#}: {}", error.message()));
     for line in error.details() {
         say(format_args!("       {line}"));

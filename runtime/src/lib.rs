@@ -47,7 +47,7 @@
 //!
 //! # The parts
 //!
-//! - [`App`]: the application, run.
+//! - [`App`]: the application, run; [`Start`]: what it makes its state of, and its tasks in the background.
 //! - [`Routes`], [`Group`]: the table.
 //! - [`Reply`], [`Registry`], [`Invalid`]: what a controller returns, who turns it into a response, and what a fallback
 //!   controller is told of.
@@ -126,7 +126,7 @@ pub mod sse;
 pub mod testing;
 
 mod app;
-pub use app::{App, RouteTable};
+pub use app::{App, RouteTable, Start};
 
 #[cfg(feature = "openapi")]
 pub mod openapi;

@@ -102,6 +102,12 @@ impl Lifecycle {
         *self.phase.borrow() == Phase::Moved
     }
 
+    /// Waits until the WebSockets have moved to another process. Cancel safe.
+    pub(crate) async fn moved(&self) {
+        let mut phase = self.phase.subscribe();
+        let _ = phase.wait_for(|phase| *phase == Phase::Moved).await;
+    }
+
     /// Waits for the end to begin. Cancel safe.
     pub(crate) async fn draining(&self) {
         let mut phase = self.phase.subscribe();

@@ -128,6 +128,23 @@ impl Drop for Process {
     }
 }
 
+/// An error with a cause.
+#[derive(Debug)]
+pub struct Failed(pub &'static str);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        const CAUSE: &Failed = &Failed("nobody listens there");
+        (self.0 != CAUSE.0).then_some(CAUSE)
+    }
+}
+
 /// Waits until nobody listens there any more.
 pub fn await_refusal(address: SocketAddr) {
     let deadline = std::time::Instant::now() + PATIENCE;

@@ -2,10 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 use super::generators::GenOwn;
-use super::{Cli, Color, Command, Kind};
+use super::{Cli, Color, Command, Kind, refusal};
 use crate::error::{Error, Result};
 
 /// Parses a command line. One that asks for help, or for the version, is answered, and the process ends.
@@ -14,7 +15,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
     let matches = Cli::command().color(color.into()).try_get_matches_from(typed);
     let mut cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(refused)?;
+        .map_err(|error| refused(&error))?;
     if let Command::Gen(args) = &mut cli.command
         && let Some(Kind::Own(words)) = &args.kind
     {
@@ -34,17 +35,17 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
             cli.anywhere.package = Some(package.to_string_lossy().into_owned());
         }
         cli.anywhere.color = color;
-        args.own = Some(own.map_err(refused));
+        args.own = Some(own.map_err(|error| refused(&error)));
     }
     Ok(cli)
 }
 
-/// What a command line that is no good comes to.
-fn refused(error: clap::Error) -> Error {
-    if !error.use_stderr() {
+/// What a command line that is no good comes to. One that asks for help, or that has no command, is answered with help.
+fn refused(error: &clap::Error) -> Error {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.exit();
     }
-    Error::typed(error)
+    refusal::of(error)
 }
 
 /// Whether what is said is to be data, also that the command line is no good.

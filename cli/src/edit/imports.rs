@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use syn::{Item, ItemUse, UseGroup, UseTree};
+use syn::{Item, ItemUse, UseGroup, UseTree, Visibility};
 
 use super::Edit;
 use super::lines::{line_after, line_before, paragraph, runs, without_lines};
@@ -153,6 +153,15 @@ fn stands_alone(tree: &UseTree) -> bool {
         UseTree::Path(_) | UseTree::Glob(_) => true,
         UseTree::Group(_) => false,
     }
+}
+
+/// Whether a file publishes a name of another.
+pub(super) fn publishes(source: &Source<'_>, name: &str) -> bool {
+    let mut leaves = Vec::new();
+    for item in uses(source).filter(|item| matches!(item.vis, Visibility::Public(_))) {
+        collect(&item.tree, &mut Vec::new(), &mut leaves);
+    }
+    leaves.iter().any(|leaf| leaf.bound.as_deref() == Some(name))
 }
 
 /// One name that a use tree brings into scope; a glob binds none that can be known from here.

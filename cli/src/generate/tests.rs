@@ -5,27 +5,39 @@ mod names;
 use super::*;
 use crate::plan::tests::tree;
 use crate::plan::{Conflicts, Lock};
+use crate::project::Database;
 use crate::template::{For, KINDS, PROJECT};
 
 const ALL_ACTIONS: &[&str] = &["index", "new", "show", "create", "edit", "update", "delete", "archive"];
 
 /// A new project whose files have these newlines.
 fn project(newline: &str) -> (tempfile::TempDir, Project) {
+    project_with(newline, None)
+}
+
+/// The same with a database.
+fn project_with(newline: &str, database: Option<Database>) -> (tempfile::TempDir, Project) {
+    let (sqlite, postgres) = (database == Some(Database::Sqlite), database == Some(Database::Postgres));
     let directory = tempfile::tempdir().unwrap();
     let data = json!({
         "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false, "api": false,
-        "auth": false, "docker": false,
+        "auth": false, "docker": false, "db": database.is_some(), "sqlite": sqlite, "postgres": postgres,
+        "sqlx": "sqlx = \"0.9\"", "database": "sqlite://app.db",
         "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
     });
-    for (path, _, template) in PROJECT
-        .iter()
-        .filter(|(_, file, _)| matches!(file, For::Every | For::Pages))
-    {
+    for (path, _, template) in PROJECT.iter().filter(|(_, file, _)| match file {
+        For::Every | For::Pages => true,
+        For::Database => database.is_some(),
+        For::Sqlite => sqlite,
+        For::Postgres => postgres,
+        _ => false,
+    }) {
         let path = directory.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, template.render(&data).unwrap().replace('\n', newline)).unwrap();
     }
     let project = Project::find(directory.path()).unwrap();
+    assert_eq!(project.database(), database);
     (directory, project)
 }
 
@@ -125,6 +137,7 @@ fn plan(case: &Case, project: &Project) -> Plan {
     let wiring = Wiring {
         at: case.at.map(str::to_owned),
         routed: case.routed,
+        app: project.has_app(),
     };
     let generated = match case.kind {
         "controller" => {
@@ -136,6 +149,7 @@ fn plan(case: &Case, project: &Project) -> Plan {
             let shape = resource::Shape {
                 fields,
                 views: case.views,
+                database: project.database(),
             };
             resource::generate(&kind, &name, &shape, &wiring, project)
         }
@@ -161,8 +175,13 @@ fn apply(plan: &Plan, lock: &Lock) {
 
 #[test]
 fn everything_generated_is_destroyed_to_the_byte_by_its_name() {
-    for newline in ["\n", "\r\n"] {
-        let (directory, project) = project(newline);
+    for (newline, database) in [
+        ("\n", None),
+        ("\r\n", None),
+        ("\n", Some(Database::Sqlite)),
+        ("\r\n", Some(Database::Postgres)),
+    ] {
+        let (directory, project) = project_with(newline, database);
         let lock = Lock::acquire(directory.path()).unwrap();
         let before = tree(directory.path());
         for case in cases() {
@@ -209,7 +228,13 @@ fn of_each_pair_of_kinds_either_goes_without_the_other() {
 
 #[test]
 fn all_of_it_comes_and_goes_in_any_order() {
-    let (directory, project) = project("\n");
+    for database in [None, Some(Database::Sqlite)] {
+        all_comes_and_goes(database);
+    }
+}
+
+fn all_comes_and_goes(database: Option<Database>) {
+    let (directory, project) = project_with("\n", database);
     let lock = Lock::acquire(directory.path()).unwrap();
     let before = tree(directory.path());
     let cases = cases();

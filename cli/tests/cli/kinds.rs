@@ -176,7 +176,7 @@ fn what_goes_with_every_command_goes_behind_a_kind_of_the_projects_own() {
     }
     sandbox
         .nova(["gen", "service", "billing", "extra", "-C", "myapp"])
-        .failed(2, "unexpected argument 'extra' found");
+        .failed(2, "`extra` is one word too many");
     sandbox
         .nova(["gen", "service", "billing", "-C", "nowhere"])
         .failed(2, "can't work in nowhere");

@@ -112,25 +112,17 @@ fn what_was_done_is_told_as_one_object() {
 const WRONG: &[(&str, &str, &str)] = &[
     (
         "frobnicate",
-        "unrecognized subcommand 'frobnicate'",
+        "there is no command `nova frobnicate`",
         "nova [OPTIONS] <COMMAND>",
     ),
     (
         "rotes",
-        "unrecognized subcommand 'rotes'",
-        "a similar subcommand exists: 'routes'",
+        "there is no command `nova rotes`",
+        "did you mean `nova routes`?",
     ),
-    (
-        "new",
-        "the following required arguments were not provided: <PATH>",
-        "nova new",
-    ),
+    ("new", "`<PATH>` is missing", "nova new"),
     ("new fn", "`fn` can't be a project name", "nova new my_fn"),
-    (
-        "gen",
-        "the following required arguments were not provided: --list",
-        "nova gen --list",
-    ),
+    ("gen", "`--list` is missing", "nova gen --list"),
     (
         "gen contoller posts",
         "there is no kind `contoller`",
@@ -138,12 +130,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "gen ws-handler chat extra",
-        "unexpected argument 'extra' found",
+        "`extra` is one word too many",
         "nova gen ws-handler",
     ),
     (
         "gen service billing extra",
-        "unexpected argument 'extra' found",
+        "`extra` is one word too many",
         "nova gen service",
     ),
     (
@@ -162,17 +154,13 @@ const WRONG: &[(&str, &str, &str)] = &[
         "did you mean `controller`?",
     ),
     ("eject contoller", "there is no built-in kind", "nova eject controller"),
-    (
-        "man",
-        "the following required arguments were not provided: <DIR>",
-        "nova man",
-    ),
+    ("man", "`<DIR>` is missing", "nova man"),
     (
         "serve --port none",
-        "invalid value 'none' for '--port <PORT>'",
+        "`none` is no value of `--port <PORT>`",
         "nova --help",
     ),
-    ("openapi", "unexpected argument '--json' found", "nova openapi"),
+    ("openapi", "`nova openapi` has no option `--json`", "nova openapi"),
     ("-C nowhere routes", "can't work in nowhere", ""),
     (
         "-p other upgrade",
@@ -201,7 +189,7 @@ fn with_json_every_outcome_is_one_object() {
     // What is behind `--` is for the application.
     sandbox
         .app("serve --port none -- --json")
-        .failed(2, "error: invalid value 'none'");
+        .failed(2, "error: `none` is no value of");
     let help = sandbox.app("new --help --json");
     assert_eq!(help.code, Some(0));
     assert!(help.stdout.contains("Usage: nova new"), "{}", help.stdout);
@@ -261,7 +249,7 @@ fn what_the_user_has_changed_goes_by_force_only() {
     assert!(sandbox.tree() == before);
     sandbox
         .app("gen controller posts --force --skip")
-        .failed(2, "cannot be used with");
+        .failed(2, "can't be used with");
 }
 
 #[test]

@@ -13,12 +13,15 @@ mod process;
 #[path = "process_elsewhere.rs"]
 mod process;
 mod ready;
+mod start;
+mod state;
 mod supervised;
 #[cfg(unix)]
 mod upgrade;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use axum::Router;
 use axum::extract::Request;
@@ -27,10 +30,14 @@ use axum::routing::Route;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
-use self::ready::{Assembled, GiveRoutes, Parts, Ready, end};
+pub(crate) use self::ready::Assembled;
+use self::ready::{Parts, Ready};
+pub(crate) use self::start::Background;
+pub use self::start::Start;
+use self::state::{GiveRoutes, State, Typed};
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fallback::{Fallback, Invalid};
 use crate::registry::{Registry, Replying, RequestContext};
 use crate::reply::Kind;
@@ -66,12 +73,17 @@ use crate::unwind;
 ///     nova::App::new(routes).state(Shop { name: "tea" }).run()
 /// }
 /// ```
+///
+/// `App<Shop>` is the type of an application with the state `Shop`, and `App` of one without. Between `new` and `state`, or
+/// [`start`](Self::start), it is an `App<Shop, ()>`, which can't run yet.
 #[must_use]
-pub struct App<S = (), Given = ()> {
+pub struct App<S = (), Given = S> {
     routes: GiveRoutes<S>,
-    state: Given,
+    state: State<Given>,
     parts: Parts,
 }
+
+type Assembling = Pin<Box<dyn Future<Output = Result<Assembled>> + Send>>;
 
 /// A function that gives the route table: of nothing, or of the environment.
 #[diagnostic::on_unimplemented(
@@ -95,22 +107,72 @@ impl<S, F: FnOnce(&Environment) -> Routes<S> + Send + 'static> RouteTable<S, (En
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> App<S> {
+impl<S: Clone + Send + Sync + 'static> App<S, ()> {
     /// An application with these routes: a function `fn() -> Routes<S>`, or `fn(&Environment) -> Routes<S>` where an
     /// environment has routes that another lacks.
     pub fn new<A>(routes: impl RouteTable<S, A>) -> Self {
         Self {
             routes: Box::new(|environment| routes.table(environment)),
-            state: (),
+            state: State::Given(()),
             parts: Parts::default(),
         }
     }
 
-    /// Gives the state that controllers extract with `State`.
-    pub fn state(self, state: S) -> App<S, S> {
+    /// Gives the state that controllers extract with `State`. See [`start`](Self::start) for one that takes work to make.
+    pub fn state(self, state: S) -> App<S> {
         App {
             routes: self.routes,
-            state,
+            state: self.state.then_given(state),
+            parts: self.parts,
+        }
+    }
+
+    /// Makes the state when the application starts: in the async runtime, before the first connection is accepted, before
+    /// readiness is told, and before anything is taken over from a process that this one replaces. An application without
+    /// state uses it for what runs in its [background](Start::spawn); there it can be called several times, and each
+    /// function is called after the one before it.
+    ///
+    /// ```no_run
+    /// use nova::prelude::*;
+    /// use nova::{App, Start};
+    /// # #[derive(Clone)] struct Pool;
+    /// # impl Pool { async fn connect(_: &str) -> std::io::Result<Self> { Ok(Self) } }
+    ///
+    /// #[derive(Clone)]
+    /// pub struct Db { pool: Pool }
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Options { database: String }
+    ///
+    /// async fn connect(start: Start) -> nova::Result<Db> {
+    ///     let options: Options = start.config().section("app")?;
+    ///     Ok(Db { pool: Pool::connect(&options.database).await? })
+    /// }
+    /// # fn routes() -> Routes<Db> { Routes::new() }
+    ///
+    /// pub fn app() -> App<Db> {
+    ///     App::new(routes).start(connect)
+    /// }
+    ///
+    /// fn main() -> nova::Result<()> {
+    ///     app().run()
+    /// }
+    /// ```
+    ///
+    /// It is awaited for as long as it takes; who starts the application has a deadline for it, as a service manager, or the
+    /// process that is replaced (a minute). Where the application is only asked for its routes (`nova routes`, `nova openapi`,
+    /// `nova audit`), it is not called: no database is needed to list them.
+    ///
+    /// # Errors
+    /// What it returns is an error at start: [`run`](Self::run) returns it as it is, and the process fails.
+    pub fn start<F, Fut>(self, start: F) -> App<S>
+    where
+        F: FnOnce(Start) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<S>> + Send + 'static,
+    {
+        App {
+            routes: self.routes,
+            state: self.state.then(start),
             parts: self.parts,
         }
     }
@@ -194,7 +256,19 @@ impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> App<S, S> {
+impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
+    /// Lets a test see what was replied, and answer for security functions.
+    pub(crate) fn in_test(mut self) -> Self {
+        self.parts.in_test = true;
+        self
+    }
+
+    pub(crate) fn has_config(&self) -> bool {
+        self.parts.config.is_some()
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> App<S> {
     /// Runs the application until it is told to end by SIGTERM, SIGINT or ctrl-c.
     ///
     /// It listens where `server.host` and `server.port` say (127.0.0.1:8080), or on the socket that it was started with
@@ -207,7 +281,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     /// goes on as if nothing had been.
     ///
     /// # Errors
-    /// When the application can't start: a setting, a route or a template is wrong, or the address is taken.
+    /// When the application can't start: a setting, a route or a template is wrong, the start function fails, or the address
+    /// is taken.
     ///
     /// # Panics
     /// When it is called inside an async runtime: use [`serve`](Self::serve) there.
@@ -220,56 +295,56 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
     /// It takes no signals and starts no log.
     ///
     /// # Errors
-    /// When the application can't start: a setting, a route or a template is wrong.
+    /// When the application can't start: a setting, a route or a template is wrong, or the start function fails.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
         unwind::install_hook();
-        let app = self.assemble()?;
-        let pubsub = app.pubsub.clone();
-        end(app.serve(listener).await, &pubsub).await;
+        let app = self.assemble().await?;
+        app.serve(listener).await.end().await;
         Ok(())
-    }
-
-    /// Lets a test see what was replied, and answer for security functions.
-    pub(crate) fn in_test(mut self) -> Self {
-        self.parts.in_test = true;
-        self
-    }
-
-    pub(crate) fn has_config(&self) -> bool {
-        self.parts.config.is_some()
     }
 
     /// As [`serve`](Self::serve), until `shutdown` is done: then it ends as [`run`](Self::run) does at a signal.
     ///
     /// # Errors
-    /// When the application can't start: a setting, a route or a template is wrong.
+    /// When the application can't start: a setting, a route or a template is wrong, or the start function fails.
     pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
         unwind::install_hook();
-        let app = self.assemble()?;
-        let (lifecycle, pubsub) = (app.lifecycle.clone(), app.pubsub.clone());
+        let app = self.assemble().await?;
+        let lifecycle = app.lifecycle.clone();
         let mut serving = app.serve(listener);
-        let remaining = tokio::select! {
-            remaining = &mut serving => remaining,
+        let ending = tokio::select! {
+            ending = &mut serving => ending,
             () = shutdown => {
                 lifecycle.drain();
                 serving.await
             }
         };
-        end(remaining, &pubsub).await;
+        ending.end().await;
         Ok(())
     }
 
-    pub(crate) fn assemble(self) -> Result<Assembled> {
-        self.ready().assemble()
+    /// In a box, so that the caller's crate does not compile it again.
+    pub(crate) fn assemble(self) -> Assembling {
+        Box::pin(self.ready().assemble())
     }
 
-    /// Gives the routes their state.
+    /// Forgets the type of the state.
     fn ready(self) -> Ready {
         let Self { routes, state, parts } = self;
-        Ready {
-            state: Arc::new(state.clone()),
-            routes: Box::new(move |environment| routes(environment).with_state(&state)),
-            parts,
+        let typed = Box::new(Typed { routes, state });
+        Ready { typed, parts }
+    }
+}
+
+impl App<(), ()> {
+    /// The same at once, where nothing has to be awaited.
+    ///
+    /// # Errors
+    /// When it has a start function, or can't start.
+    pub(crate) fn assemble_at_once(self) -> Result<Assembled> {
+        match self.assemble().as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(assembled) => assembled,
+            Poll::Pending => Err(Error::new("a start function has to be awaited")),
         }
     }
 }

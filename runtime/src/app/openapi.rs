@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::RouteTable;
+use super::state::looked_at;
 use crate::environment::Environment;
 use crate::openapi::{Body, Documentation, Operation, Returns, Said, Schemas, references, rewrite};
 use crate::problem::Problem;
@@ -29,9 +30,9 @@ pub(super) type Change = Box<dyn FnOnce(&mut Value) + Send>;
 /// ```
 pub fn document<S, A>(routes: impl RouteTable<S, A>) -> Value
 where
-    S: Clone + Default + Send + Sync + 'static,
+    S: Clone + Send + Sync + 'static,
 {
-    let routes = routes.table(&Environment::TEST).with_state(&S::default());
+    let routes = looked_at(routes.table(&Environment::TEST));
     of(&routes, TrailingSlash::default(), None)
 }
 

@@ -1,6 +1,5 @@
 //! An application put together, and run.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,6 +12,8 @@ use tokio::net::TcpListener;
 use super::describe;
 use super::describe::Table;
 use super::process::Process;
+use super::start::{Background, Start};
+use super::state::{Started, Unstarted};
 use super::supervised;
 use crate::config::Config;
 use crate::csrf::{Csrf, CsrfOptions};
@@ -27,7 +28,6 @@ use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
 use crate::registry::{Registry, builtin};
 use crate::router::{self, AppLayer, AppService, Assembly};
-use crate::routes::Routes;
 use crate::scope::{Scope, Values};
 use crate::server::{self, Arrivals, MovedHere, Remaining, ServerOptions, Tls};
 use crate::session::{SessionOptions, Sessions, StoreOf};
@@ -48,7 +48,9 @@ const SECTIONS: &[&str] = &[
     "pubsub",
     #[cfg(feature = "multipart")]
     "uploads",
+    // The application's own.
     "app",
+    "database",
 ];
 
 /// What an application has besides its routes and their state.
@@ -64,16 +66,12 @@ pub(super) struct Parts {
     pub(super) openapi: Option<super::openapi::Change>,
 }
 
-/// An application whose routes have their state. It is of one type for all, so that what puts it together and runs it is
-/// compiled with this crate, and not with the application at every edit.
+/// An application that can start.
 pub(super) struct Ready {
-    pub(super) routes: GiveRoutes<()>,
-    /// The state itself, for connections that come from another process.
-    pub(super) state: Arc<dyn Any + Send + Sync>,
+    pub(super) typed: Box<dyn Unstarted>,
     pub(super) parts: Parts,
 }
 
-pub(super) type GiveRoutes<S> = Box<dyn FnOnce(&Environment) -> Routes<S> + Send>;
 pub(super) type RegisterHandlers = Box<dyn FnOnce(&mut Registry) -> Result<()> + Send>;
 
 /// An application put together: what a server serves.
@@ -88,10 +86,19 @@ pub(crate) struct Assembled {
     pub(crate) wheel: Wheel,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) ended: Ended,
+    pub(crate) background: Background,
     /// Where the application has them.
     pub(crate) sessions: Option<Arc<Sessions>>,
     /// Where the supervisor's lines for open pages go: in `dev` only.
     pub(crate) feed: Option<dev::Feed>,
+}
+
+/// What is left of an application that accepts no more.
+pub(crate) struct Ending {
+    remaining: Remaining,
+    lifecycle: Lifecycle,
+    background: Background,
+    pubsub: PubSub,
 }
 
 impl Ready {
@@ -106,7 +113,7 @@ impl Ready {
         let result = runtime.block_on(async {
             let mut process = Process::begin().await?;
             self.parts.config = Some(config);
-            let app = self.assemble()?;
+            let app = self.assemble().await?;
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
@@ -116,10 +123,9 @@ impl Ready {
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
             supervised::notify("READY=1");
-            let pubsub = app.pubsub.clone();
-            let remaining = app.serve_with(listener, moved).await;
+            let ending = app.serve_with(listener, moved).await;
             process.stopping();
-            end(remaining, &pubsub).await;
+            ending.end().await;
             process.end().await;
             Ok(())
         });
@@ -141,7 +147,7 @@ impl Ready {
         let environment = config.as_ref().map(|config| config.environment().clone());
         let options = config.and_then(|config| config.section("server").ok());
         let options: ServerOptions = options.unwrap_or_default();
-        let routes = (self.routes)(&environment.unwrap_or_else(Environment::current));
+        let routes = self.typed.look_at(&environment.unwrap_or_else(Environment::current));
         #[cfg(feature = "openapi")]
         if what == "openapi" {
             let document = super::openapi::of(&routes, options.trailing_slash, self.parts.openapi);
@@ -159,8 +165,9 @@ impl Ready {
         .print()
     }
 
-    /// Puts everything together, checking all that can be checked before the first request.
-    pub(super) fn assemble(mut self) -> Result<Assembled> {
+    /// Puts everything together, checking all that can be checked before the first request. The state is made when the
+    /// settings and the templates are known to be right.
+    pub(super) async fn assemble(mut self) -> Result<Assembled> {
         let config = self.take_config()?;
         config.expect_sections(SECTIONS)?;
         let environment = config.environment().clone();
@@ -182,7 +189,10 @@ impl Ready {
         let views = Views::load(config.root().join(views.dir()), watcher)?;
 
         let registry = registry(&views, config.root(), self.parts.reply_handlers)?;
-        let mut routes = (self.routes)(&environment);
+        let pubsub = PubSub::with_settings(&config)?;
+        let (start, background) = Start::new(config.clone(), pubsub.clone());
+        let Started { routes, state } = self.typed.start(start).await?;
+        let mut routes = routes(&environment);
         let table = Table::of(
             &routes,
             &self.parts.layers,
@@ -195,17 +205,8 @@ impl Ready {
             .as_ref()
             .map(|_| super::openapi::text(&routes, options.trailing_slash, self.parts.openapi));
         let wheel = Wheel::with_a_past();
-        let pubsub = PubSub::with_settings(&config)?;
         let (lifecycle, ended) = Lifecycle::new();
-        #[cfg(feature = "multipart")]
-        let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
-        let scope = Scope(Arc::new(Values {
-            config,
-            pubsub: pubsub.clone(),
-            lifecycle: lifecycle.clone(),
-            #[cfg(feature = "multipart")]
-            uploads,
-        }));
+        let scope = scope(config, &pubsub, &lifecycle)?;
         let dispatcher = Dispatcher {
             registry,
             pages: router::pages(&mut routes)?,
@@ -220,7 +221,7 @@ impl Ready {
             pubsub: pubsub.clone(),
             wheel: wheel.clone(),
             lifecycle: lifecycle.clone(),
-            state: self.state,
+            state,
             console: environment.is_dev().then_some(dev::console),
         };
         let assembly = Assembly {
@@ -259,6 +260,7 @@ impl Ready {
             wheel,
             lifecycle,
             ended,
+            background,
             sessions,
             feed,
         })
@@ -266,26 +268,49 @@ impl Ready {
 }
 
 impl Assembled {
-    pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+    pub(crate) fn serve(self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Ending> + Send>> {
         self.serve_with(listener, MovedHere::default())
     }
 
     /// Serves, first of all those that have moved here. In a box, so that the caller's crate does not compile it again.
-    fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Pin<Box<dyn Future<Output = Remaining> + Send>> {
+    fn serve_with(self, listener: TcpListener, moved: MovedHere) -> Pin<Box<dyn Future<Output = Ending> + Send>> {
         Box::pin(async move {
             self.pubsub.start();
-            server::serve(
+            self.background.begin();
+            let remaining = server::serve(
                 Arrivals { listener, moved },
                 self.service,
                 self.tls,
                 &self.options,
-                self.lifecycle,
+                self.lifecycle.clone(),
                 self.wheel,
                 self.ended,
-            )
-            .await
+            );
+            Ending {
+                remaining: remaining.await,
+                lifecycle: self.lifecycle,
+                background: self.background,
+                pubsub: self.pubsub,
+            }
         })
     }
+}
+
+/// What extractors find.
+#[cfg_attr(
+    not(feature = "multipart"),
+    expect(clippy::unnecessary_wraps, reason = "uploads have settings")
+)]
+fn scope(config: Config, pubsub: &PubSub, lifecycle: &Lifecycle) -> Result<Scope> {
+    #[cfg(feature = "multipart")]
+    let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
+    Ok(Scope(Arc::new(Values {
+        config,
+        pubsub: pubsub.clone(),
+        lifecycle: lifecycle.clone(),
+        #[cfg(feature = "multipart")]
+        uploads,
+    })))
 }
 
 /// The built-in reply handlers, with those of the application.
@@ -297,10 +322,24 @@ fn registry(views: &Views, root: &Path, changes: Vec<RegisterHandlers>) -> Resul
     Ok(registry)
 }
 
-/// Waits for the end of what is still served, and then for what it has sent to other nodes.
-pub(super) async fn end(remaining: Remaining, pubsub: &PubSub) {
-    remaining.end().await;
-    pubsub.close().await;
+impl Ending {
+    /// Waits for the end of what is still served, ends what runs in the background, and waits for what both have sent to other
+    /// nodes.
+    pub(crate) async fn end(self) {
+        let ending = self.remaining.end();
+        tokio::pin!(ending);
+        tokio::select! {
+            biased;
+            // In the process that has taken over they run already.
+            () = self.lifecycle.moved() => {
+                self.background.abort();
+                ending.await;
+            }
+            () = &mut ending => {}
+        }
+        self.background.end().await;
+        self.pubsub.close().await;
+    }
 }
 
 /// A socket of the process's own.

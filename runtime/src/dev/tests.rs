@@ -44,7 +44,7 @@ impl Served {
             )
         };
         let config = Config::read(root.path(), Environment::DEV, []).unwrap();
-        let assembled = App::new(routes).config(config).assemble().unwrap();
+        let assembled = App::new(routes).config(config).assemble().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (feed, lifecycle) = (assembled.feed.clone().unwrap(), assembled.lifecycle.clone());

@@ -51,7 +51,7 @@ pub(super) fn called(
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
     service_fn(move |request| {
-        let response = controller.call(request, &());
+        let response = controller.call(request, ());
         async { Ok(response.await) }
     })
 }
@@ -124,7 +124,7 @@ impl Innermost {
         if !self.is_open_to(&request) {
             return Step::Guarded(Box::pin(Arc::clone(self).guarded(request)));
         }
-        match caught_now(|| self.controller.call(request, &())) {
+        match caught_now(|| self.controller.call(request, ())) {
             Ok(answering) => Step::Called(answering),
             Err(panic) => Step::Failed(panic.into_error()),
         }
@@ -176,7 +176,7 @@ impl Innermost {
     /// Asks whoever is asked before the controller, and then it.
     async fn guarded(self: Arc<Self>, request: Request) -> Result<Response, Error> {
         match self.secure(request).await {
-            Ok(request) => Ok(self.controller.call(request, &()).await),
+            Ok(request) => Ok(self.controller.call(request, ()).await),
             Err(Denial::Response(response)) => Ok(response),
             Err(Denial::Error(error)) => Err(error),
         }

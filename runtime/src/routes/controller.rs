@@ -12,6 +12,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 
+use super::Supply;
 #[cfg(feature = "openapi")]
 use crate::openapi::Documentation;
 
@@ -45,7 +46,7 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A controller of an application with state `S`.
 pub(crate) trait Controller<S>: Send + Sync {
-    fn call(&self, request: Request, state: &S) -> Answering;
+    fn call(&self, request: Request, state: S) -> Answering;
 
     /// What it says of itself, where it is one that does.
     #[cfg(feature = "openapi")]
@@ -67,8 +68,8 @@ where
 struct Erased<H, T>(H, PhantomData<fn() -> T>);
 
 impl<H: Handler<T, S>, T, S: Clone + 'static> Controller<S> for Erased<H, T> {
-    fn call(&self, request: Request, state: &S) -> Answering {
-        boxed(self.0.clone().call(request, state.clone()))
+    fn call(&self, request: Request, state: S) -> Answering {
+        boxed(self.0.clone().call(request, state))
     }
 
     #[cfg(feature = "openapi")]
@@ -81,12 +82,12 @@ impl<H: Handler<T, S>, T, S: Clone + 'static> Controller<S> for Erased<H, T> {
 /// A controller with its state.
 struct Bound<S> {
     controller: Arc<dyn Controller<S>>,
-    state: S,
+    state: Supply<S>,
 }
 
-impl<S: Send + Sync> Controller<()> for Bound<S> {
-    fn call(&self, request: Request, (): &()) -> Answering {
-        self.controller.call(request, &self.state)
+impl<S> Controller<()> for Bound<S> {
+    fn call(&self, request: Request, (): ()) -> Answering {
+        self.controller.call(request, (self.state)())
     }
 
     #[cfg(feature = "openapi")]
@@ -96,13 +97,10 @@ impl<S: Send + Sync> Controller<()> for Bound<S> {
 }
 
 /// Gives a controller its state.
-pub(super) fn bound<S>(controller: Arc<dyn Controller<S>>, state: &S) -> Arc<dyn Controller<()>>
-where
-    S: Clone + Send + Sync + 'static,
-{
+pub(super) fn bound<S: 'static>(controller: Arc<dyn Controller<S>>, state: &Supply<S>) -> Arc<dyn Controller<()>> {
     Arc::new(Bound {
         controller,
-        state: state.clone(),
+        state: Arc::clone(state),
     })
 }
 
@@ -144,7 +142,8 @@ mod tests {
             erased((axum::http::StatusCode::ACCEPTED, "a value")).into(),
         ];
         for controller in controllers {
-            let response = bound(controller, &202).call(Request::default(), &()).await;
+            let state: Supply<u16> = Arc::new(|| 202);
+            let response = bound(controller, &state).call(Request::default(), ()).await;
             assert_eq!(response.status(), 202);
         }
     }

@@ -9,6 +9,7 @@ use axum::routing::MethodFilter;
 use http::Method;
 use http::request::Parts;
 
+use super::Supply;
 use super::controller::{self, Controller};
 use crate::parts_handler::PartsHandler;
 use crate::security::{Decision, IntoAccess};
@@ -35,7 +36,7 @@ pub(crate) enum Endpoint<S = ()> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
-    pub(super) fn with_state(self, state: &S) -> Route {
+    pub(super) fn with_state(self, state: &Supply<S>) -> Route {
         Route {
             path: self.path,
             endpoint: self.endpoint.with_state(state),
@@ -46,7 +47,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
-    fn with_state(self, state: &S) -> Endpoint {
+    fn with_state(self, state: &Supply<S>) -> Endpoint {
         match self {
             Self::Http {
                 filter,
@@ -58,9 +59,9 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 controller: controller::bound(controller, state),
             },
             Self::WebSocket(endpoint) => {
-                let (answer, state) = (endpoint.answer, state.clone());
+                let (answer, state) = (endpoint.answer, Arc::clone(state));
                 Endpoint::WebSocket(websocket::Endpoint {
-                    answer: Arc::new(move |parts, (), settings, route| answer(parts, state.clone(), settings, route)),
+                    answer: Arc::new(move |parts, (), settings, route| answer(parts, state(), settings, route)),
                     handler: endpoint.handler,
                     resume: endpoint.resume,
                 })
@@ -118,14 +119,14 @@ impl<S> Guard<S> {
         }
     }
 
-    pub(super) fn with_state(self, state: &S) -> Guard
+    pub(super) fn with_state(self, state: &Supply<S>) -> Guard
     where
-        S: Clone + Send + Sync + 'static,
+        S: 'static,
     {
-        let state = state.clone();
+        let state = Arc::clone(state);
         Guard {
             name: self.name,
-            check: Arc::new(move |parts, ()| (self.check)(parts, state.clone())),
+            check: Arc::new(move |parts, ()| (self.check)(parts, state())),
         }
     }
 }

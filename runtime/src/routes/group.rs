@@ -13,8 +13,8 @@ use tower::{Layer, Service};
 
 use super::controller::{Controller, IntoController, erased};
 use super::endpoint::{Endpoint, Guard, Route};
-use super::name;
 use super::slashes::TrailingSlash;
+use super::{Supply, name};
 use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
@@ -272,7 +272,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self
     }
 
-    pub(super) fn with_state(self, state: &S) -> Group {
+    pub(super) fn with_state(self, state: &Supply<S>) -> Group {
         let routes = self.routes.into_iter().map(|route| route.with_state(state));
         let guards = self.guards.into_iter().map(|guard| guard.with_state(state));
         Group {

@@ -61,6 +61,9 @@ pub struct Routes<S = ()> {
     fallback: Option<Fallback>,
 }
 
+/// Gives the application's state, to each that asks one of its own.
+pub(crate) type Supply<S> = Arc<dyn Fn() -> S + Send + Sync>;
+
 /// A controller for a status.
 pub(crate) struct StatusPage<S> {
     /// Of the paths that it is for.
@@ -139,7 +142,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// Gives every controller its state. What follows is the same for applications of any state, so it is compiled with
     /// this crate and not with each of them.
-    pub(crate) fn with_state(mut self, state: &S) -> Routes {
+    pub(crate) fn with_state(mut self, state: &Supply<S>) -> Routes {
         self.give_fallback();
         let groups = self.groups.into_iter().map(|group| group.with_state(state));
         let pages = self.pages.into_iter().map(|page| StatusPage {

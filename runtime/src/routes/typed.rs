@@ -124,6 +124,6 @@ impl<S: Clone + Send + Sync + 'static> Handler<Documented, S> for Typed<S> {
     type Future = Answering;
 
     fn call(self, request: Request, state: S) -> Answering {
-        self.controller.call(request, &state)
+        self.controller.call(request, state)
     }
 }

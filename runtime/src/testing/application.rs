@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -18,9 +18,10 @@ use tower::ServiceExt as _;
 use super::TestRequest;
 use super::client::TestClient;
 use super::handshake::Handshake;
-use crate::app::{App, RouteTable};
+use crate::app::{App, Assembled, Background, RouteTable};
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::error::Result;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::pubsub::PubSub;
 use crate::reply::{Failure, Seen};
@@ -42,6 +43,8 @@ pub(super) struct Running {
     /// Where the application has them.
     pub(super) sessions: Option<Arc<Sessions>>,
     wheel: Wheel,
+    /// `None` from the shutdown on.
+    background: Mutex<Option<Background>>,
     shutdown_timeout: Duration,
     /// Held for some moves of memory only.
     tasks: Mutex<Tasks>,
@@ -71,27 +74,44 @@ pub struct TestResponse {
 /// # Panics
 /// When the application can't start: a setting, a route or a template is wrong.
 pub fn app<A>(routes: impl RouteTable<(), A>) -> TestApp {
-    App::new(routes).into_test()
+    TestApp::of(App::new(routes).prepared().assemble_at_once())
 }
 
-impl<S: Clone + Send + Sync + 'static> App<S, S> {
-    /// The application as its tests see it: called in process, in the environment `test` unless it was given settings.
+impl<S: Clone + Send + Sync + 'static> App<S> {
+    /// The application as its tests see it: called in process, in the environment `test` unless it was given settings. Its
+    /// [start function](Self::start) is called, and what that leaves in the background runs until [`TestApp::shut_down`], or
+    /// as long as there is the `TestApp` or a client of it.
     ///
     /// # Panics
-    /// When the application can't start: a setting, a route or a template is wrong.
-    pub fn into_test(self) -> TestApp {
+    /// When the application can't start: a setting, a route or a template is wrong, or the start function fails.
+    pub async fn into_test(self) -> TestApp {
+        let app = TestApp::of(self.prepared().assemble().await);
+        app.running.begin();
+        app
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static, Given> App<S, Given> {
+    fn prepared(self) -> Self {
         let app = match self.has_config() {
             true => self,
             false => self.config(Config::load(Environment::TEST).unwrap_or_else(|error| panic!("{error}"))),
         };
-        let assembled = app.in_test().assemble().unwrap_or_else(|error| panic!("{error:?}"));
-        TestApp {
+        app.in_test()
+    }
+}
+
+impl TestApp {
+    fn of(assembled: Result<Assembled>) -> Self {
+        let assembled = assembled.unwrap_or_else(|error| panic!("{error:?}"));
+        Self {
             running: Arc::new(Running {
                 service: assembled.service,
                 lifecycle: assembled.lifecycle,
                 pubsub: assembled.pubsub,
                 sessions: assembled.sessions,
                 wheel: assembled.wheel,
+                background: Mutex::new(Some(assembled.background)),
                 shutdown_timeout: assembled.options.shutdown_timeout(),
                 tasks: Mutex::new(Tasks {
                     connections: JoinSet::new(),
@@ -104,6 +124,17 @@ impl<S: Clone + Send + Sync + 'static> App<S, S> {
 }
 
 impl Running {
+    /// Begins what runs in the background.
+    fn begin(&self) {
+        if let Some(background) = &*self.background() {
+            background.begin();
+        }
+    }
+
+    fn background(&self) -> MutexGuard<'_, Option<Background>> {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a connection, as a server does.
     pub(super) fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,6 +284,10 @@ impl TestApp {
         self.running.lifecycle.drain();
         self.running.wheel.drain(NonZeroU32::MAX, Duration::ZERO).await;
         remaining.end().await;
+        let background = self.running.background().take();
+        if let Some(background) = background {
+            background.end().await;
+        }
     }
 
     /// The application's pub/sub.

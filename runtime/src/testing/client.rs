@@ -73,7 +73,7 @@ impl TestClient {
     /// # fn routes() -> Routes { Routes::new().group(Group::new("/").post("/buy", buy)) }
     ///
     /// testing::run(async {
-    ///     let app = App::new(routes).sessions(MemoryStore::new()).into_test();
+    ///     let app = App::new(routes).sessions(MemoryStore::new()).into_test().await;
     ///     let ali = app.client().with_session(|session| session.insert("user", "ali")).await;
     ///     assert_eq!(ali.post("/buy").await.data(), Some(&json!({ "user": "ali" })));
     ///     assert_eq!(ali.session().await.get::<Vec<String>>("basket").unwrap(), ["tea"]);

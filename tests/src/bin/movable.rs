@@ -276,12 +276,40 @@ fn routes() -> Routes<Shared> {
     Routes::new().group(routes)
 }
 
+/// Says when it is dropped.
+struct Ticking;
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        eprintln!("the ticker is gone");
+    }
+}
+
+/// With `NOVA_TEST_TICKS` it broadcasts its code all the time.
+async fn start(start: nova::Start) -> nova::Result<Shared> {
+    if code() == "fails" {
+        return Err(nova::Error::new("there is no database"));
+    }
+    let pubsub = start.pubsub().clone();
+    if std::env::var_os("NOVA_TEST_TICKS").is_some() {
+        start.spawn(async move {
+            let _guard = Ticking;
+            eprintln!("it is ticking");
+            loop {
+                pubsub.broadcast("ticks", "tick", code());
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+    }
+    Ok(Shared { code: code() })
+}
+
 fn main() -> nova::Result<()> {
     match code().as_str() {
         "panics" => panic!("it can't start"),
         "hangs" => std::thread::sleep(Duration::from_mins(1)),
         _ => {}
     }
-    let app = nova::App::new(routes).state(Shared { code: code() });
+    let app = nova::App::new(routes).start(start);
     app.sessions(nova::session::MemoryStore::new()).run()
 }

@@ -6,13 +6,16 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
+use nova::Start;
 use nova::axum::response::IntoResponse;
 use nova::middleware::RequestIds;
 use nova::prelude::*;
 use nova::sse::Sse;
 use nova_tests::Gate;
+use nova_tests::process::Failed;
 
 static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
 
@@ -148,7 +151,39 @@ fn await_opening() {
     }
 }
 
+/// Says when it is dropped.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        eprintln!("the task is gone");
+    }
+}
+
+/// Does what the test wants at the start.
+async fn start(start: Start) -> nova::Result<()> {
+    match std::env::var("NOVA_TEST_START").as_deref() {
+        Ok("fails") => return Err(Failed("no database").into()),
+        Ok("waits") => {
+            eprintln!("starting");
+            GATE.pass().await;
+        }
+        Ok("panics") => start.spawn(async { panic!("the task has no more") }),
+        Ok("task") => start.spawn(async {
+            let _guard = Guard;
+            eprintln!("the task has begun");
+            std::future::pending::<()>().await;
+        }),
+        Ok("blocks") => start.spawn(async {
+            eprintln!("the task has begun");
+            std::thread::sleep(Duration::from_mins(1));
+        }),
+        _ => {}
+    }
+    Ok(())
+}
+
 fn main() -> nova::Result<()> {
     await_opening();
-    nova::App::new(routes).layer(RequestIds::new()).run()
+    nova::App::new(routes).start(start).layer(RequestIds::new()).run()
 }

@@ -15,7 +15,7 @@ async fn members_only(headers: nova::http::HeaderMap) -> Access {
     }
 }
 
-fn app() -> (TestApp, Journal) {
+async fn app() -> (TestApp, Journal) {
     let (journal, gate) = (Journal::new(), Gate::new());
     gate.open();
     let state: Stage = (journal.clone(), gate);
@@ -24,13 +24,13 @@ fn app() -> (TestApp, Journal) {
             .group(Group::new("/").ws("/", Puppet::init))
             .group(Group::new("/members").security(members_only).ws("/", Puppet::init))
     };
-    (nova::App::new(routes).state(state).into_test(), journal)
+    (nova::App::new(routes).state(state).into_test().await, journal)
 }
 
 #[test]
 fn a_handshake_passes_the_whole_application() {
     testing::run(async {
-        let (app, _) = app();
+        let (app, _) = app().await;
         let refusal = app.websocket("/members").open().await.unwrap_err();
         assert_eq!(refusal.status(), 401);
         let mut member = app.websocket("/members").header("authorization", "tea").await;
@@ -51,7 +51,7 @@ fn a_handshake_passes_the_whole_application() {
 #[test]
 fn a_minute_of_silence_takes_no_time() {
     testing::run_paused(async {
-        let (app, journal) = app();
+        let (app, journal) = app().await;
         let mut client = app.websocket("/").await;
         let begun = Instant::now();
         let last = client.receive_within(Duration::from_secs(66)).await;
@@ -64,7 +64,7 @@ fn a_minute_of_silence_takes_no_time() {
 #[test]
 fn a_puppet_says_the_same_over_any_link() {
     testing::seeds(50, async |mut rng| {
-        let (app, journal) = app();
+        let (app, journal) = app().await;
         let mut client = app.websocket("/").link(Link::random(&mut rng)).await;
         for _ in 0..rng.below(10) {
             let (command, answers): (_, &[&str]) = rng.pick(&[
@@ -104,7 +104,7 @@ impl WebSocketHandler for Greeter {
     }
 }
 
-fn kit(project: &Project) -> TestApp {
+async fn kit(project: &Project) -> TestApp {
     let routes = || {
         let echo = async |method: nova::http::Method, headers: nova::http::HeaderMap, body: String| {
             let said = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
@@ -145,7 +145,7 @@ fn kit(project: &Project) -> TestApp {
             .status(404, async || Reply::view_named("lost", json!({ "lost": true })))
     };
     let app = nova::App::new(routes).sessions(nova::session::MemoryStore::new());
-    app.state(()).config(project.config().unwrap()).into_test()
+    app.state(()).config(project.config().unwrap()).into_test().await
 }
 
 fn kit_project() -> Project {
@@ -158,7 +158,7 @@ fn kit_project() -> Project {
 fn a_request_is_of_any_method_with_any_body() {
     testing::run(async {
         let project = kit_project();
-        let app = kit(&project);
+        let app = kit(&project).await;
         assert_eq!(app.put("/all").body("x").await.text(), "PUT   x");
         let json = app.patch("/all").json(&json!([1])).header("x-a", "b").await;
         assert_eq!(json.text(), "PATCH application/json b [1]");
@@ -183,7 +183,7 @@ fn a_request_is_of_any_method_with_any_body() {
 fn a_response_has_with_it_what_was_replied() {
     testing::run(async {
         let project = kit_project();
-        let app = kit(&project);
+        let app = kit(&project).await;
         let response = app.get("/count").await;
         assert_eq!((response.kind(), response.view()), (Some("view"), Some("count")));
         assert_eq!(response.data(), Some(&json!({ "count": 1 })));
@@ -209,7 +209,7 @@ fn a_response_has_with_it_what_was_replied() {
 fn a_client_begins_with_a_session_and_a_form_of_its_own_page() {
     testing::run(async {
         let project = kit_project();
-        let app = kit(&project);
+        let app = kit(&project).await;
         let client = app.client().with_session(|session| session.insert("count", &7)).await;
         assert_eq!(client.get("/count").await.data(), Some(&json!({ "count": 8 })));
         assert_eq!(
@@ -230,7 +230,7 @@ fn a_client_begins_with_a_session_and_a_form_of_its_own_page() {
 fn a_client_is_known_to_security_functions_without_their_doing() {
     testing::run(async {
         let project = kit_project();
-        let app = kit(&project);
+        let app = kit(&project).await;
         assert_eq!(app.get("/members").await.status(), 401);
         let ali = app.client().with_auth(Member { name: "ali" });
         assert_eq!(ali.get("/members").await.data(), Some(&json!({ "name": "ali" })));

@@ -48,6 +48,8 @@ mod sessions;
 mod shutdown;
 mod slow_consumers;
 mod sse;
+#[cfg(unix)]
+mod start;
 mod tls;
 mod views_and_pages;
 mod websocket;

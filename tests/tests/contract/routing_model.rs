@@ -260,7 +260,7 @@ proptest! {
                 let table = table.clone();
                 move || routes(&table)
             });
-            let app = app.into_test();
+            let app = app.into_test().await;
             for (host, method, path) in requests {
                 let expected = expected(&table, host, method, &path);
                 prop_assert_eq!(answer(&app, host, method, &path).await, expected, "{} {}{}", method, host, path);
@@ -281,7 +281,7 @@ proptest! {
             // Both places are told. Here they are one line.
             prop_assert!(refusal.matches(file!()).count() == 2, "{}", refusal);
         } else {
-            nova::testing::run(async { drop(App::new(move || routes(&declared)).into_test()) });
+            nova::testing::run(async { drop(App::new(move || routes(&declared)).into_test().await) });
         }
     }
 }

@@ -46,7 +46,7 @@ fn start(files: &[(&str, &str)]) -> Result<(), String> {
     let routes = || Routes::new().group(Group::new("/").get("/", async || "here"));
     let app = App::new(routes).sessions(MemoryStore::new()).config(config);
     let started = catch_unwind(std::panic::AssertUnwindSafe(|| {
-        nova::testing::run(async { drop(app.into_test()) });
+        nova::testing::run(async { drop(app.into_test().await) });
     }));
     started.map_err(|panic| said(&*panic))
 }

@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong here fails a test")]
 
+mod background;
 mod bounds;
 mod broadcasts;
 mod bytes;

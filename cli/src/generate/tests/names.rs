@@ -171,14 +171,18 @@ proptest! {
     fn any_name_is_refused_or_gives_rust(typed in typed(), at in 0..KINDS.len()) {
         thread_local! {
             static PROJECT: (tempfile::TempDir, Project, Vec<Kind>) = {
-                let (directory, project) = project("\n");
+                let (directory, project) = project_with("\n", Some(Database::Postgres));
                 let kinds = Kind::all(&project.root).unwrap();
                 (directory, project, kinds)
             };
         }
         PROJECT.with(|(_, project, kinds)| {
             let kind = &kinds[at];
-            let wiring = Wiring { at: None, routed: true };
+            let wiring = Wiring {
+                at: None,
+                routed: true,
+                app: true,
+            };
             let mut notes = Vec::new();
             let generated = named(&typed, kind, "gen", project, &mut notes).and_then(|name| match kind.name.as_str() {
                 "controller" => {
@@ -187,7 +191,9 @@ proptest! {
                 }
                 "resource" => {
                     let fields = resource::fields(&["title".to_owned()], &name, &mut notes)?;
-                    resource::generate(kind, &name, &resource::Shape { fields, views: at % 2 == 0 }, &wiring, project)
+                    let database = project.database().filter(|_| typed.len() % 2 == 0);
+                    let shape = resource::Shape { fields, views: at % 2 == 0, database };
+                    resource::generate(kind, &name, &shape, &wiring, project)
                 }
                 _ => generic::generate(kind, &name, &wiring, project),
             });
@@ -213,6 +219,60 @@ proptest! {
                 if path.extension().is_some_and(|rs| rs == "rs") {
                     assert!(syn::parse_file(text).is_ok(), "{typed:?}: {}", path.display());
                 }
+            }
+        });
+    }
+}
+
+/// Words of SQL, of Rust, and any others.
+fn fields() -> impl Strategy<Value = Vec<String>> {
+    let words = [
+        "order", "group", "user", "select", "table", "index", "primary", "from", "null", "rowid", "oid", "cast", "xmin",
+    ];
+    let word = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
+    let name = prop_oneof![2 => word, 1 => "[a-z][a-z0-9_]{0,31}", 1 => "\\PC{0,12}"];
+    let of = proptest::sample::select(vec!["", ":string", ":int", ":float", ":bool", ":text"]);
+    proptest::collection::vec((name, of).prop_map(|(name, of)| name + of), 1..40)
+}
+
+proptest! {
+    /// Each name of a table or a column is within quotes, where no quote can be in it, and is there as often as it should be.
+    #[test]
+    fn any_fields_are_refused_or_give_a_table(typed in fields(), postgres in any::<bool>()) {
+        thread_local! {
+            static PROJECT: (tempfile::TempDir, Project) = project("\n");
+        }
+        PROJECT.with(|(_, project)| {
+            let kind = Kind::find("resource", &project.root).unwrap();
+            let wiring = Wiring { at: None, routed: true, app: true };
+            let database = Some(if postgres { Database::Postgres } else { Database::Sqlite });
+            let name = named("shop/order", &kind, "gen", project, &mut Vec::new()).unwrap();
+            let generated = resource::fields(&typed, &name, &mut Vec::new()).and_then(|fields| {
+                let shape = resource::Shape { fields, views: false, database };
+                resource::generate(&kind, &name, &shape, &wiring, project)
+            });
+            let generated = match generated {
+                Ok(generated) => generated,
+                Err(error) => {
+                    assert_eq!(error.exit_code(), 2, "{typed:?}: {}", error.message());
+                    return;
+                }
+            };
+            let sql = generated.parts.iter().find_map(|part| match part {
+                Part::File { path, content, .. } if path.extension().is_some_and(|sql| sql == "sql") => content.text(),
+                _ => None,
+            });
+            let sql = sql.unwrap();
+            let (head, rest) = sql.split_once("(\n").unwrap();
+            assert!(head.ends_with("CREATE TABLE \"shop_order\" "), "{sql}");
+            let columns: Vec<&str> = rest.strip_suffix("\n);\n").unwrap().split(",\n").collect();
+            assert_eq!(columns.len(), typed.len() + 1, "{sql}");
+            let mut names = std::collections::HashSet::new();
+            for column in columns {
+                let (name, of) = column.strip_prefix("    \"").and_then(|rest| rest.split_once("\" ")).unwrap();
+                assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{sql}");
+                assert!(of.chars().all(|c| c.is_ascii_uppercase() || c == ' '), "{sql}");
+                assert!(names.insert(name), "{sql}");
             }
         });
     }

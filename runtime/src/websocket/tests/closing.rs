@@ -27,7 +27,7 @@ fn ends(sent: &[u8], frames: &[Frame], reason: &str) {
     for link in links() {
         run_paused(async {
             let stage = Stage::default();
-            let mut client = stage.app().websocket("/").link(link.clone()).await;
+            let mut client = stage.app().await.websocket("/").link(link.clone()).await;
             client.send_raw(sent);
             assert_eq!(client.rest().await, frames, "{link:?}");
             let noted = stage.settled().await;
@@ -112,7 +112,7 @@ fn a_callback_fails() {
 fn silence_is_a_timeout() {
     run_paused(async {
         let stage = Stage::default();
-        let mut client = stage.app().websocket("/").await;
+        let mut client = stage.app().await.websocket("/").await;
         sleep(Duration::from_secs(67)).await;
         assert_eq!(client.receive_close().await, Close::new(1000, ""));
         assert_eq!(stage.settled().await, ["terminate Timeout"]);
@@ -135,7 +135,7 @@ pub(super) fn without_hint(mut frames: Vec<Frame>) -> Vec<Frame> {
 fn the_server_shuts_down() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").await;
         let ((), frames) = tokio::join!(app.shut_down(), client.rest());
         assert_eq!(without_hint(frames), close(1001));
@@ -151,7 +151,7 @@ fn the_server_shuts_down() {
 fn a_client_that_does_not_read_is_slow() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").link(Link::new().window(10)).await;
         client.send("join feed");
         assert_eq!(client.receive_text().await, "done");
@@ -172,7 +172,7 @@ fn a_client_that_does_not_read_is_slow() {
 fn a_slow_client_that_reads_again_is_told_1013() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").link(Link::new().window(10)).await;
         client.send("join feed");
         assert_eq!(client.receive_text().await, "done");
@@ -195,7 +195,7 @@ fn a_client_is_gone() {
     for link in links() {
         run_paused(async {
             let stage = Stage::default();
-            let app = stage.app();
+            let app = stage.app().await;
             let open = async || app.websocket("/").link(link.clone()).await;
             drop(open().await);
             assert_eq!(stage.settled().await, ["terminate Closed"]);
@@ -221,7 +221,7 @@ fn a_connection_is_reset_in_the_middle_of_a_frame() {
         run_paused(async {
             let stage = Stage::default();
             let link = Link::new().reset_after_sending(bytes);
-            let mut client = stage.app().websocket("/").link(link).await;
+            let mut client = stage.app().await.websocket("/").link(link).await;
             client.send_raw(told("hello"));
             assert_eq!(client.receive_end().await, End::Reset);
             assert_eq!(stage.settled().await, ["terminate Closed"], "after {bytes}");
@@ -230,7 +230,7 @@ fn a_connection_is_reset_in_the_middle_of_a_frame() {
     run_paused(async {
         let stage = Stage::default();
         let link = Link::new().reset_after_receiving(7);
-        let mut client = stage.app().websocket("/").link(link).await;
+        let mut client = stage.app().await.websocket("/").link(link).await;
         client.send("hello");
         assert_eq!(client.receive_text().await, "hello");
         client.send("again");
@@ -244,7 +244,7 @@ fn a_connection_is_reset_in_the_middle_of_a_frame() {
 fn a_client_that_takes_nothing_for_30_seconds_is_an_error() {
     run_paused(async {
         let stage = Stage::default();
-        let mut client = stage.app().websocket("/").link(Link::new().window(10)).await;
+        let mut client = stage.app().await.websocket("/").link(Link::new().window(10)).await;
         client.send("send 100");
         sleep(Duration::from_secs(29)).await;
         assert_eq!(stage.noted(), ["Text(\"send 100\")"]);

@@ -111,7 +111,7 @@ async fn converse(mut rng: Rng, ending: Ending) -> Transcript {
         compresses: cfg!(feature = "deflate") && rng.once_in(3),
         ..Stage::default()
     };
-    let app = stage.app();
+    let app = stage.app().await;
     let mut link = Link::random(&mut rng);
     if ending == Ending::Shutdown {
         // A client has a last second to take what is begun: this one makes use of it.

@@ -9,7 +9,7 @@ use crate::testing::{Instant, Link, Rng, run_paused, seeds, sleep};
 /// What each client receives, and when the last has come.
 async fn chat(mut rng: Rng) -> (Vec<Vec<Frame>>, Duration) {
     let begun = Instant::now();
-    let app = Stage::default().app();
+    let app = Stage::default().app().await;
     let mut clients = Vec::new();
     for _ in 0..=rng.below(5) {
         let mut client = app.websocket("/").link(Link::random(&mut rng)).await;
@@ -73,7 +73,7 @@ fn a_seed_says_who_is_heard_first() {
 #[test]
 fn one_that_does_not_read_holds_up_nobody() {
     run_paused(async {
-        let app = Stage::default().app();
+        let app = Stage::default().app().await;
         let open = async |link| {
             let mut client = app.websocket("/").link(link).await;
             client.send("join room");

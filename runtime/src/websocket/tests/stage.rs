@@ -35,7 +35,7 @@ impl Default for Stage {
 
 impl Stage {
     /// The application: an actor for each connection at `/`.
-    pub(super) fn app(&self) -> TestApp {
+    pub(super) async fn app(&self) -> TestApp {
         let settings = self.settings.iter();
         let settings = settings.map(|(name, value)| ((*name).to_owned(), value.clone()));
         let config = Config::read("/nowhere", Environment::TEST, settings).unwrap();
@@ -43,6 +43,7 @@ impl Stage {
             .state(self.clone())
             .config(config)
             .into_test()
+            .await
     }
 
     fn note(&self, what: impl Into<String>) {

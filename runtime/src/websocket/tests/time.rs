@@ -22,7 +22,7 @@ fn silence_ends_between_the_idle_timeout_and_a_tenth_more() {
             idle_timeout: timeout,
             ..Stage::default()
         };
-        let mut client = stage.app().websocket("/").await;
+        let mut client = stage.app().await.websocket("/").await;
         // What is sent puts nothing off.
         client.send(format!("every {} tick", timeout.as_millis() / 7).as_str());
         assert_eq!(client.receive_text().await, "done");
@@ -52,7 +52,7 @@ fn silence_ends_between_the_idle_timeout_and_a_tenth_more() {
 fn a_network_that_stands_still_is_silence() {
     run_paused(async {
         let stage = Stage::default();
-        let mut client = stage.app().websocket("/").await;
+        let mut client = stage.app().await.websocket("/").await;
         client.hold();
         client.send("in time");
         client.expect_nothing(Duration::from_secs(59)).await;
@@ -70,7 +70,7 @@ fn a_network_that_stands_still_is_silence() {
 fn a_write_may_stand_still_for_30_seconds_and_be_as_slow_as_it_likes() {
     run_paused(async {
         let stage = Stage::default();
-        let mut client = stage.app().websocket("/").link(Link::new().window(1)).await;
+        let mut client = stage.app().await.websocket("/").link(Link::new().window(1)).await;
         client.send("send 9");
         // Eleven bytes, of which the first is taken at once.
         for _ in 0..10 {
@@ -92,7 +92,7 @@ fn a_ping_is_answered_before_the_handler_sees_it() {
             dawdling: Some((rng, Duration::from_secs(5))),
             ..Stage::default()
         };
-        let mut client = stage.app().websocket("/").await;
+        let mut client = stage.app().await.websocket("/").await;
         for number in 0..20_u8 {
             let sent = Instant::now();
             client.ping(vec![number]);
@@ -107,7 +107,7 @@ fn a_ping_is_answered_before_the_handler_sees_it() {
 #[test]
 fn a_timer_is_due_when_it_is_due() {
     seeds(50, async |mut rng| {
-        let app = Stage::default().app();
+        let app = Stage::default().app().await;
         let mut client = app.websocket("/").await;
         sleep(millis(rng.below(1000) as u64)).await;
         let delay = millis(rng.below(10_000) as u64);
@@ -124,7 +124,7 @@ fn a_timer_is_due_when_it_is_due() {
 #[test]
 fn a_period_that_is_missed_is_not_made_up_for() {
     run_paused(async {
-        let app = Stage::default().app();
+        let app = Stage::default().app().await;
         let mut client = app.websocket("/").await;
         let set = Instant::now();
         client.send("every 1000 tick");
@@ -154,7 +154,7 @@ fn a_period_that_is_missed_is_not_made_up_for() {
 fn a_callback_is_waited_for_until_the_drains_deadline() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").await;
         client.send("sleep 20000");
         sleep(millis(1)).await;
@@ -179,7 +179,7 @@ fn a_callback_is_waited_for_until_the_drains_deadline() {
             settings: vec![("NOVA_SERVER_SHUTDOWN_TIMEOUT", "10".to_owned())],
             ..Stage::default()
         };
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").await;
         client.send("sleep 20000");
         sleep(millis(1)).await;
@@ -198,7 +198,7 @@ fn the_end_is_heard_by_a_connection_that_writes_slowly_whatever_else_it_is_told(
             idle_timeout: Duration::from_secs(5),
             ..Stage::default()
         };
-        let app = stage.app();
+        let app = stage.app().await;
         let open = || app.websocket("/").link(Link::new().window(10));
         let (mut ringing, mut idle) = (open().await, open().await);
         ringing.send("once 1000 ring");
@@ -223,7 +223,7 @@ fn the_end_is_heard_by_a_connection_that_writes_slowly_whatever_else_it_is_told(
 fn the_end_waits_a_second_for_a_peer_that_takes_no_close() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").link(Link::new().window(10)).await;
         // The whole frame, and nothing after it.
         client.send("send 8");
@@ -240,7 +240,7 @@ fn the_end_waits_a_second_for_a_peer_that_takes_no_close() {
 fn a_peer_that_does_not_hang_up_is_lingered_for_a_second() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let mut client = app.websocket("/").await;
         client.send("stop");
         assert_eq!(client.receive_close().await.code, Some(1000));
@@ -259,7 +259,7 @@ fn a_peer_that_does_not_hang_up_is_lingered_for_a_second() {
 fn a_handler_that_does_not_receive_leaves_what_comes() {
     run_paused(async {
         let stage = Stage::default();
-        let app = stage.app();
+        let app = stage.app().await;
         let link = Link::new().cuts_to_server(Cuts::every(17));
         let mut client = app.websocket("/").link(link).await;
         client.send("join feed");

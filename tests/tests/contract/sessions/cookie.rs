@@ -5,7 +5,8 @@ use nova::prelude::*;
 use nova::session::MemoryStore;
 use nova_tests::Project;
 
-use super::{Jar, Watched, pair, project, routes, serve, session_cookie};
+use super::stores::Watched;
+use super::{Jar, pair, project, routes, serve, session_cookie};
 
 #[test]
 fn the_cookie_is_for_http_alone_for_this_site_and_ends() {

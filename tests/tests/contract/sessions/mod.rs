@@ -1,18 +1,19 @@
 //! Sessions: what is remembered of a visitor, by a cookie that nobody else can make.
 
 mod cookie;
+mod meanwhile;
+mod stores;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nova::App;
 use nova::prelude::*;
-use nova::session::{Changes, MemoryStore, Record, Store};
+use nova::session::MemoryStore;
 use nova::testing::{Instant, run_paused, sleep};
 use nova_tests::http::Response;
 use nova_tests::websocket::refused;
-use nova_tests::{Gate, PATIENCE, Project, Server, WebSocket};
+use nova_tests::{Project, Server, WebSocket};
+use stores::Watched;
 
 const KEY: &str = "a key for tests; it has 32 bytes and some";
 
@@ -169,51 +170,6 @@ fn serve() -> Server {
     project().serve(|| App::new(routes).sessions(MemoryStore::new()))
 }
 
-/// A store that counts its calls, and fails when it is told to.
-#[derive(Clone, Default)]
-struct Watched {
-    inner: Arc<MemoryStore>,
-    calls: Arc<AtomicUsize>,
-    fails: Arc<Mutex<Option<&'static str>>>,
-}
-
-impl Watched {
-    fn call(&self) -> nova::Result<()> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        match *self.fails.lock().unwrap() {
-            Some("a problem") => Err(Problem::new(503).with_detail("later").into()),
-            Some(why) => Err(nova::Error::new(why)),
-            None => Ok(()),
-        }
-    }
-
-    fn calls(&self) -> usize {
-        self.calls.swap(0, Ordering::SeqCst)
-    }
-}
-
-impl Store for Watched {
-    async fn load(&self, key: &str) -> nova::Result<Option<Record>> {
-        self.call()?;
-        self.inner.load(key).await
-    }
-
-    async fn create(&self, key: &str, record: Record, lifetime: Duration) -> nova::Result<()> {
-        self.call()?;
-        self.inner.create(key, record, lifetime).await
-    }
-
-    async fn update(&self, key: &str, changes: &Changes, lifetime: Duration) -> nova::Result<bool> {
-        self.call()?;
-        self.inner.update(key, changes, lifetime).await
-    }
-
-    async fn delete(&self, key: &str) -> nova::Result<()> {
-        self.call()?;
-        self.inner.delete(key).await
-    }
-}
-
 #[test]
 fn a_value_is_there_at_the_next_request_of_the_same_browser() {
     let server = serve();
@@ -229,25 +185,6 @@ fn without_a_store_the_extractor_is_500() {
     let server = Project::new().serve(|| App::new(routes));
     assert_eq!(server.get("/count").status, 500);
     assert_eq!(server.get("/plain").status, 200);
-}
-
-#[test]
-fn a_request_that_does_not_ask_costs_the_store_nothing() {
-    let store = Watched::default();
-    let kept = store.clone();
-    let server = project().serve(move || App::new(routes).sessions(kept));
-    let mut jar = Jar::default();
-    assert!(session_cookie(&jar.send(&server, "GET", "/read")).is_none());
-    assert_eq!(store.calls(), 0, "a new session that is only read");
-    jar.get(&server, "/count");
-    assert_eq!(store.calls(), 1, "created");
-    jar.get(&server, "/plain");
-    assert_eq!(store.calls(), 0);
-    let response = jar.send(&server, "GET", "/read");
-    assert!(session_cookie(&response).is_none());
-    assert_eq!(store.calls(), 1, "loaded, and not saved");
-    jar.get(&server, "/count");
-    assert_eq!(store.calls(), 2, "loaded and saved");
 }
 
 #[test]
@@ -339,132 +276,11 @@ fn init_reads_and_changes_it_and_the_handler_reads_it() {
 }
 
 #[test]
-fn a_store_that_fails_is_500_and_no_more() {
-    let store = Watched::default();
-    let kept = store.clone();
-    let server = project().serve(move || App::new(routes).sessions(kept));
-    let mut jar = Jar::default();
-    jar.send(&server, "POST", "/login");
-    *store.fails.lock().unwrap() = Some("the database is away");
-    assert_eq!(jar.send(&server, "GET", "/who").status, 500);
-    assert_eq!(jar.send(&server, "GET", "/plain").status, 200);
-    // One that can be loaded from nowhere, and not saved.
-    let response = server.get("/count");
-    assert_eq!((response.status, session_cookie(&response)), (500, None));
-    let cookie = jar.0.clone().unwrap();
-    assert_eq!(refused(&server, "/ws", &[("cookie", &cookie)]).status, 500);
-    // Accepted, and then not saved.
-    assert_eq!(refused(&server, "/anyone", &[]).status, 500);
-    *store.fails.lock().unwrap() = None;
-    assert_eq!(jar.get(&server, "/who"), "ali");
-}
-
-#[test]
-fn a_store_that_fails_with_a_problem_is_that_response() {
-    let store = Watched::default();
-    let kept = store.clone();
-    let server = project().serve(move || App::new(routes).sessions(kept));
-    let mut jar = Jar::default();
-    jar.send(&server, "POST", "/login");
-    *store.fails.lock().unwrap() = Some("a problem");
-    let later = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"later"}"#;
-    let cookie = jar.0.clone().unwrap();
-    // It can't be loaded; and it can't be saved.
-    for headers in [&[("cookie", &*cookie)][..], &[]] {
-        let response = server.request("GET", "/count", headers, "");
-        assert_eq!((response.status, response.text()), (503, later));
-        assert_eq!(session_cookie(&response), None);
-    }
-    assert_eq!(refused(&server, "/ws", &[("cookie", &cookie)]).status, 503);
-    assert_eq!(refused(&server, "/anyone", &[]).status, 503);
-}
-
-#[test]
-fn a_session_that_has_ended_meanwhile_does_not_come_back() {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let (arrive, arrived) = std::sync::mpsc::channel();
-    let server = project().serve(move || {
-        App::new(move || {
-            let slow = async move |session: Session| -> nova::Result<&'static str> {
-                session.insert("slow", &true)?;
-                arrive.send(())?;
-                held.pass().await;
-                Ok("slow")
-            };
-            routes().group(Group::new("/slow").get("/", slow))
-        })
-        .sessions(MemoryStore::new())
-    });
-    let mut jar = Jar::default();
-    jar.send(&server, "POST", "/login");
-    let cookie = jar.0.clone().unwrap();
-    let mut slow = server.connect();
-    slow.send(format!(
-        "GET /slow HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n\r\n"
-    ));
-    arrived.recv_timeout(PATIENCE).unwrap();
-    jar.send(&server, "POST", "/logout");
-    gate.open();
-    let response = slow.response("GET");
-    assert_eq!((response.status, session_cookie(&response)), (200, None));
-    assert_eq!(Jar(Some(cookie)).get(&server, "/who"), "nobody");
-}
-
-/// The session that a request leaves which gives it a new id, where others do something to it meanwhile.
-fn moved_while(meanwhile: impl FnOnce(&mut Jar, &Server)) -> (Server, Jar) {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let (arrive, arrived) = std::sync::mpsc::channel();
-    let server = project().serve(move || {
-        App::new(move || {
-            let slow = async move |session: Session| -> nova::Result<&'static str> {
-                arrive.send(())?;
-                held.pass().await;
-                session.rotate()?;
-                session.insert("slow", &true)?;
-                Ok("slow")
-            };
-            let has_slow = async |session: Session| session.get::<bool>("slow").unwrap_or(false).to_string();
-            routes().group(Group::new("/slow").get("/", slow).get("/is", has_slow))
-        })
-        .sessions(MemoryStore::new())
-    });
-    let mut jar = Jar::default();
-    jar.send(&server, "POST", "/login");
-    let mut slow = server.connect();
-    slow.send(format!(
-        "GET /slow HTTP/1.1\r\nhost: localhost\r\ncookie: {}\r\n\r\n",
-        jar.0.clone().unwrap()
-    ));
-    arrived.recv_timeout(PATIENCE).unwrap();
-    meanwhile(&mut jar, &server);
-    gate.open();
-    let mut moved = Jar::default();
-    moved.take(&slow.response("GET"));
-    assert_eq!(moved.get(&server, "/slow/is"), "true");
-    (server, moved)
-}
-
-#[test]
-fn what_others_changed_meanwhile_goes_on_under_the_new_id() {
-    let (server, mut moved) = moved_while(|jar, server| assert_eq!(jar.get(server, "/count"), "1"));
-    assert_eq!(moved.get(&server, "/who"), "ali");
-    assert_eq!(moved.get(&server, "/count"), "2");
-}
-
-#[test]
-fn a_new_id_does_not_bring_back_what_has_ended_meanwhile() {
-    let (server, mut moved) = moved_while(|jar, server| drop(jar.send(server, "POST", "/logout")));
-    assert_eq!(moved.get(&server, "/who"), "nobody");
-}
-
-#[test]
 fn it_ends_when_it_is_not_used() {
     run_paused(async {
         let project = project();
         let app = App::new(routes).sessions(MemoryStore::new());
-        let app = app.config(project.config().unwrap()).into_test();
+        let app = app.config(project.config().unwrap()).into_test().await;
         let response = app.get("/count").await;
         let cookie = pair(response.header("set-cookie").unwrap()).to_owned();
         let read = async || {
