@@ -316,6 +316,7 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             root: root.to_path_buf(),
             name: data.package.clone(),
             library: data.krate.clone(),
+            library_root: None,
             version: None,
             dependencies: Vec::new(),
         };

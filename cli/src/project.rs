@@ -22,6 +22,8 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// What its library is called in Rust.
     pub(crate) library: String,
+    /// The file at the library's root, where the manifest says it. Modules are in `src` all the same.
+    pub(crate) library_root: Option<PathBuf>,
     /// `package.version`, unless the workspace says it.
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
@@ -92,6 +94,9 @@ impl Project {
 
     /// The file at the root of the crate that modules are declared in.
     pub(crate) fn crate_root(&self) -> PathBuf {
+        if let Some(library) = &self.library_root {
+            return library.clone();
+        }
         let library = PathBuf::from("src/lib.rs");
         let program = PathBuf::from("src/main.rs");
         let only_program = !self.root.join(&library).is_file() && self.root.join(&program).is_file();
@@ -149,18 +154,17 @@ impl Project {
         let package = manifest.get("package")?;
         let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
+        let library = |key: &str| manifest.get("lib")?.get(key)?.as_str();
         dependencies
             .iter()
             .any(|(name, value)| is_runtime(name, value, root))
             .then(|| Self {
                 root: root.to_path_buf(),
                 name: name.to_owned(),
-                library: manifest
-                    .get("lib")
-                    .and_then(|library| library.get("name"))
-                    .and_then(toml::Value::as_str)
-                    .unwrap_or(name)
-                    .replace('-', "_"),
+                library: library("name").unwrap_or(name).replace('-', "_"),
+                library_root: library("path")
+                    .map(PathBuf::from)
+                    .filter(|path| path.parent() == Some(Path::new("src"))),
                 version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
                 dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             })

@@ -5,9 +5,9 @@ use std::ops::Range;
 use syn::{Item, ItemUse, UseGroup, UseTree, Visibility};
 
 use super::Edit;
-use super::lines::{line_after, line_before, paragraph, runs, without_lines};
+use super::lines::{line_after, line_before, paragraph, runs, without_lines, without_words};
 use super::order::{Segment, segment, segments};
-use super::source::Source;
+use super::source::{Source, is_conditional, plain};
 
 /// Something of this crate, by its path: `controllers::posts`.
 #[derive(Clone, Debug)]
@@ -67,8 +67,11 @@ impl Import {
     pub(super) fn remove(&self, source: &Source<'_>) -> Edit {
         let own: Vec<Segment> = self.path().split("::").map(segment).collect();
         let item = uses(source).find(|item| item.attrs.is_empty() && segments(&item.tree) == own);
-        match item.and_then(|item| without_lines(source, item)) {
+        match item.and_then(|item| without_lines(source, item).or_else(|| without_words(source, item))) {
             Some(text) => Edit::Changed(text),
+            None if self.is_conditional(source) => {
+                Edit::no_place("the import is there under a condition".to_owned(), self.line())
+            }
             None if matches!(self.meaning(source), Meaning::Imported(_)) => self.remove_from_group(source),
             None => Edit::Unchanged,
         }
@@ -113,6 +116,19 @@ impl Import {
             }
             None => Edit::Changed(source.without(cut)),
         }
+    }
+
+    /// Whether the import is there under a condition only: it can be neither relied on nor doubled.
+    pub(super) fn is_conditional(&self, source: &Source<'_>) -> bool {
+        let mut leaves = Vec::new();
+        for item in uses(source).filter(|item| !is_conditional(&item.attrs)) {
+            collect(&item.tree, &mut Vec::new(), &mut leaves);
+        }
+        let mut path = vec!["crate".to_owned()];
+        path.extend(self.modules.iter().cloned());
+        let glob = leaves.iter().any(|leaf| leaf.bound.is_none() && leaf.path == path);
+        path.push(self.name.clone());
+        !glob && leaves.iter().all(|leaf| leaf.path != path) && matches!(self.meaning(source), Meaning::Imported(_))
     }
 
     /// What the name stands for in this file.
@@ -174,7 +190,7 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
     match tree {
         UseTree::Path(next) => {
             // Routes stand at the root of the crate, where `super` can't be, or one below it.
-            let ident = next.ident.to_string();
+            let ident = plain(&next.ident);
             path.push(if ident == "super" && path.is_empty() {
                 "crate".to_owned()
             } else {
@@ -188,9 +204,9 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
                 collect(tree, path, leaves);
             }
         }
-        UseTree::Name(name) => leaves.push(leaf(path, &name.ident.to_string(), None)),
+        UseTree::Name(name) => leaves.push(leaf(path, &plain(&name.ident), None)),
         UseTree::Rename(rename) => {
-            leaves.push(leaf(path, &rename.ident.to_string(), Some(rename.rename.to_string())));
+            leaves.push(leaf(path, &plain(&rename.ident), Some(plain(&rename.rename))));
         }
         UseTree::Glob(_) => leaves.push(Leaf {
             path: path.clone(),
@@ -212,7 +228,7 @@ fn leaf(path: &[String], ident: &str, alias: Option<String>) -> Leaf {
 fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Option<(&'a UseGroup, usize)> {
     match tree {
         UseTree::Path(next) => {
-            path.push(next.ident.to_string());
+            path.push(plain(&next.ident));
             let found = member(&next.tree, path, own);
             path.pop();
             found
@@ -220,9 +236,7 @@ fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Opti
         UseTree::Group(group) => group.items.iter().enumerate().find_map(|(index, tree)| {
             let is_last = match tree {
                 UseTree::Name(name) => {
-                    path.len() + 1 == own.len()
-                        && path[..] == own[..path.len()]
-                        && own.ends_with(&[name.ident.to_string()])
+                    path.len() + 1 == own.len() && path[..] == own[..path.len()] && own.ends_with(&[plain(&name.ident)])
                 }
                 UseTree::Path(_) => {
                     let mut leaves = Vec::new();
@@ -245,12 +259,12 @@ fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Opti
 /// Whether an item takes a name among types and modules.
 fn declares(item: &Item, name: &str) -> bool {
     match item {
-        Item::Mod(item) => item.ident == name,
-        Item::Struct(item) => item.ident == name,
-        Item::Enum(item) => item.ident == name,
-        Item::Union(item) => item.ident == name,
-        Item::Trait(item) => item.ident == name,
-        Item::Type(item) => item.ident == name,
+        Item::Mod(item) => plain(&item.ident) == name,
+        Item::Struct(item) => plain(&item.ident) == name,
+        Item::Enum(item) => plain(&item.ident) == name,
+        Item::Union(item) => plain(&item.ident) == name,
+        Item::Trait(item) => plain(&item.ident) == name,
+        Item::Type(item) => plain(&item.ident) == name,
         Item::ExternCrate(item) => item.rename.as_ref().map_or(&item.ident, |(_, alias)| alias) == name,
         _ => false,
     }

@@ -8,6 +8,7 @@ mod generate;
 mod help;
 mod kinds;
 mod new;
+mod odd;
 mod output;
 mod refusals;
 mod room;
