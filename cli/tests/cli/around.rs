@@ -131,6 +131,22 @@ fn doctor_says_what_is_there_and_what_is_not() {
         .map(|line| &line["check"])
         .collect();
     assert_eq!(failed, ["edits", "port"]);
+    sandbox.write("myapp/Cargo.toml", "[package]\nname = \"myapp\"\nversion = = 1\n");
+    let run = sandbox.app("doctor");
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.contains("fail  Cargo.toml:3:11: "), "{}", run.stdout);
+    assert!(!run.stdout.contains("nova new"), "{}", run.stdout);
+    sandbox
+        .app("gen controller posts")
+        .failed(1, "error: Cargo.toml:3:11: ");
+    std::fs::write(sandbox.path("myapp/Cargo.toml"), [0xff]).unwrap();
+    let run = sandbox.app("doctor");
+    assert!(
+        run.stdout
+            .contains("fail  Cargo.toml can't be read: it is not UTF-8 text\n"),
+        "{}",
+        run.stdout
+    );
     let outside = Sandbox::new().nova(["doctor"]);
     assert_eq!(outside.code, Some(1));
     assert!(
@@ -161,8 +177,18 @@ fn an_older_project_is_brought_to_this_version() {
     assert_eq!(sandbox.read("myapp/Cargo.toml"), at("0.1"));
     let run = sandbox.app("upgrade").succeeded();
     assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
-    sandbox.write("myapp/Cargo.toml", &at("9.0"));
-    sandbox.app("upgrade").failed(1, "the project is at 9.0");
+    for fits in ["*", ">=0.1, <9", "0.1.0", "~0.1"] {
+        sandbox.write("myapp/Cargo.toml", &at(fits));
+        let run = sandbox.app("upgrade").succeeded();
+        assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+        assert_eq!(sandbox.read("myapp/Cargo.toml"), at(fits));
+    }
+    for newer in ["9.0", ">=9, <10"] {
+        sandbox.write("myapp/Cargo.toml", &at(newer));
+        sandbox
+            .app("upgrade")
+            .failed(1, &format!("the project is at {newer}, and this command at"));
+    }
 }
 
 #[test]

@@ -8,7 +8,10 @@ mod generate;
 mod help;
 mod kinds;
 mod new;
+mod odd;
+mod output;
 mod refusals;
+mod room;
 mod writing;
 
 use std::collections::BTreeMap;

@@ -23,4 +23,5 @@ mod pictures;
 mod production;
 mod refusals;
 mod reload;
+mod spoken;
 mod swaps;
