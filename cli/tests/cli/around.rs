@@ -175,22 +175,6 @@ fn shells_are_told_what_may_come_next() {
 }
 
 #[test]
-fn bash_completes_with_what_it_is_given() {
-    let sandbox = Sandbox::with_project();
-    let script = "source <(nova completions bash); COMP_LINE='nova gen ws'; COMP_POINT=${#COMP_LINE}; _nova; echo \"${COMPREPLY[@]}\"";
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_nova")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    let output = std::process::Command::new("bash")
-        .args(["--norc", "-c", script])
-        .current_dir(sandbox.path("myapp"))
-        .env("PATH", path)
-        .output();
-    if let Ok(output) = output {
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "ws-handler\n");
-    }
-}
-
-#[test]
 fn each_command_has_a_page_in_the_manual() {
     let sandbox = Sandbox::new();
     let run = sandbox.nova(["man", "man1"]).succeeded();

@@ -9,6 +9,7 @@ mod help;
 mod kinds;
 mod new;
 mod refusals;
+mod shells;
 mod writing;
 
 use std::collections::BTreeMap;
