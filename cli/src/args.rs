@@ -11,6 +11,8 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::project::Database;
+
 pub(crate) use around::{Complete, Completions, Doctor, Eject, Man, Shell, Upgrade};
 pub(crate) use generators::{Destroy, Gen, GenController, GenNamed, GenResource, Kind, Show, Wire, Write};
 pub(crate) use line::{asks_for_json, parse};
@@ -129,6 +131,7 @@ Examples:
   nova new myapp
   nova new services/chat --name live-chat
   nova new myapp --auth --docker             accounts, and a Dockerfile
+  nova new myapp --db sqlite --auth          with a database in a file
   nova new myapp --nats                      a chat that reaches two nodes
   nova new myapp --serve                     and run it")]
 pub(crate) struct New {
@@ -171,8 +174,12 @@ pub(crate) struct Make {
     pub(crate) api: bool,
 
     /// Begin with accounts: to register, to log in, to log out.
-    #[arg(long, conflicts_with = "api")]
+    #[arg(long)]
     pub(crate) auth: bool,
+
+    /// Begin with a database: sqlite or postgres.
+    #[arg(long, value_name = "DATABASE", hide_possible_values = true)]
+    pub(crate) db: Option<Database>,
 
     /// Add a Dockerfile.
     #[arg(long)]

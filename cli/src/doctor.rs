@@ -195,9 +195,9 @@ fn edits(project: &Project) -> Vec<Finding> {
         ),
         (project.crate_root(), Piece::Module(module), "can have modules added"),
         (
-            "src/main.rs".into(),
+            project.application(),
             Piece::Setup(setup),
-            "starts one application that gen adds to",
+            "makes one application that gen adds to",
         ),
     ]
     .into_iter()

@@ -15,6 +15,7 @@ mod eject;
 mod error;
 mod generate;
 mod man;
+mod migrations;
 mod name;
 mod new;
 mod openapi;

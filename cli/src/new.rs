@@ -9,13 +9,13 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::name::{Name, Role};
 use crate::plan::{Conflicts, Part, Plan};
-use crate::project::{Project, RUNTIME_PACKAGE};
-use crate::template::{For, PROJECT};
+use crate::project::{Database, Project, RUNTIME_PACKAGE};
+use crate::template::{ACCOUNTS, For, PROJECT};
 use crate::work::{self, Work};
-use crate::{args, dependency, disk, generate, workspace};
+use crate::{args, dependency, disk, generate, migrations, workspace};
 
 /// Crates that a project depends on, and so can't be called.
-const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "tokio"];
+const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "sqlx", "tokio"];
 /// Directories that cargo makes for itself among a project's artifacts.
 const ARTIFACTS: &[&str] = &["build", "deps", "examples", "incremental"];
 
@@ -37,8 +37,15 @@ struct Data {
     api: bool,
     /// has accounts,
     auth: bool,
-    /// is to be run in containers.
+    /// is to be run in containers,
     docker: bool,
+    /// has a database.
+    db: bool,
+    sqlite: bool,
+    postgres: bool,
+    /// The line of the manifest that depends on what speaks to it, and where it is.
+    sqlx: &'static str,
+    database: String,
 }
 
 impl Data {
@@ -48,7 +55,12 @@ impl Data {
             For::Pages => !self.api,
             For::Api => self.api,
             For::Auth => self.auth,
+            For::AuthPages => self.auth && !self.api,
+            For::AuthApi => self.auth && self.api,
             For::Docker => self.docker,
+            For::Database => self.db,
+            For::Sqlite => self.sqlite,
+            For::Postgres => self.postgres,
         }
     }
 }
@@ -99,6 +111,15 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         api: make.api,
         auth: make.auth,
         docker: make.docker,
+        db: make.db.is_some(),
+        sqlite: make.db == Some(Database::Sqlite),
+        postgres: make.db == Some(Database::Postgres),
+        sqlx: make.db.map_or("", sqlx),
+        database: match make.db {
+            Some(Database::Sqlite) => format!("sqlite://{package}.db"),
+            Some(Database::Postgres) => format!("postgres://localhost/{}", name.snake()),
+            None => String::new(),
+        },
         package,
     };
     let conflicts = if keeps { Conflicts::Keep } else { Conflicts::Refuse };
@@ -144,6 +165,20 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
     Ok(())
 }
 
+/// What speaks to a database. To Postgres also with TLS, which most that are not on the same machine ask for.
+fn sqlx(database: Database) -> &'static str {
+    match database {
+        Database::Sqlite => {
+            "sqlx = { version = \"0.9\", default-features = false, features = \
+             [\"macros\", \"migrate\", \"runtime-tokio\", \"sqlite-bundled\"] }"
+        }
+        Database::Postgres => {
+            "sqlx = { version = \"0.9\", default-features = false, features = \
+             [\"macros\", \"migrate\", \"postgres\", \"runtime-tokio\", \"tls-rustls-ring-webpki\"] }"
+        }
+    }
+}
+
 /// What is to be written by hand into files that were there already.
 fn merged(root: &Path, data: &Data) -> String {
     let read = |path: &str| disk::text(&root.join(path)).unwrap_or_default();
@@ -159,11 +194,30 @@ fn merged(root: &Path, data: &Data) -> String {
         "serde = { version = \"1\", features = [\"derive\"] }",
         "serde",
     );
+    if data.db {
+        missing("Cargo.toml", data.sqlx, "sqlx");
+        let section = format!("[database]\n    url = \"{}\"\n    max_connections = 8", data.database);
+        missing("nova.toml", &section, "[database]");
+        missing("src/lib.rs", "pub mod db;", "mod db;");
+        missing("src/routes.rs", "pub fn routes() -> Routes<crate::db::Db>", "Routes<");
+    }
     missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
     missing("src/lib.rs", "mod routes;", "mod routes;");
     missing("src/lib.rs", "pub use routes::routes;", "routes::routes");
-    let start = format!("nova::App::new({}::routes).run()", data.krate);
-    missing("src/main.rs", &start, "App::new");
+    let sessions = if data.auth {
+        ".sessions(nova::session::MemoryStore::new())"
+    } else {
+        ""
+    };
+    let (state, start) = if data.db {
+        ("<db::Db>", ".start(db::connect)")
+    } else {
+        ("", "")
+    };
+    let app = format!("pub fn app() -> nova::App{state} {{ nova::App::new(routes){sessions}{start} }}");
+    missing("src/lib.rs", &app, if data.db { ".start(" } else { "fn app" });
+    let start = format!("{}::app().run()", data.krate);
+    missing("src/main.rs", &start, "app()");
     if next.is_empty() {
         return "  nova serve".to_owned();
     }
@@ -246,6 +300,11 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
     let part =
         |(path, _, template): &(&str, For, crate::template::Template)| Ok(Part::file(path, template.render(data)?));
     let mut parts: Vec<Part> = files.map(part).collect::<Result<_>>()?;
+    if data.auth && data.db {
+        let [sqlite, postgres] = ACCOUNTS;
+        let sql = if data.sqlite { sqlite } else { postgres };
+        parts.push(Part::file(migrations::path(root, "create_account"), sql.to_owned()));
+    }
     if data.nats {
         let project = Project {
             root: root.to_path_buf(),

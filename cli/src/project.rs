@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk;
+use clap::ValueEnum;
+
 use crate::error::{Error, Result};
 use crate::name::nearest;
-use crate::workspace;
+use crate::{disk, edit, workspace};
 
 /// The runtime's package, by which a project is known.
 pub(crate) const RUNTIME_PACKAGE: &str = "nova-framework";
@@ -23,6 +24,13 @@ pub(crate) struct Project {
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
     pub(crate) dependencies: Vec<String>,
+}
+
+/// What keeps a project's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
 }
 
 impl Project {
@@ -85,6 +93,43 @@ impl Project {
             |place: &PathBuf| disk::text(&self.root.join(place)).is_ok_and(|text| text.contains("fn routes"));
         let with_table = places.iter().find(|place| has_table(place));
         with_table.cloned().unwrap_or(usual)
+    }
+
+    /// The file with the application, `App::new(…)`: that of `fn app`, or `src/main.rs` where an older project has it.
+    pub(crate) fn application(&self) -> PathBuf {
+        let program = PathBuf::from("src/main.rs");
+        let root = self.crate_root();
+        let makes_it = |place: &Path| {
+            let bytes = disk::bytes(&self.root.join(place)).unwrap_or_default();
+            edit::makes_application(&String::from_utf8_lossy(&bytes))
+        };
+        if makes_it(&root) && (self.has_app() || !makes_it(&program)) {
+            root
+        } else {
+            program
+        }
+    }
+
+    /// Whether the crate has a `pub fn app` that gives the whole application.
+    pub(crate) fn has_app(&self) -> bool {
+        let text = disk::text(&self.root.join(self.crate_root())).unwrap_or_default();
+        // Most projects of an older form are told apart without a parser.
+        text.contains("app") && edit::gives(&text, "app")
+    }
+
+    /// The database that the project keeps things in, by the type `Db` in `src/db.rs`.
+    pub(crate) fn database(&self) -> Option<Database> {
+        let text = disk::text(&self.root.join("src/db.rs")).ok()?;
+        let pool = edit::alias(&text, "Db")?;
+        let kinds = [
+            ("Sqlite", Database::Sqlite),
+            ("Pg", Database::Postgres),
+            ("Postgres", Database::Postgres),
+        ];
+        kinds
+            .iter()
+            .find(|(kind, _)| pool.contains(kind))
+            .map(|(_, database)| *database)
     }
 
     fn from_manifest(root: &Path, manifest: &toml::Table) -> Option<Self> {

@@ -39,23 +39,37 @@ pub(crate) enum For {
     Pages,
     /// those without,
     Api,
-    /// with accounts,
+    /// with accounts, that have pages or not,
     Auth,
-    /// to be run in containers.
+    AuthPages,
+    AuthApi,
+    /// to be run in containers,
     Docker,
+    /// with a database, of one kind or the other.
+    Database,
+    Sqlite,
+    Postgres,
 }
 
 /// The files of a new project, in the order in which they are reported.
 pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ("Cargo.toml", For::Every, rendered!("project/Cargo.toml")),
     ("README.md", For::Every, rendered!("project/README.md")),
-    (".gitignore", For::Every, raw!("project/gitignore")),
-    (".github/workflows/ci.yml", For::Every, raw!("project/ci.yml")),
+    (".gitignore", For::Every, rendered!("project/gitignore")),
+    (".github/workflows/ci.yml", For::Every, rendered!("project/ci.yml")),
     ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
-    (".dockerignore", For::Docker, raw!("project/dockerignore")),
+    (".dockerignore", For::Docker, rendered!("project/dockerignore")),
     ("nova.toml", For::Every, rendered!("project/nova.toml")),
+    ("build.rs", For::Database, raw!("project/build.rs")),
+    (
+        "migrations/README.md",
+        For::Database,
+        raw!("project/migrations/README.md"),
+    ),
     ("src/main.rs", For::Every, rendered!("project/src/main.rs")),
     ("src/lib.rs", For::Every, rendered!("project/src/lib.rs")),
+    ("src/db.rs", For::Sqlite, raw!("project/src/db_sqlite.rs")),
+    ("src/db.rs", For::Postgres, raw!("project/src/db_postgres.rs")),
     ("src/routes.rs", For::Every, rendered!("project/src/routes.rs")),
     (
         "src/controllers/mod.rs",
@@ -74,40 +88,51 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ),
     (
         "src/controllers/account.rs",
-        For::Auth,
-        raw!("project/src/controllers/account.rs"),
+        For::AuthPages,
+        rendered!("project/src/controllers/account.rs"),
+    ),
+    (
+        "src/controllers/account.rs",
+        For::AuthApi,
+        rendered!("project/src/controllers/account_api.rs"),
     ),
     ("src/models/mod.rs", For::Auth, raw!("project/src/models/mod.rs")),
     (
         "src/models/account.rs",
         For::Auth,
-        raw!("project/src/models/account.rs"),
+        rendered!("project/src/models/account.rs"),
     ),
     ("src/security/mod.rs", For::Auth, raw!("project/src/security/mod.rs")),
     (
         "src/security/member.rs",
         For::Auth,
-        raw!("project/src/security/member.rs"),
+        rendered!("project/src/security/member.rs"),
     ),
     ("views/layout.hbs", For::Pages, raw!("project/views/layout.hbs")),
     ("views/home/index.hbs", For::Pages, raw!("project/views/home/index.hbs")),
     (
         "views/account/register.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/register.hbs"),
     ),
     (
         "views/account/login.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/login.hbs"),
     ),
     (
         "views/account/show.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/show.hbs"),
     ),
     ("assets/app.css", For::Pages, raw!("project/assets/app.css")),
     ("assets/icon.svg", For::Pages, raw!("project/assets/icon.svg")),
+];
+
+/// The table of accounts, of one kind of database and the other.
+pub(crate) const ACCOUNTS: [&str; 2] = [
+    include_str!("../templates/project/migrations/create_account_sqlite.sql"),
+    include_str!("../templates/project/migrations/create_account_postgres.sql"),
 ];
 
 /// A kind of things that `nova gen` writes.
@@ -140,6 +165,8 @@ pub(crate) const KINDS: &[BuiltIn] = &[
     built_in!(
         "resource",
         "src/models/{{path}}.rs": "model.rs.hbs",
+        "src/models/{{path}}.db.rs": "model_db.rs.hbs",
+        "migrations/create_{{table}}.sql": "create.sql.hbs",
         "src/controllers/{{path}}.rs": "json.rs.hbs",
         "src/controllers/{{path}}.pages.rs": "pages.rs.hbs",
         "views/{{path}}/list.hbs": "list.hbs.hbs",

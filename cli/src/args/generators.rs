@@ -49,7 +49,7 @@ Files:
   src/routes.rs              one route for each action
   views/posts/index.hbs      created, one for each action")]
     Controller(GenController),
-    /// A resource: a model kept in memory, and a controller over it.
+    /// A resource: a model, in the database or in memory, and a controller over it.
     #[command(after_help = "\
 Examples:
   nova gen resource article                  a name, as JSON, at /article
@@ -57,12 +57,14 @@ Examples:
   nova gen resource article title body --views
 
 Fields are string, int, float or bool; string when nothing is said.
+A project with a database (nova new --db) keeps its resources there.
 
 Files:
   src/models/article.rs        created, with its module
   src/controllers/article.rs   created, with its module
   src/routes.rs                the routes
-  views/article/*.hbs          with --views")]
+  views/article/*.hbs          with --views
+  migrations/*_create_article.sql   with a database")]
     Resource(GenResource),
     /// A WebSocket handler with its route: a chat room to begin with.
     #[command(after_help = "\
@@ -90,7 +92,7 @@ Example:
 
 Files:
   src/fallbacks/errors.rs   created, with its module
-  src/main.rs               .fallback(…)")]
+  src/lib.rs                .fallback(…)")]
     Fallback(GenNamed),
     /// A kind of reply, and the handler that makes a response of it.
     #[command(after_help = "\
@@ -99,7 +101,7 @@ Example:
 
 Files:
   src/replies/csv.rs   created, with its module
-  src/main.rs          .reply_handler(\"csv\", …)")]
+  src/lib.rs           .reply_handler(\"csv\", …)")]
     ReplyHandler(GenNamed),
     /// A test of the whole application, without a port.
     #[command(after_help = "\
@@ -148,6 +150,14 @@ pub(crate) struct GenResource {
     /// Answer with pages and forms instead of JSON.
     #[arg(long)]
     pub(crate) views: bool,
+
+    /// Keep it in the database [default: where the project has one].
+    #[arg(long, conflicts_with = "memory")]
+    pub(crate) db: bool,
+
+    /// Keep it in memory, until the program ends.
+    #[arg(long)]
+    pub(crate) memory: bool,
 
     #[command(flatten)]
     pub(crate) wire: Wire,
@@ -206,7 +216,7 @@ pub(crate) struct Wire {
     #[arg(long, value_name = "PATH")]
     pub(crate) at: Option<String>,
 
-    /// Write its files, and leave routes.rs and main.rs alone.
+    /// Write its files, and leave routes and application alone.
     #[arg(long)]
     pub(crate) no_route: bool,
 }

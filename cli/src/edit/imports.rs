@@ -1,6 +1,6 @@
 //! The import of something of this crate: `use crate::controllers::posts;`.
 
-use syn::{Item, ItemUse, UseGroup, UseTree};
+use syn::{Item, ItemUse, UseGroup, UseTree, Visibility};
 
 use super::Edit;
 use super::lines::{line_after, line_before, paragraph, runs, without_lines};
@@ -125,6 +125,15 @@ impl Import {
             Meaning::Free
         }
     }
+}
+
+/// Whether a file publishes a name of another.
+pub(super) fn publishes(source: &Source<'_>, name: &str) -> bool {
+    let mut leaves = Vec::new();
+    for item in uses(source).filter(|item| matches!(item.vis, Visibility::Public(_))) {
+        collect(&item.tree, &mut Vec::new(), &mut leaves);
+    }
+    leaves.iter().any(|leaf| leaf.bound.as_deref() == Some(name))
 }
 
 /// One name that a use tree brings into scope; a glob binds none that can be known from here.

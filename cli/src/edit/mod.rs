@@ -16,9 +16,9 @@ mod tokens;
 
 pub(crate) use imports::Import;
 pub(crate) use modules::Module;
-pub(crate) use read::{fields_of, public_functions};
+pub(crate) use read::{alias, fields_of, gives, public_functions};
 pub(crate) use routes::{Route, routes_to};
-pub(crate) use setup::Setup;
+pub(crate) use setup::{Setup, makes_application};
 pub(crate) use source::ParseError;
 use source::Source;
 

@@ -76,6 +76,13 @@ impl Setup {
             None => dot,
         };
         let text = source.without(start..end);
+        if let [one, other] = chain.calls[..]
+            && let rest = if std::ptr::eq(one, call) { other } else { one }
+            && let Some(rest) = Self::of(rest, source)
+            && LAST.iter().all(|last| rest.method != *last)
+        {
+            return Edit::Changed(rest.alone(chain, source));
+        }
         // What rustfmt would have on one line again.
         let first = source.range(chain.root);
         let last = chain.calls.last().map_or(first.end, |call| source.range(*call).end);
@@ -96,6 +103,44 @@ impl Setup {
             return Edit::Changed([head, &joined, tail].concat());
         }
         Edit::Changed(text)
+    }
+
+    /// A call as it is written, when it has no comments and each of its arguments is on a line.
+    fn of(call: &ExprMethodCall, source: &Source<'_>) -> Option<Self> {
+        let arguments: Vec<String> = call
+            .args
+            .iter()
+            .map(|argument| source.text[source.range(argument)].to_owned())
+            .collect();
+        let written = &source.text[source.range(&call.dot_token).start..source.range(call).end];
+        let is_plain = !written.contains("//") && !written.contains("/*");
+        let is_simple =
+            is_plain && call.turbofish.is_none() && arguments.iter().all(|argument| !argument.contains('\n'));
+        is_simple.then(|| Self {
+            method: call.method.to_string(),
+            arguments,
+        })
+    }
+
+    /// The text with this as the only call of the chain: to rustfmt that is none, and the line may be as long as any.
+    fn alone(&self, chain: &Chain<'_>, source: &Source<'_>) -> String {
+        let root = source.range(chain.root);
+        let end = chain.calls.last().map_or(root.end, |call| source.range(*call).end);
+        let newline = source.newline_at(root.start);
+        let line = &source.text[source.line_start(root.start)..root.start];
+        let behind = source.line_end(end) - end;
+        let call = self.line();
+        let inner = deeper(line);
+        let arguments = self.arguments.join(", ").len();
+        let call = if arguments > WIDEST_ARGUMENTS {
+            let indentation = &line[..line.len() - line.trim_start().len()];
+            self.broken(indentation, newline)
+        } else if width(line) + root.len() + call.len() + behind <= WIDEST_LINE {
+            call
+        } else {
+            format!("{newline}{inner}{}", self.broken(&inner, newline))
+        };
+        [&source.text[..root.end], &call, &source.text[end..]].concat()
     }
 
     /// Before the call that the chain ends with. A chain on one line that becomes too long is broken, as rustfmt would.
@@ -119,14 +164,25 @@ impl Setup {
             let call = self.broken(indentation, newline);
             return source.with(at, &format!("{newline}{indentation}{call}"));
         }
+        if chain.calls.is_empty() {
+            return self.alone(chain, source);
+        }
         let end = chain.calls.last().map_or(root.end, |call| source.range(*call).end);
         let call = self.line();
         let fits = end - root.start + call.len() <= WIDEST_CHAIN && width(line) + call.len() <= WIDEST_LINE;
         let on_one_line = !source.text[root.start..end].contains('\n');
+        let indentation = deeper(line);
+        if !on_one_line
+            && let [other] = chain.calls[..]
+            && let Some(other) = Self::of(other, source)
+        {
+            let both =
+                [&other, self].map(|call| format!("{newline}{indentation}{}", call.broken(&indentation, newline)));
+            return [&source.text[..root.end], &both.concat(), &source.text[end..]].concat();
+        }
         if fits || !on_one_line {
             return source.with(at, &call);
         }
-        let indentation = deeper(line);
         let mut text = source.text[..root.end].to_owned();
         let mut from = root.end;
         for dot in &dots {
@@ -172,6 +228,11 @@ impl Setup {
             && call.args.len() == self.arguments.len()
             && call.args.iter().zip(&self.arguments).all(same)
     }
+}
+
+/// Whether a file has an `App::new(…)`; one that can't be read may have.
+pub(crate) fn makes_application(text: &str) -> bool {
+    text.contains("App::new") && Source::parse(text).map_or(true, |source| !chains(&source).is_empty())
 }
 
 fn chains<'a>(source: &'a Source<'_>) -> Vec<Chain<'a>> {

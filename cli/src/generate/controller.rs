@@ -73,7 +73,7 @@ pub(super) fn generate(
     let base = url(name, wiring);
     let actions: Vec<Action> = actions.iter().map(|action| self::action(action, name, &base)).collect();
     let at = if base.is_empty() { "/" } else { &base };
-    let mut data = parts::data(name, at, wiring.routed, project);
+    let mut data = parts::data(name, at, wiring, project);
     data.insert("actions".to_owned(), json!(actions));
     let mut all = parts::file(kind, kind.source(CONTROLLER)?, &data, project)?;
     let file = PathBuf::from(format!("src/controllers/{}.rs", name.path()));

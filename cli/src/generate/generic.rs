@@ -8,14 +8,14 @@ use crate::name::NamePath;
 use crate::project::Project;
 
 pub(super) fn generate(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Generated> {
-    let data = parts::data(name, &url(name, wiring), wiring.routed, project);
+    let data = parts::data(name, &url(name, wiring), wiring, project);
     let mut all = Vec::new();
     for source in &kind.sources {
         all.extend(parts::file(kind, source, &data, project)?);
     }
     if wiring.routed {
         let mut wired = parts::routes(kind, &data, project, &all)?;
-        wired.extend(parts::setups(kind, &data, &all)?);
+        wired.extend(parts::setups(kind, &data, project, &all)?);
         all.extend(wired);
     }
     let say = |text: &Option<String>| text.as_deref().map(|text| kind.say(text, &data)).transpose();

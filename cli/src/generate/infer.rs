@@ -42,11 +42,16 @@ fn candidates(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) 
         }
         "resource" => {
             let fields = fields(kind, name, wiring, project)?;
-            let shapes = [false, true].map(|views| resource::Shape {
+            let database = project.database();
+            let shapes = [(false, database), (true, database), (false, None), (true, None)];
+            let shapes = shapes.map(|(views, database)| resource::Shape {
                 fields: fields.clone(),
                 views,
+                database,
             });
-            shapes
+            // Without a database the last two are the first two.
+            let different = if database.is_some() { 4 } else { 2 };
+            shapes[..different]
                 .iter()
                 .map(|shape| resource::generate(kind, name, shape, wiring, project))
                 .collect()
@@ -78,9 +83,11 @@ fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
             bases.push(base);
         }
     }
-    let wired = [true, false].map(|routed| {
-        let wiring = |at: &Option<String>| Wiring { at: at.clone(), routed };
-        bases.iter().map(wiring).collect::<Vec<_>>()
+    // What was generated before the project had its application as a function does not call it.
+    let has_app = project.has_app();
+    let wired = [(true, has_app), (false, has_app), (true, !has_app), (false, !has_app)].map(|(routed, app)| {
+        let at = bases.iter().cloned();
+        at.map(|at| Wiring { at, routed, app }).collect::<Vec<_>>()
     });
     wired.concat()
 }
@@ -90,7 +97,7 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
     let holder = match kind.name.as_str() {
         "controller" | "resource" => format!("controllers::{}", name.module()),
         _ => {
-            let data = super::parts::data(name, &name.url(), true, project);
+            let data = super::parts::data(name, &name.url(), &Wiring::default(), project);
             let handler = kind
                 .manifest
                 .route
@@ -130,7 +137,7 @@ fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
 
 /// The fields of a resource, as its model has them.
 fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<resource::Field>> {
-    let data = super::parts::data(name, &super::url(name, wiring), wiring.routed, project);
+    let data = super::parts::data(name, &super::url(name, wiring), wiring, project);
     let path = kind.say(resource::MODEL, &data)?;
     let text = disk::text(&project.root.join(path)).unwrap_or_default();
     let fields = edit::fields_of(&text, "Draft").into_iter();

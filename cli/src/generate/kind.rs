@@ -69,7 +69,7 @@ pub(crate) struct RouteSpec {
     pub(crate) handler: String,
 }
 
-/// A call on `App::new(…)` in `src/main.rs`.
+/// A call on the one `App::new(…)`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppSpec {

@@ -40,6 +40,8 @@ struct Wiring {
     at: Option<String>,
     /// Whether it is wired in at all.
     routed: bool,
+    /// Whether its tests call the whole application, which the project has as a function: older projects have none.
+    app: bool,
 }
 
 /// Something to generate, as it was typed.
@@ -88,7 +90,7 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         let kind = Kind::find(kind, &root)?;
         let mut notes = Vec::new();
         let name = named(typed, &kind, "gen", &project, &mut notes)?;
-        let wiring = wiring(wire, &kind)?;
+        let wiring = wiring(wire, &kind, &project)?;
         let generated = match asked {
             Asked::Controller(args) => {
                 let typed: Vec<String> = args.positional.iter().chain(&args.actions).cloned().collect();
@@ -99,6 +101,7 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
                 let shape = resource::Shape {
                     fields: resource::fields(&args.fields, &name, &mut notes)?,
                     views: args.views,
+                    database: resource::database(args, &project)?,
                 };
                 resource::generate(&kind, &name, &shape, &wiring, &project)?
             }
@@ -130,6 +133,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         let generated = infer::generated(&kind, &name, &project)?;
         parts::refuse_others(&generated.parts, &name, &project)?;
         told = format!("{} `{}` removed", kind.name, name.path());
+        notes.extend(resource::table_that_stays(&generated.parts, &project));
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts).invert(),
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),
@@ -149,7 +153,11 @@ pub(crate) fn chat(project: &Project) -> Result<Vec<Part>> {
         example: "chat",
         taken: Vec::new(),
     };
-    let wiring = Wiring { at: None, routed: true };
+    let wiring = Wiring {
+        at: None,
+        routed: true,
+        app: true,
+    };
     Ok(generic::generate(&kind, &NamePath::parse("chat", &role)?, &wiring, project)?.parts)
 }
 
@@ -209,7 +217,7 @@ fn note_spelling(typed: &str, used: &str, notes: &mut Vec<Note>) {
     }
 }
 
-fn wiring(wire: &args::Wire, kind: &Kind) -> Result<Wiring> {
+fn wiring(wire: &args::Wire, kind: &Kind, project: &Project) -> Result<Wiring> {
     let at = match &wire.at {
         None => None,
         Some(typed) => {
@@ -243,6 +251,7 @@ fn wiring(wire: &args::Wire, kind: &Kind) -> Result<Wiring> {
     Ok(Wiring {
         at,
         routed: !wire.no_route,
+        app: project.has_app(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::Wiring;
 use super::kind::{AppSpec, Kind, RouteSpec, Source};
 use crate::edit::{Import, Module, Piece, Route, Setup};
 use crate::error::{Error, Result};
@@ -11,11 +12,8 @@ use crate::name::NamePath;
 use crate::plan::{Content, Part};
 use crate::project::Project;
 
-/// Where the application is started.
-const PROGRAM: &str = "src/main.rs";
-
 /// What templates know.
-pub(super) fn data(name: &NamePath, url: &str, routed: bool, project: &Project) -> Map<String, Value> {
+pub(super) fn data(name: &NamePath, url: &str, wiring: &Wiring, project: &Project) -> Map<String, Value> {
     let snake = name.name.snake();
     let data = json!({
         "name": snake,
@@ -28,7 +26,13 @@ pub(super) fn data(name: &NamePath, url: &str, routed: bool, project: &Project) 
         "url": url,
         "crate": project.library,
         "package": project.name,
-        "routed": routed,
+        "routed": wiring.routed,
+        "app": wiring.app,
+        "application": match (wiring.routed, wiring.app) {
+            (true, true) => "crate::app().into_test().await",
+            (true, false) => "testing::app(crate::routes)",
+            (false, _) => "testing::app(routes)",
+        },
         // So that a template can give a template.
         "o": "{{",
         "c": "}}",
@@ -256,13 +260,19 @@ pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project, 
 }
 
 /// The calls on the application that a kind's manifest asks for.
-pub(super) fn setups(kind: &Kind, data: &Map<String, Value>, files: &[Part]) -> Result<Vec<Part>> {
+pub(super) fn setups(kind: &Kind, data: &Map<String, Value>, project: &Project, files: &[Part]) -> Result<Vec<Part>> {
+    let path = project.application();
+    let mut data = data.clone();
+    if path == project.crate_root() {
+        // A crate does not know itself by its name.
+        data.insert("crate".to_owned(), json!("crate"));
+    }
     let mut parts = Vec::new();
     for AppSpec { method, arguments } in &kind.manifest.app {
-        let arguments = arguments.iter().map(|argument| kind.say(argument, data));
+        let arguments = arguments.iter().map(|argument| kind.say(argument, &data));
         let arguments: Vec<String> = arguments.collect::<Result<_>>()?;
         parts.push(Part::Piece {
-            path: PROGRAM.into(),
+            path: path.clone(),
             of: named(&arguments.join(", "), files).map(Path::to_owned),
             piece: Piece::Setup(Setup {
                 method: method.clone(),

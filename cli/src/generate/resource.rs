@@ -1,26 +1,39 @@
-//! `nova gen resource`: a model that is kept in memory, and a controller over it, for JSON or for pages.
+//! `nova gen resource`: a model that is kept in the database or in memory, and a controller over it, for JSON or for pages.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::kind::Kind;
 use super::{Generated, Note, Wiring, parts, url};
 use crate::error::{Error, Result};
 use crate::name::{Name, NamePath, Role, nearest};
 use crate::plan::Part;
-use crate::project::Project;
+use crate::project::{Database, Project};
+use crate::{args, migrations};
 
 pub(super) const MODEL: &str = "src/models/{{path}}.rs";
+/// The same over a database, and its table.
+const MODEL_IN_DATABASE: &str = "src/models/{{path}}.db.rs";
+const MIGRATION: &str = "migrations/create_{{table}}.sql";
 const JSON: &str = "src/controllers/{{path}}.rs";
 const PAGES: &str = "src/controllers/{{path}}.pages.rs";
 const VIEWS: &[&str] = &["list", "show", "new", "edit", "fields"];
 
 /// The longest name, also of a field: longer ones make lines that rustfmt breaks elsewhere.
 const LONGEST: usize = 32;
-/// rustfmt breaks the arguments of a call that are longer than this.
+/// rustfmt breaks the arguments of a call that are longer than this,
 const WIDEST_ARGUMENTS: usize = 60;
+/// and chains of calls,
+const WIDEST_CHAIN: usize = 60;
+/// and any line that is longer than this.
+const WIDEST_LINE: usize = 100;
+
+/// The longest name of a table: PostgreSQL cuts longer ones.
+const LONGEST_TABLE: usize = 63;
+/// A line of SQL is no longer than this, where that can be.
+const WIDEST_SQL: usize = 90;
 
 /// What a field can be: as it is typed, in Rust, in a form, and two values.
 const TYPES: &[(&str, &str, &str, &str, &str)] = &[
@@ -33,13 +46,22 @@ const TYPES: &[(&str, &str, &str, &str, &str)] = &[
 /// Names that the record has already, or that the code around it uses.
 const TAKEN: &[&str] = &["id", "draft"];
 
+/// Names of columns that PostgreSQL has for itself.
+const COLUMNS: &[&str] = &["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
+
 /// Types and traits that the model's module has or uses, which the record would hide.
 const MEANT: &[&str] = &[
     "BTreeMap",
     "Clone",
+    "DELETE",
+    "Db",
     "Debug",
     "Deserialize",
     "Draft",
+    "FIND",
+    "INSERT",
+    "LIST",
+    "MOST",
     "Mutex",
     "MutexGuard",
     "Option",
@@ -50,6 +72,7 @@ const MEANT: &[&str] = &[
     "Serialize",
     "Store",
     "String",
+    "UPDATE",
     "Vec",
 ];
 
@@ -59,6 +82,8 @@ pub(super) struct Field {
     name: String,
     title: String,
     rust: &'static str,
+    /// The type of its column.
+    sql: &'static str,
     input: &'static str,
     /// What the client's error points to.
     place: String,
@@ -76,6 +101,37 @@ pub(super) struct Field {
 pub(super) struct Shape {
     pub(super) fields: Vec<Field>,
     pub(super) views: bool,
+    /// Where it is kept, when it is not in memory.
+    pub(super) database: Option<Database>,
+}
+
+/// Where a resource is to be kept: in the project's database, where it has one, unless something else is said.
+pub(super) fn database(args: &args::GenResource, project: &Project) -> Result<Option<Database>> {
+    match project.database() {
+        _ if args.memory => Ok(None),
+        None if args.db => Err(Error::usage(
+            "this project has no database: no `pub type Db` of SQLite or PostgreSQL is in src/db.rs",
+        )
+        .detail("nothing was written")
+        .help("nova init --db sqlite (or postgres) adds one, and says what comes into your files by hand")),
+        database => Ok(database),
+    }
+}
+
+/// That the table of a resource which is destroyed stays in every database that has it.
+pub(super) fn table_that_stays(parts: &[Part], project: &Project) -> Option<Note> {
+    let migration = parts.iter().find_map(|part| match part {
+        Part::File { path, .. } if path.starts_with(migrations::DIRECTORY) => path.to_str(),
+        _ => None,
+    })?;
+    let table = migration.strip_suffix(".sql")?.split_once("_create_")?.1;
+    let is_there = project.root.join(migration).is_file();
+    is_there.then(|| {
+        (
+            "Kept",
+            format!("the table \"{table}\" of databases in which {migration} has run"),
+        )
+    })
 }
 
 pub(super) fn generate(
@@ -87,9 +143,17 @@ pub(super) fn generate(
 ) -> Result<Generated> {
     let url = url(name, wiring);
     refuse(name, &url)?;
-    let Shape { fields, views } = shape;
-    let mut data = parts::data(name, &url, wiring.routed, project);
-    let fields: Vec<Field> = fields.iter().map(|field| field.placed(*views)).collect();
+    let Shape {
+        fields,
+        views,
+        database,
+    } = shape;
+    let table = name.path().replace('/', "_");
+    if database.is_some() {
+        refuse_table(name, &table, fields)?;
+    }
+    let mut data = parts::data(name, &url, wiring, project);
+    let fields: Vec<Field> = fields.iter().map(|field| field.placed(*views, *database)).collect();
     let texts = |value: fn(&Field) -> &str| -> String {
         let texts: Vec<String> = fields
             .iter()
@@ -106,14 +170,35 @@ pub(super) fn generate(
             json!(texts(|field| if field.text { "\"\"" } else { field.samples[0] })),
         ),
         ("first", json!(fields.first().map_or("id", |field| field.name.as_str()))),
-        ("fields", json!(fields)),
+        ("db", json!(database.is_some())),
     ];
     data.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    if let Some(database) = database {
+        data.extend(sql(*database, &table, &fields));
+        let pascal = name.name.pascal();
+        let longest =
+            format!("pub async fn update(db: &Db, id: i64, draft: Draft) -> sqlx::Result<Option<{pascal}>> {{");
+        data.insert("wide".to_owned(), json!(longest.len() > WIDEST_LINE));
+        if !wiring.routed {
+            data.insert(
+                "application".to_owned(),
+                json!("nova::App::new(routes).start(connect).into_test().await"),
+            );
+        }
+    }
+    data.insert("fields".to_owned(), json!(fields));
     // Neither is of use without the other.
     let file = PathBuf::from(format!("src/controllers/{}.rs", name.path()));
-    let (model, content) = kind.render(kind.source(MODEL)?, &data)?;
+    let model = PathBuf::from(kind.say(MODEL, &data)?);
+    let source = if database.is_some() { MODEL_IN_DATABASE } else { MODEL };
+    let content = kind.render(kind.source(source)?, &data)?.1;
     let parts = parts::module(project, model.clone(), content, Some("Models: what is kept."));
     let mut all: Vec<Part> = parts::belonging(parts, &file).collect();
+    if database.is_some() {
+        let path = migrations::path(&project.root, &format!("create_{table}"));
+        let content = kind.render(kind.source(MIGRATION)?, &data)?.1;
+        all.extend(parts::belonging(vec![Part::file(path, content)], &model));
+    }
     let source = kind.source(if *views { PAGES } else { JSON })?;
     let content = kind.render(source, &data)?.1;
     let parts = parts::module(project, file.clone(), content, kind.manifest.module.as_deref());
@@ -136,6 +221,73 @@ pub(super) fn generate(
     })
 }
 
+/// What is said of the fields in SQL, and of that in Rust. Every name is quoted: `order` is a word of SQL's own.
+fn sql(database: Database, table: &str, fields: &[Field]) -> Vec<(String, Value)> {
+    let list = |of: &dyn Fn(usize, &Field) -> String, before: &str| {
+        let each = fields.iter().enumerate().map(|(index, field)| of(index, field));
+        wrapped(&each.collect::<Vec<_>>(), before)
+    };
+    let name = |field: &Field| format!("\"{}\"", field.name);
+    let names = list(&|_, field| name(field), "INSERT INTO table (");
+    let columns: Vec<String> = std::iter::once("\"id\"".to_owned())
+        .chain(fields.iter().map(name))
+        .collect();
+    let id = match database {
+        Database::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+        Database::Postgres => "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+    };
+    let entries = [
+        ("table", json!(table)),
+        ("id", json!(id)),
+        ("columns", json!(wrapped(&columns, "RETURNING "))),
+        ("names", json!(names)),
+        ("values", json!(list(&|index, _| format!("${}", index + 1), "VALUES ("))),
+        (
+            "assignments",
+            json!(list(
+                &|index, field| format!("{} = ${}", name(field), index + 2),
+                "UPDATE table SET "
+            )),
+        ),
+        ("insert", json!(bound("INSERT", None, fields))),
+        ("update", json!(bound("UPDATE", Some("id"), fields))),
+    ];
+    entries.map(|(key, value)| (key.to_owned(), value)).into()
+}
+
+/// Texts with a comma between each two, on several lines when they are long.
+fn wrapped(texts: &[String], before: &str) -> String {
+    let mut result = String::new();
+    let mut width = before.len();
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            result.push(',');
+            if width + text.len() > WIDEST_SQL {
+                result.push_str("\n        ");
+                width = 4;
+            } else {
+                result.push(' ');
+            }
+        }
+        result.push_str(text);
+        width += text.len() + 2;
+    }
+    result
+}
+
+/// A query with its values, as rustfmt writes it.
+fn bound(query: &str, first: Option<&str>, fields: &[Field]) -> String {
+    let root = format!("sqlx::query_as({query})");
+    let first = first.map(|first| format!(".bind({first})"));
+    let rest = fields.iter().map(|field| format!(".bind(draft.{})", field.name));
+    let calls: Vec<String> = first.into_iter().chain(rest).collect();
+    let on_one_line = format!("{root}{}", calls.concat());
+    if calls.len() == 1 || on_one_line.len() <= WIDEST_CHAIN {
+        return on_one_line;
+    }
+    format!("{root}\n        {}", calls.join("\n        "))
+}
+
 fn routes(views: bool) -> &'static [(&'static str, &'static str, &'static str)] {
     if views {
         &[
@@ -155,6 +307,33 @@ fn routes(views: bool) -> &'static [(&'static str, &'static str, &'static str)] 
             ("put", "/{id}", "update"),
             ("delete", "/{id}", "delete"),
         ]
+    }
+}
+
+/// What no table or column can be called.
+fn refuse_table(name: &NamePath, table: &str, fields: &[Field]) -> Result<()> {
+    let refused = |what: String| {
+        Err(Error::usage(what)
+            .detail("nothing was written")
+            .help("another name, or --memory"))
+    };
+    let path = name.path();
+    if table.len() > LONGEST_TABLE {
+        return refused(format!(
+            "`{path}` can't be a resource name: its table's is longer than {LONGEST_TABLE} characters"
+        ));
+    }
+    if table.starts_with("sqlite_") {
+        return refused(format!(
+            "`{path}` can't be a resource name: SQLite has tables of such names for itself"
+        ));
+    }
+    match fields.iter().find(|field| COLUMNS.contains(&field.name.as_str())) {
+        Some(field) => refused(format!(
+            "`{}` can't be a field name: PostgreSQL has a column of that name for itself",
+            field.name
+        )),
+        None => Ok(()),
     }
 }
 
@@ -223,6 +402,7 @@ pub(super) fn field(name: &Name, of: &str) -> Option<Field> {
     let field = Field {
         title: name.title(),
         rust,
+        sql: "",
         input,
         place: String::new(),
         text: *rust == "String",
@@ -235,20 +415,30 @@ pub(super) fn field(name: &Name, of: &str) -> Option<Field> {
 }
 
 impl Field {
-    /// A client points to a member of its JSON, or to a parameter of its form.
-    fn placed(&self, views: bool) -> Self {
+    /// A client points to a member of its JSON, or to a parameter of its form; a table has it as a column.
+    fn placed(&self, views: bool, database: Option<Database>) -> Self {
         let place = if views {
             self.name.clone()
         } else {
             format!("/{}", self.name)
         };
-        let arguments = format!(
-            "!self.{}.trim().is_empty(), \"{place}\", \"must not be empty\"",
-            self.name
-        );
+        let check = match database {
+            Some(_) => format!("is_text(&self.{})", self.name),
+            None => format!("!self.{}.trim().is_empty()", self.name),
+        };
+        let arguments = format!("{check}, \"{place}\", \"must not be empty\"");
+        let sql = match (self.rust, database) {
+            ("i64", Some(Database::Sqlite)) => "INTEGER",
+            ("i64", _) => "BIGINT",
+            ("f64", Some(Database::Sqlite)) => "REAL",
+            ("f64", _) => "DOUBLE PRECISION",
+            ("bool", _) => "BOOLEAN",
+            _ => "TEXT",
+        };
         Self {
             broken: arguments.len() > WIDEST_ARGUMENTS,
             place,
+            sql,
             ..self.clone()
         }
     }

@@ -5,27 +5,39 @@ use proptest::prelude::*;
 use super::*;
 use crate::plan::tests::tree;
 use crate::plan::{Conflicts, Lock};
+use crate::project::Database;
 use crate::template::{For, KINDS, PROJECT};
 
 const ALL_ACTIONS: &[&str] = &["index", "new", "show", "create", "edit", "update", "delete", "archive"];
 
 /// A new project whose files have these newlines.
 fn project(newline: &str) -> (tempfile::TempDir, Project) {
+    project_with(newline, None)
+}
+
+/// The same with a database.
+fn project_with(newline: &str, database: Option<Database>) -> (tempfile::TempDir, Project) {
+    let (sqlite, postgres) = (database == Some(Database::Sqlite), database == Some(Database::Postgres));
     let directory = tempfile::tempdir().unwrap();
     let data = json!({
         "package": "app", "crate": "app", "title": "app", "own_workspace": false, "nats": false, "api": false,
-        "auth": false, "docker": false,
+        "auth": false, "docker": false, "db": database.is_some(), "sqlite": sqlite, "postgres": postgres,
+        "sqlx": "sqlx = \"0.9\"", "database": "sqlite://app.db",
         "runtime": "nova = { package = \"nova-framework\", version = \"0.1\" }",
     });
-    for (path, _, template) in PROJECT
-        .iter()
-        .filter(|(_, file, _)| matches!(file, For::Every | For::Pages))
-    {
+    for (path, _, template) in PROJECT.iter().filter(|(_, file, _)| match file {
+        For::Every | For::Pages => true,
+        For::Database => database.is_some(),
+        For::Sqlite => sqlite,
+        For::Postgres => postgres,
+        _ => false,
+    }) {
         let path = directory.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, template.render(&data).unwrap().replace('\n', newline)).unwrap();
     }
     let project = Project::find(directory.path()).unwrap();
+    assert_eq!(project.database(), database);
     (directory, project)
 }
 
@@ -125,6 +137,7 @@ fn plan(case: &Case, project: &Project) -> Plan {
     let wiring = Wiring {
         at: case.at.map(str::to_owned),
         routed: case.routed,
+        app: project.has_app(),
     };
     let generated = match case.kind {
         "controller" => {
@@ -136,6 +149,7 @@ fn plan(case: &Case, project: &Project) -> Plan {
             let shape = resource::Shape {
                 fields,
                 views: case.views,
+                database: project.database(),
             };
             resource::generate(&kind, &name, &shape, &wiring, project)
         }
@@ -161,8 +175,13 @@ fn apply(plan: &Plan, lock: &Lock) {
 
 #[test]
 fn everything_generated_is_destroyed_to_the_byte_by_its_name() {
-    for newline in ["\n", "\r\n"] {
-        let (directory, project) = project(newline);
+    for (newline, database) in [
+        ("\n", None),
+        ("\r\n", None),
+        ("\n", Some(Database::Sqlite)),
+        ("\r\n", Some(Database::Postgres)),
+    ] {
+        let (directory, project) = project_with(newline, database);
         let lock = Lock::acquire(directory.path()).unwrap();
         let before = tree(directory.path());
         for case in cases() {
@@ -209,7 +228,13 @@ fn of_each_pair_of_kinds_either_goes_without_the_other() {
 
 #[test]
 fn all_of_it_comes_and_goes_in_any_order() {
-    let (directory, project) = project("\n");
+    for database in [None, Some(Database::Sqlite)] {
+        all_comes_and_goes(database);
+    }
+}
+
+fn all_comes_and_goes(database: Option<Database>) {
+    let (directory, project) = project_with("\n", database);
     let lock = Lock::acquire(directory.path()).unwrap();
     let before = tree(directory.path());
     let cases = cases();
@@ -299,11 +324,15 @@ proptest! {
     #[test]
     fn any_name_is_refused_or_gives_rust(typed in typed(), at in 0..KINDS.len()) {
         thread_local! {
-            static PROJECT: (tempfile::TempDir, Project) = project("\n");
+            static PROJECT: (tempfile::TempDir, Project) = project_with("\n", Some(Database::Postgres));
         }
         PROJECT.with(|(_, project)| {
             let kind = Kind::find(KINDS[at].name, &project.root).unwrap();
-            let wiring = Wiring { at: None, routed: true };
+            let wiring = Wiring {
+                at: None,
+                routed: true,
+                app: true,
+            };
             let mut notes = Vec::new();
             let generated = named(&typed, &kind, "gen", project, &mut notes).and_then(|name| match kind.name.as_str() {
                 "controller" => {
@@ -312,7 +341,9 @@ proptest! {
                 }
                 "resource" => {
                     let fields = resource::fields(&["title".to_owned()], &name, &mut notes)?;
-                    resource::generate(&kind, &name, &resource::Shape { fields, views: at % 2 == 0 }, &wiring, project)
+                    let database = project.database().filter(|_| typed.len() % 2 == 0);
+                    let shape = resource::Shape { fields, views: at % 2 == 0, database };
+                    resource::generate(&kind, &name, &shape, &wiring, project)
                 }
                 _ => generic::generate(&kind, &name, &wiring, project),
             });
@@ -338,6 +369,60 @@ proptest! {
                 if path.extension().is_some_and(|rs| rs == "rs") {
                     assert!(syn::parse_file(text).is_ok(), "{typed:?}: {}", path.display());
                 }
+            }
+        });
+    }
+}
+
+/// Words of SQL, of Rust, and any others.
+fn fields() -> impl Strategy<Value = Vec<String>> {
+    let words = [
+        "order", "group", "user", "select", "table", "index", "primary", "from", "null", "rowid", "oid", "cast", "xmin",
+    ];
+    let word = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
+    let name = prop_oneof![2 => word, 1 => "[a-z][a-z0-9_]{0,31}", 1 => "\\PC{0,12}"];
+    let of = proptest::sample::select(vec!["", ":string", ":int", ":float", ":bool", ":text"]);
+    proptest::collection::vec((name, of).prop_map(|(name, of)| name + of), 1..40)
+}
+
+proptest! {
+    /// Each name of a table or a column is within quotes, where no quote can be in it, and is there as often as it should be.
+    #[test]
+    fn any_fields_are_refused_or_give_a_table(typed in fields(), postgres in any::<bool>()) {
+        thread_local! {
+            static PROJECT: (tempfile::TempDir, Project) = project("\n");
+        }
+        PROJECT.with(|(_, project)| {
+            let kind = Kind::find("resource", &project.root).unwrap();
+            let wiring = Wiring { at: None, routed: true, app: true };
+            let database = Some(if postgres { Database::Postgres } else { Database::Sqlite });
+            let name = named("shop/order", &kind, "gen", project, &mut Vec::new()).unwrap();
+            let generated = resource::fields(&typed, &name, &mut Vec::new()).and_then(|fields| {
+                let shape = resource::Shape { fields, views: false, database };
+                resource::generate(&kind, &name, &shape, &wiring, project)
+            });
+            let generated = match generated {
+                Ok(generated) => generated,
+                Err(error) => {
+                    assert_eq!(error.exit_code(), 2, "{typed:?}: {}", error.message());
+                    return;
+                }
+            };
+            let sql = generated.parts.iter().find_map(|part| match part {
+                Part::File { path, content, .. } if path.extension().is_some_and(|sql| sql == "sql") => content.text(),
+                _ => None,
+            });
+            let sql = sql.unwrap();
+            let (head, rest) = sql.split_once("(\n").unwrap();
+            assert!(head.ends_with("CREATE TABLE \"shop_order\" "), "{sql}");
+            let columns: Vec<&str> = rest.strip_suffix("\n);\n").unwrap().split(",\n").collect();
+            assert_eq!(columns.len(), typed.len() + 1, "{sql}");
+            let mut names = std::collections::HashSet::new();
+            for column in columns {
+                let (name, of) = column.strip_prefix("    \"").and_then(|rest| rest.split_once("\" ")).unwrap();
+                assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{sql}");
+                assert!(of.chars().all(|c| c.is_ascii_uppercase() || c == ' '), "{sql}");
+                assert!(names.insert(name), "{sql}");
             }
         });
     }

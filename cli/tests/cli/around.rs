@@ -23,7 +23,7 @@ fn init_keeps_every_file() {
     assert!(sandbox.tree() == before);
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
-    assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::routes;"));
+    assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
     std::fs::create_dir(sandbox.path("1abc")).unwrap();
     sandbox.nova_in("1abc", ["init"]).failed(2, "begins with a digit");
     sandbox
@@ -40,6 +40,12 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         "--docker",
         "--auth --docker --nats",
         "--api --nats --docker",
+        "--api --auth",
+        "--api --auth --db sqlite --docker --nats",
+        "--db sqlite",
+        "--db postgres --api --docker",
+        "--db sqlite --auth --docker --nats",
+        "--db postgres --auth --nats",
     ]
     .iter()
     .enumerate()
@@ -48,6 +54,20 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         let args = format!("new {name} --no-git {variant}");
         sandbox.nova(args.split(' ')).succeeded();
         sandbox.is_formatted(&name);
+        for file in ["src/db.rs", "build.rs", "migrations/README.md"] {
+            let is_there = sandbox.path(&format!("{name}/{file}")).exists();
+            assert_eq!(is_there, variant.contains("--db"), "{file}");
+        }
+        let ignored = sandbox.read(&format!("{name}/.gitignore"));
+        assert_eq!(ignored.contains("*.db-wal"), variant.contains("sqlite"), "{ignored}");
+        sandbox
+            .read(&format!("{name}/Cargo.toml"))
+            .parse::<toml::Table>()
+            .unwrap();
+        sandbox
+            .read(&format!("{name}/nova.toml"))
+            .parse::<toml::Table>()
+            .unwrap();
         assert_eq!(
             sandbox.path(&format!("{name}/views")).exists(),
             !variant.contains("--api")
@@ -69,9 +89,6 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         sandbox.nova_in(&name, ["gen", "reply-handler", "csv"]).succeeded();
         sandbox.is_formatted(&name);
     }
-    sandbox
-        .nova(["new", "both", "--api", "--auth"])
-        .failed(2, "can't be used with");
 }
 
 #[test]

@@ -412,13 +412,289 @@ fn what_a_link_points_to_is_not_destroyed() {
     assert!(sandbox.tree() == before);
 }
 
+/// As `nova new` made it before the application was a function.
+fn older(sandbox: &Sandbox) {
+    let library = sandbox.read("myapp/src/lib.rs");
+    let (library, _) = library.split_once("\n/// The application, as").unwrap();
+    sandbox.write("myapp/src/lib.rs", library);
+    sandbox.write(
+        "myapp/src/main.rs",
+        "//! Starts the application.\n\nuse myapp::routes;\n\nfn main() -> nova::Result<()> {\n    nova::App::new(routes).run()\n}\n",
+    );
+}
+
+#[test]
+fn the_application_is_found_wherever_it_is_made() {
+    let newer = Sandbox::with_project();
+    newer.app("gen fallback errors").succeeded();
+    newer.app("gen reply-handler csv").succeeded();
+    assert!(newer.read("myapp/src/lib.rs").ends_with(
+        "    nova::App::new(routes)\n        .fallback(crate::fallbacks::errors::resolve)\n        \
+         .reply_handler(\"csv\", crate::replies::csv::respond)\n}\n"
+    ));
+    newer.is_formatted("myapp");
+    let before = newer.tree();
+    let run = newer.app("gen reply-handler csv").succeeded();
+    assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    assert!(newer.tree() == before);
+    assert!(
+        newer
+            .app("doctor")
+            .stdout
+            .contains("ok    src/lib.rs makes one application")
+    );
+
+    let sandbox = Sandbox::with_project();
+    older(&sandbox);
+    let before = sandbox.tree();
+    for command in [
+        "fallback errors",
+        "reply-handler csv",
+        "controller posts",
+        "ws-handler chat",
+        "resource item",
+    ] {
+        sandbox.app(&format!("gen {command}")).succeeded();
+        let run = sandbox.app(&format!("gen {command}")).succeeded();
+        assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    }
+    assert!(sandbox.read("myapp/src/main.rs").contains(
+        "    nova::App::new(routes)\n        .fallback(myapp::fallbacks::errors::resolve)\n        \
+         .reply_handler(\"csv\", myapp::replies::csv::respond)\n        .run()\n"
+    ));
+    for file in ["controllers/posts", "ws/chat", "controllers/item"] {
+        let text = sandbox.read(&format!("myapp/src/{file}.rs"));
+        assert!(text.contains("testing::app(crate::routes)"), "{text}");
+    }
+    sandbox.is_formatted("myapp");
+    let doctor = sandbox.app("doctor").stdout;
+    assert!(doctor.contains("ok    src/main.rs makes one application"), "{doctor}");
+    for command in [
+        "fallback errors",
+        "reply-handler csv",
+        "controller posts",
+        "ws-handler chat",
+        "resource item",
+    ] {
+        sandbox.app(&format!("destroy {command}")).succeeded();
+    }
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn an_application_that_is_made_by_hand_is_not_guessed_at() {
+    for (library, reason) in [
+        (
+            "pub fn app() -> nova::App {\n    build()\n}\n",
+            "there is no `App::new` in it",
+        ),
+        (
+            "pub fn app() -> nova::App {\n    nova::App::new(routes)\n}\n\npub fn other() -> nova::App {\n    nova::App::new(routes)\n}\n",
+            "there is more than one `App::new` in it",
+        ),
+    ] {
+        let sandbox = Sandbox::with_project();
+        let text = sandbox.read("myapp/src/lib.rs");
+        let (above, _) = text.split_once("/// The application, as").unwrap();
+        sandbox.write("myapp/src/lib.rs", &format!("{above}{library}"));
+        let before = sandbox.tree();
+        sandbox
+            .app("gen reply-handler csv")
+            .failed(1, reason)
+            .failed(1, "::replies::csv::respond)");
+        assert!(sandbox.tree() == before);
+        assert!(sandbox.app("doctor").stdout.contains(reason));
+    }
+}
+
+/// What was generated before the application was a function is still what was generated.
+#[test]
+fn what_an_older_project_has_is_destroyed_when_it_has_become_a_newer_one() {
+    let sandbox = Sandbox::with_project();
+    let newer = [sandbox.read("myapp/src/lib.rs"), sandbox.read("myapp/src/main.rs")];
+    let before = sandbox.tree();
+    older(&sandbox);
+    sandbox.app("gen controller posts").succeeded();
+    sandbox.app("gen test signup").succeeded();
+    sandbox.write("myapp/src/lib.rs", &newer[0]);
+    sandbox.write("myapp/src/main.rs", &newer[1]);
+    sandbox.app("destroy controller posts").succeeded();
+    sandbox.app("destroy test signup").succeeded();
+    std::fs::remove_dir(sandbox.path("myapp/tests")).unwrap_or_default();
+    assert!(sandbox.tree() == before);
+}
+
+/// A sandbox with a new project in `myapp` that has a database.
+fn with_database(database: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.nova(["new", "myapp", "--no-git", "--db", database]).succeeded();
+    sandbox
+}
+
+/// The names of the migrations that there are.
+fn migrations(sandbox: &Sandbox) -> Vec<String> {
+    let entries = std::fs::read_dir(sandbox.path("myapp/migrations")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".sql"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_resource_is_kept_in_the_database_where_there_is_one() {
+    for (database, columns) in [
+        (
+            "sqlite",
+            "    \"id\" INTEGER PRIMARY KEY AUTOINCREMENT,\n    \"order\" TEXT NOT NULL,\n    \"pages\" INTEGER NOT NULL,\n    \
+             \"price\" REAL NOT NULL,\n    \"out\" BOOLEAN NOT NULL\n",
+        ),
+        (
+            "postgres",
+            "    \"id\" BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,\n    \"order\" TEXT NOT NULL,\n    \
+             \"pages\" BIGINT NOT NULL,\n    \"price\" DOUBLE PRECISION NOT NULL,\n    \"out\" BOOLEAN NOT NULL\n",
+        ),
+    ] {
+        let sandbox = with_database(database);
+        let before = sandbox.tree();
+        let command = "gen resource shop/item order pages:int price:float out:bool";
+        let dry = sandbox.app(&format!("{command} --dry-run")).succeeded();
+        assert!(dry.stderr.contains("      Create migrations/"), "{}", dry.stderr);
+        assert!(sandbox.tree() == before);
+        sandbox.app(command).succeeded();
+        let names = migrations(&sandbox);
+        let [name] = &names[..] else { panic!("{names:?}") };
+        let (version, what) = name.split_once('_').unwrap();
+        assert_eq!((version.len(), what), (14, "create_shop_item.sql"));
+        assert_eq!(
+            sandbox.read(&format!("myapp/migrations/{name}")),
+            format!("-- The table of src/models/shop/item.rs.\nCREATE TABLE \"shop_item\" (\n{columns});\n")
+        );
+        let model = sandbox.read("myapp/src/models/shop/item.rs");
+        assert!(
+            model.contains("INSERT INTO \"shop_item\" (\"order\", \"pages\", \"price\", \"out\")\n"),
+            "{model}"
+        );
+        assert!(
+            sandbox
+                .read("myapp/src/controllers/shop/item.rs")
+                .contains("State(db): State<Db>")
+        );
+        sandbox.is_formatted("myapp");
+        for again in [command, &format!("{command} --db")] {
+            let run = sandbox.app(again).succeeded();
+            assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+        }
+        // Also another day.
+        let older = "20200101000000_create_shop_item.sql";
+        let at = |name: &str| sandbox.path(&format!("myapp/migrations/{name}"));
+        std::fs::rename(at(name), at(older)).unwrap();
+        let run = sandbox.app(command).succeeded();
+        assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+        sandbox.app("gen resource order").succeeded();
+        sandbox.app("destroy resource order").succeeded();
+        sandbox
+            .app(&format!("{command} --memory"))
+            .failed(1, "src/models/shop/item.rs already exists with different content");
+        let run = sandbox.app("destroy resource shop/item").succeeded();
+        assert!(
+            run.stderr.contains(
+                "        Kept the table \"shop_item\" of databases in which migrations/20200101000000_create"
+            ),
+            "{}",
+            run.stderr
+        );
+        assert!(sandbox.tree() == before);
+
+        sandbox
+            .app("gen resource offer price:float --memory --views")
+            .succeeded();
+        assert!(migrations(&sandbox).is_empty());
+        assert!(sandbox.read("myapp/src/models/offer.rs").contains("static STORE"));
+        sandbox.is_formatted("myapp");
+        sandbox.app("destroy resource offer").succeeded();
+        assert!(sandbox.tree() == before);
+    }
+}
+
+#[test]
+fn a_migration_comes_behind_all_others_and_one_that_was_changed_stays() {
+    let sandbox = with_database("sqlite");
+    sandbox.write("myapp/migrations/99990101000000_last.sql", "SELECT 1;\n");
+    sandbox.app("gen resource item").succeeded();
+    assert_eq!(
+        migrations(&sandbox),
+        ["99990101000000_last.sql", "99990101000001_create_item.sql"]
+    );
+    sandbox.app("destroy resource item").succeeded();
+    sandbox.app("gen resource item").succeeded();
+    sandbox.write("myapp/migrations/99990101000001_create_item.sql", "-- mine\n");
+    let before = sandbox.tree();
+    sandbox
+        .app("gen resource item")
+        .failed(1, "already exists with different content");
+    sandbox
+        .app("destroy resource item")
+        .failed(1, "migrations/99990101000001_create_item.sql");
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn a_resource_over_a_database_is_formatted_with_any_number_of_fields() {
+    let long = "w".repeat(32);
+    let many: Vec<String> = (0..30).map(|number| format!("field_{number}:int")).collect();
+    let many = many.join(" ");
+    let longer = format!("{long} full-name:string b:int c:bool d:float");
+    let longest = "z".repeat(32);
+    let sandbox = with_database("postgres");
+    for (number, fields) in ["a:bool", "title body", &longer, &many, &long].iter().enumerate() {
+        sandbox.app(&format!("gen resource a{number} {fields}")).succeeded();
+    }
+    sandbox.is_formatted("myapp");
+    let sandbox = with_database("sqlite");
+    for more in ["", " --no-route", " --views", " --views --no-route"] {
+        for name in ["model", "shop/order-line", &longest] {
+            sandbox.app(&format!("gen resource {name} {longer}{more}")).succeeded();
+        }
+        sandbox.is_formatted("myapp");
+        for name in ["model", "shop/order-line", &longest] {
+            sandbox.app(&format!("destroy resource {name}")).succeeded();
+        }
+    }
+}
+
+#[test]
+fn what_a_database_can_not_hold_is_refused() {
+    let plain = Sandbox::with_project();
+    let before = plain.tree();
+    plain
+        .app("gen resource item --db")
+        .failed(2, "this project has no database")
+        .failed(2, "nova init --db sqlite");
+    assert!(plain.tree() == before);
+    let sandbox = with_database("postgres");
+    let before = sandbox.tree();
+    let deep = format!("{}/{}", "a".repeat(31), "b".repeat(32));
+    for (command, reason) in [
+        ("item xmin".to_owned(), "PostgreSQL has a column of that name"),
+        (deep, "its table's is longer than 63 characters"),
+        ("sqlite-thing".to_owned(), "SQLite has tables of such names"),
+        ("db".to_owned(), "its module has something else of that name"),
+        ("item --db --memory".to_owned(), "`--db` can't be used with `--memory`"),
+    ] {
+        sandbox.app(&format!("gen resource {command}")).failed(2, reason);
+    }
+    assert!(sandbox.tree() == before);
+}
+
 #[test]
 fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
     for (kind, wiring) in [
         ("controller", "src/routes.rs"),
         ("ws-handler", "src/routes.rs"),
-        ("fallback", "src/main.rs"),
-        ("reply-handler", "src/main.rs"),
+        ("fallback", "src/lib.rs"),
+        ("reply-handler", "src/lib.rs"),
     ] {
         for broken in [&b"fn x("[..], b"\xff"] {
             let sandbox = Sandbox::with_project();

@@ -32,7 +32,7 @@ fn a_project_is_these_files_and_no_others() {
         .collect();
     assert_eq!(files, FILES);
     assert!(sandbox.read("myapp/views/layout.hbs").contains("{{{content}}}"));
-    assert!(sandbox.read("myapp/src/main.rs").contains("use myapp::routes;"));
+    assert!(sandbox.read("myapp/src/main.rs").contains("use myapp::app;"));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_name_may_have_dashes_and_differ_from_the_directory() {
     let sandbox = Sandbox::new();
     sandbox.nova(["new", "my-app", "--no-git"]).succeeded();
     assert!(sandbox.read("my-app/Cargo.toml").contains("name = \"my-app\"\n"));
-    assert!(sandbox.read("my-app/src/main.rs").contains("use my_app::routes;"));
+    assert!(sandbox.read("my-app/src/main.rs").contains("use my_app::app;"));
     let run = sandbox
         .nova(["new", "it's here", "--name", "MyApp", "--no-git"])
         .succeeded();

@@ -48,7 +48,9 @@ const SECTIONS: &[&str] = &[
     "pubsub",
     #[cfg(feature = "multipart")]
     "uploads",
+    // The application's own.
     "app",
+    "database",
 ];
 
 /// What an application has besides its routes and their state.

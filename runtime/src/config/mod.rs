@@ -27,7 +27,7 @@ const FILE: &str = "nova.toml";
 /// [env.prod.server]       # overrides [server] in the environment `prod`
 /// host = "0.0.0.0"
 ///
-/// [app]                   # the application's own: `config.section("app")`
+/// [app]                   # the application's own: `config.section("app")`, as `[database]` is
 /// greeting = "hello"
 /// ```
 ///

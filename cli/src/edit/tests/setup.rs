@@ -99,3 +99,37 @@ fn what_can_not_be_told_is_left_alone() {
         "the application has another `.fallback` already"
     );
 }
+
+fn app_with(application: &str) -> String {
+    format!("mod routes;\n\npub use routes::routes;\n\npub fn app() -> nova::App {{\n{application}\n}}\n")
+}
+
+/// To rustfmt one call alone is no chain.
+#[test]
+fn an_application_that_is_made_and_not_run_is_laid_out_as_rustfmt_does() {
+    let long = "x".repeat(16);
+    let key = format!("\"{long}\"");
+    let path = format!("crate::replies::{long}::respond");
+    let longer = setup("reply_handler", &[&key, &path]);
+    let fallback = setup("fallback", &["crate::fallbacks::errors::resolve"]);
+    let bare = app_with("    nova::App::new(routes)");
+    let short = app_with("    nova::App::new(routes).fallback(crate::fallbacks::errors::resolve)");
+    golden(&fallback, &bare, &short);
+    let broken = format!("    nova::App::new(routes).reply_handler(\n        {key},\n        {path},\n    )");
+    golden(&longer, &bare, &app_with(&broken));
+    let both = format!(
+        "    nova::App::new(routes)\n        .reply_handler(\n            {key},\n            {path},\n        )\n        \
+         .fallback(crate::fallbacks::errors::resolve)"
+    );
+    golden(&fallback, &app_with(&broken), &app_with(&both));
+    let other = format!(
+        "    nova::App::new(routes)\n        .fallback(crate::fallbacks::errors::resolve)\n        \
+         .reply_handler(\n            {key},\n            {path},\n        )"
+    );
+    golden(&longer, &short, &app_with(&other));
+    let path = path.replacen('x', "", 1);
+    let key = key.replacen('x', "", 1);
+    let just = setup("reply_handler", &[&key, &path]);
+    let own_line = format!("    nova::App::new(routes)\n        .reply_handler({key}, {path})");
+    golden(&just, &bare, &app_with(&own_line));
+}

@@ -1,0 +1,42 @@
+//! The database: where it is, and how it is opened.
+
+use std::time::Duration;
+
+use nova::prelude::*;
+use serde::Deserialize;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// The connections. A controller takes them as `State(db): State<Db>`.
+pub type Db = PgPool;
+
+/// `[database]` in `nova.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: String,
+    max_connections: u32,
+}
+
+/// Opens the database when the application starts, and runs the migrations that it lacks.
+pub async fn connect(start: nova::Start) -> nova::Result<Db> {
+    let settings: Settings = start.config().section("database")?;
+    let options: PgConnectOptions = settings.url.parse()?;
+    // A query that waits longer for a connection is an error.
+    let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(5));
+    let db = if *start.environment() == Environment::TEST {
+        // Each test has one connection, and its tables in that connection's temporary schema: no other sees them, and they go
+        // with it.
+        let options = options.options([("search_path", "pg_temp")]);
+        let pool = pool.idle_timeout(None).max_lifetime(None);
+        let pool = pool.max_connections(1);
+        pool.connect_with(options).await?
+    } else {
+        let pool = pool.max_connections(settings.max_connections);
+        pool.connect_with(options).await?
+    };
+    // An older program starts on a newer database, so that a step back is one.
+    let mut migrations = sqlx::migrate!();
+    migrations.set_ignore_missing(true).run(&db).await?;
+    Ok(db)
+}

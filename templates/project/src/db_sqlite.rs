@@ -1,0 +1,46 @@
+//! The database: where it is, and how it is opened.
+
+use std::time::Duration;
+
+use nova::prelude::*;
+use serde::Deserialize;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+
+/// The connections. A controller takes them as `State(db): State<Db>`.
+pub type Db = SqlitePool;
+
+/// `[database]` in `nova.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: String,
+    max_connections: u32,
+}
+
+/// Opens the database when the application starts, and runs the migrations that it lacks.
+pub async fn connect(start: nova::Start) -> nova::Result<Db> {
+    let settings: Settings = start.config().section("database")?;
+    // A query that waits longer for a connection is an error.
+    let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(5));
+    let db = if *start.environment() == Environment::TEST {
+        // In memory. One connection keeps it, and each test has one of its own.
+        let pool = pool.idle_timeout(None).max_lifetime(None);
+        let pool = pool.max_connections(1);
+        pool.connect("sqlite::memory:").await?
+    } else {
+        let options: SqliteConnectOptions = settings.url.parse()?;
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            // Who writes does not hold up who reads, and waits for who else writes.
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = pool.max_connections(settings.max_connections);
+        pool.connect_with(options).await?
+    };
+    // An older program starts on a newer database, so that a step back is one.
+    let mut migrations = sqlx::migrate!();
+    migrations.set_ignore_missing(true).run(&db).await?;
+    Ok(db)
+}
