@@ -205,7 +205,26 @@ fn each_command_has_a_page_in_the_manual() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
-    assert!(sandbox.read("man1/nova.1").contains("nova\\-serve\\fR(1)"));
+    let first = sandbox.read("man1/nova.1");
+    assert!(
+        first.contains("nova\\-serve\\fR(1)") && first.contains(".SH EXIT STATUS"),
+        "{first}"
+    );
+    assert!(page.contains(".SH EXAMPLES\n.nf\nnova gen controller posts "), "{page}");
+    let above = sandbox.read("man1/nova-gen-ws-handler.1");
+    assert!(above.ends_with(".SH SEE ALSO\n\\fBnova\\-gen\\fR(1)\n"), "{above}");
+    // What is not filled fits a terminal behind the indentation of a section.
+    for entry in std::fs::read_dir(sandbox.path("man1")).unwrap() {
+        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for listed in page.split(".nf\n").skip(1) {
+            let lines = listed.split(".fi\n").next().unwrap().lines();
+            for line in lines {
+                // A sign that is escaped is one, as `\(ti` is.
+                let shown = line.chars().count() - line.matches("\\-").count() - 3 * line.matches("\\(").count();
+                assert!(shown <= 80 - 7, "{line:?} in {page}");
+            }
+        }
+    }
     assert!(!sandbox.path("man1/nova-complete.1").exists());
 }
 
