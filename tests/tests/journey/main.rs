@@ -11,6 +11,7 @@ mod audit;
 mod chat;
 mod client;
 mod configuration;
+mod container;
 mod ending;
 mod first_hour;
 mod generated;
