@@ -5,12 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::PATIENCE;
 
-/// A request without a body.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
+    body: String,
 }
 
 impl Request {
@@ -23,7 +24,17 @@ impl Request {
             method: method.to_owned(),
             path: path.to_owned(),
             headers: Vec::new(),
+            body: String::new(),
         }
+    }
+
+    /// A POST of a form, or of JSON, as a page of the application sends it.
+    pub(crate) fn post(path: &str, kind: &str, body: &str) -> Self {
+        let post = Self::new("POST", path).header("content-type", kind);
+        let mut post = post.header("sec-fetch-site", "same-origin");
+        post.headers.push(("content-length".to_owned(), body.len().to_string()));
+        body.clone_into(&mut post.body);
+        post
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -60,6 +71,7 @@ impl Connection {
             head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
+        head.push_str(&request.body);
         self.reader.get_mut().write_all(head.as_bytes())?;
 
         let status = self.line()?;
