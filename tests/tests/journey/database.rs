@@ -113,6 +113,8 @@ fn what_is_kept_in_postgres_outlives_the_program() {
         project.nova(&format!("gen resource {args}")).succeeded();
     }
     project.cargo_with("test", &variables).succeeded();
+    let routes = Run::nova(project.root(), ["routes"]);
+    assert_eq!(routes.code, Some(0), "without a database: {}", routes.stderr);
     let tables = Run::of(
         Command::new("psql")
             .args([&url, "--tuples-only", "--no-align", "--command"])
