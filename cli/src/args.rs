@@ -174,7 +174,7 @@ pub(crate) struct Make {
     pub(crate) api: bool,
 
     /// Begin with accounts: to register, to log in, to log out.
-    #[arg(long, conflicts_with = "api")]
+    #[arg(long)]
     pub(crate) auth: bool,
 
     /// Begin with a database: sqlite or postgres.

@@ -55,6 +55,8 @@ impl Data {
             For::Pages => !self.api,
             For::Api => self.api,
             For::Auth => self.auth,
+            For::AuthPages => self.auth && !self.api,
+            For::AuthApi => self.auth && self.api,
             For::Docker => self.docker,
             For::Database => self.db,
             For::Sqlite => self.sqlite,

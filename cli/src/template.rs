@@ -39,8 +39,10 @@ pub(crate) enum For {
     Pages,
     /// those without,
     Api,
-    /// with accounts,
+    /// with accounts, that have pages or not,
     Auth,
+    AuthPages,
+    AuthApi,
     /// to be run in containers,
     Docker,
     /// with a database, of one kind or the other.
@@ -86,8 +88,13 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ),
     (
         "src/controllers/account.rs",
-        For::Auth,
+        For::AuthPages,
         rendered!("project/src/controllers/account.rs"),
+    ),
+    (
+        "src/controllers/account.rs",
+        For::AuthApi,
+        rendered!("project/src/controllers/account_api.rs"),
     ),
     ("src/models/mod.rs", For::Auth, raw!("project/src/models/mod.rs")),
     (
@@ -99,23 +106,23 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     (
         "src/security/member.rs",
         For::Auth,
-        raw!("project/src/security/member.rs"),
+        rendered!("project/src/security/member.rs"),
     ),
     ("views/layout.hbs", For::Pages, raw!("project/views/layout.hbs")),
     ("views/home/index.hbs", For::Pages, raw!("project/views/home/index.hbs")),
     (
         "views/account/register.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/register.hbs"),
     ),
     (
         "views/account/login.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/login.hbs"),
     ),
     (
         "views/account/show.hbs",
-        For::Auth,
+        For::AuthPages,
         raw!("project/views/account/show.hbs"),
     ),
     ("assets/app.css", For::Pages, raw!("project/assets/app.css")),

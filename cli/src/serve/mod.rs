@@ -53,6 +53,7 @@ pub(crate) fn run(args: crate::args::Serve) -> Result<ExitCode> {
         root: project.root.clone(),
         args: args.args,
         environment: settings::environment(),
+        package: (project.name.clone(), project.version.clone()),
         editor: editor::detect(|name| std::env::var(name).ok()),
         quiet: args.json,
     };

@@ -40,6 +40,8 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         "--docker",
         "--auth --docker --nats",
         "--api --nats --docker",
+        "--api --auth",
+        "--api --auth --db sqlite --docker --nats",
         "--db sqlite",
         "--db postgres --api --docker",
         "--db sqlite --auth --docker --nats",
@@ -87,9 +89,6 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
         sandbox.nova_in(&name, ["gen", "reply-handler", "csv"]).succeeded();
         sandbox.is_formatted(&name);
     }
-    sandbox
-        .nova(["new", "both", "--api", "--auth"])
-        .failed(2, "can't be used with");
 }
 
 #[test]

@@ -724,7 +724,12 @@ fn a_project_comes_to_a_database_by_hand() {
         }
     }
     let said: Vec<&str> = lines.keys().map(String::as_str).collect();
-    assert_eq!(said, [".gitignore", "Cargo.toml", "nova.toml", "src/lib.rs", "src/routes.rs"], "{}", run.stderr);
+    assert_eq!(
+        said,
+        [".gitignore", "Cargo.toml", "nova.toml", "src/lib.rs", "src/routes.rs"],
+        "{}",
+        run.stderr
+    );
     let insert = |path: &str, before: &str, line: &str| {
         let path = format!("myapp/{path}");
         let text = sandbox.read(&path);
@@ -750,7 +755,11 @@ fn a_project_comes_to_a_database_by_hand() {
     let run = sandbox.app("init --db sqlite --no-git").succeeded();
     assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
     sandbox.app("gen resource item --db").succeeded();
-    assert!(sandbox.read("myapp/src/routes.rs").contains(".get(\"/item\", item::list)"));
+    assert!(
+        sandbox
+            .read("myapp/src/routes.rs")
+            .contains(".get(\"/item\", item::list)")
+    );
     for file in ["Cargo.toml", "nova.toml"] {
         sandbox.read(&format!("myapp/{file}")).parse::<toml::Table>().unwrap();
     }

@@ -19,6 +19,8 @@ struct Reader {
     /// From `nova serve` until the chat was edited: what is written later is built by the tests alone.
     serve: Option<Serve>,
     socket: Option<WebSocket<TcpStream>>,
+    /// What was said to what was done last.
+    said: String,
 }
 
 impl Reader {
@@ -30,10 +32,21 @@ impl Reader {
     fn types(&mut self, line: &str) {
         let words: Vec<_> = line.split_whitespace().collect();
         match words[..] {
-            ["nova", "new", name] => self.project = Some(Project::new(name)),
+            ["nova", "new", name] => {
+                let (project, said) = Project::announced(name);
+                self.said = said;
+                self.project = Some(project);
+            }
             ["cd", name] => assert!(self.project().root().ends_with(name), "{line}"),
-            ["nova", "serve"] => self.serve = Some(self.project().serve()),
-            ["nova", ..] => drop(self.project().nova(&line["nova ".len()..]).succeeded()),
+            ["nova", "serve"] => {
+                let mut serve = self.project().serve();
+                self.said = serve.heard();
+                self.serve = Some(serve);
+            }
+            ["nova", ..] => {
+                let run = self.project().nova(&line["nova ".len()..]).succeeded();
+                self.said = run.stderr + &run.stdout;
+            }
             ["cargo", ..] => drop(self.project().cargo(&line["cargo ".len()..]).succeeded()),
             _ => panic!("the page says to run {line:?}, and this test does not know how"),
         }
@@ -59,6 +72,25 @@ impl Reader {
         if let (CHAT, Some(mut serve)) = (path, self.serve.take()) {
             serve.has_reloaded();
             self.says_and_hears("tea", "somebody: tea");
+            self.said = serve.heard();
+        }
+    }
+
+    /// Looks for what the page shows of a terminal: these lines, in this order. Others may stand where the page has three
+    /// dots, and before and behind. Numbers are a machine's own.
+    fn sees(&self, block: &Block) {
+        let said: Vec<_> = self.said.lines().map(without_numbers).collect();
+        let (mut rest, mut others_may_come) = (&said[..], true);
+        for line in block.text.lines().map(without_numbers) {
+            if line.trim() == "…" {
+                others_may_come = true;
+                continue;
+            }
+            let found = rest.iter().position(|it| *it == line);
+            let Some(found) = found.filter(|&found| others_may_come || found == 0) else {
+                panic!("docs/first-hour.md:{}: {line:?} in:\n{}", block.line, self.said);
+            };
+            (rest, others_may_come) = (&rest[found + 1..], false);
         }
     }
 
@@ -70,6 +102,20 @@ impl Reader {
     }
 }
 
+/// The line with one sign for each number, with or without a point in it.
+fn without_numbers(line: &str) -> String {
+    let mut plain = String::new();
+    for letter in line.trim_end().chars() {
+        let is_number = letter.is_ascii_digit() || letter == '.' && plain.ends_with('#');
+        if !is_number {
+            plain.push(letter);
+        } else if !plain.ends_with('#') {
+            plain.push('#');
+        }
+    }
+    plain
+}
+
 #[test]
 fn the_first_hour_of_the_guide_can_be_carried_out() {
     let mut reader = Reader::default();
@@ -77,6 +123,7 @@ fn the_first_hour_of_the_guide_can_be_carried_out() {
         match &*block.info {
             "sh" => block.text.lines().for_each(|line| reader.types(line)),
             "rust" | "handlebars" => reader.writes(&block),
+            "text" => reader.sees(&block),
             _ => {}
         }
     }

@@ -104,16 +104,23 @@ impl Tally {
             line: place.map(|span| span.line_start),
             column: place.map(|span| span.column_start),
         };
-        // Warnings give way to errors: those are what keeps the program from being built.
+        // Where to read more about an error is for the text alone.
+        if diagnostic.level != "failure-note" {
+            self.list(entry);
+        }
+        self.keep(&rendered);
+        Some(Report::Text(rendered))
+    }
+
+    /// Warnings give way to errors: those are what keeps the program from being built.
+    fn list(&mut self, entry: Diagnostic) {
         if self.diagnostics.len() < DIAGNOSTICS {
             self.diagnostics.push(entry);
-        } else if level == "error"
+        } else if entry.level == "error"
             && let Some(least) = self.diagnostics.iter_mut().find(|kept| kept.level != "error")
         {
             *least = entry;
         }
-        self.keep(&rendered);
-        Some(Report::Text(rendered))
     }
 
     fn keep(&mut self, text: &str) {

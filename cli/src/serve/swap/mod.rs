@@ -90,6 +90,8 @@ pub(super) struct Launch {
     pub(super) root: PathBuf,
     pub(super) args: Vec<String>,
     pub(super) environment: String,
+    /// What the project is called, and its version, as the manifest has them.
+    pub(super) package: (String, Option<String>),
     /// `NOVA_EDITOR`, where an editor is known.
     pub(super) editor: Option<String>,
     /// Standard output belongs to somebody else: the application's goes to standard error.
@@ -118,6 +120,9 @@ impl Launch {
         command.env("NOVA_SUPERVISED", "stdin");
         command.env("NOVA_ENV", &self.environment);
         command.env("NOVA_BUILD", start.build.to_string());
+        // As cargo has them, where it runs a program.
+        command.env("CARGO_PKG_NAME", &self.package.0);
+        command.envs(self.package.1.as_ref().map(|version| ("CARGO_PKG_VERSION", version)));
         match &self.editor {
             Some(editor) => command.env("NOVA_EDITOR", editor),
             None => command.env_remove("NOVA_EDITOR"),

@@ -50,7 +50,7 @@ const sections = {
     columns: [
       ["Id", "number soft", (row) => [row.id]],
       ["Route", "code", (row) => [row.route]],
-      ["Peer", "code soft", (row) => [row.peer ?? ""]],
+      ["Peer", "code soft whole", (row) => [row.peer ?? ""]],
       ["Channels", "code", (row) => [
         ...row.named.slice(0, 4).map((name) => ({ text: name, channel: name })),
         row.channels > 4 ? { text: `+${count(row.channels - 4)}`, kind: "soft", hint: row.named.join("\n") } : "",

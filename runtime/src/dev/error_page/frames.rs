@@ -49,9 +49,17 @@ pub(super) fn placed(text: &str) -> Option<(&str, usize, usize)> {
     }
 }
 
-/// A function's name as in the source: `{{closure}}` is what an async function is made of.
+/// A function's name as in the source: `{{closure}}` or `{async_fn#0}` is what an async function is made of. It is all that
+/// there is of the name of one that was inlined, where the debug information is of lines alone.
 fn plain(name: &str) -> String {
-    name.replace("::{{closure}}", "").replace("{{closure}}", "a closure")
+    let is_named = |part: &&str| !(part.starts_with('{') && part.ends_with('}'));
+    let named: Vec<_> = name.split("::").filter(is_named).collect();
+    match named[..] {
+        [] if name.contains("async_fn") => "an async function".to_owned(),
+        [] if name.contains("async_block") => "an async block".to_owned(),
+        [] => "a closure".to_owned(),
+        _ => named.join("::"),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +86,21 @@ mod tests {
                 ("app::posts::inner", "src/posts.rs:1".to_owned())
             ]
         );
+    }
+
+    #[test]
+    fn a_name_is_the_sources() {
+        for (name, shown) in [
+            ("app::posts::show::{{closure}}", "app::posts::show"),
+            ("app::posts::show::{async_fn#0}", "app::posts::show"),
+            ("app::posts::{impl#0}::show::{closure#1}", "app::posts::show"),
+            ("{async_fn#0}", "an async function"),
+            ("{async_block#2}", "an async block"),
+            ("{{closure}}", "a closure"),
+            ("<app::A as app::B>::c", "<app::A as app::B>::c"),
+        ] {
+            assert_eq!(plain(name), shown, "{name}");
+        }
     }
 
     #[test]

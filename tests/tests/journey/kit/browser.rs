@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -44,6 +46,16 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts a browser. Where there is none, says so and returns none, unless `NOVA_TEST_BROWSER=required`.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, for which this address is `localhost:8080`: what it shows is then the same each time.
+    pub(crate) fn start_for(address: SocketAddr) -> Option<Self> {
+        let rules = format!("--host-resolver-rules=MAP localhost:8080 {address}");
+        Self::start_with(&[&rules, "--hide-scrollbars"])
+    }
+
+    fn start_with(flags: &[&str]) -> Option<Self> {
         let Some(program) = find() else {
             let required = std::env::var("NOVA_TEST_BROWSER").is_ok_and(|value| value == "required");
             let reason = format!("there is no browser: none of {NAMES:?} in PATH, and CHROMIUM is not set");
@@ -54,6 +66,7 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Command::new(program);
         browser
+            .args(flags)
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::null())
@@ -87,6 +100,7 @@ impl Browser {
         let page = Page {
             browser: self,
             session: session["sessionId"].as_str().unwrap().to_owned(),
+            target,
         };
         page.call("Runtime.enable", &json!({}));
         page.call("Log.enable", &json!({}));
@@ -121,6 +135,7 @@ fn find() -> Option<PathBuf> {
 pub(crate) struct Page<'a> {
     browser: &'a Browser,
     session: String,
+    target: Value,
 }
 
 impl Page<'_> {
@@ -129,10 +144,10 @@ impl Page<'_> {
         self.browser.call(Some(&self.session), method, params)
     }
 
-    /// The value of a JavaScript expression.
+    /// The value of a JavaScript expression, that of a promise when it is kept.
     #[track_caller]
     pub(crate) fn evaluate(&self, expression: &str) -> Value {
-        let params = json!({ "expression": expression, "returnByValue": true });
+        let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let result = self.call("Runtime.evaluate", &params);
         let exception = &result["exceptionDetails"];
         assert!(exception.is_null(), "{expression}: {exception}");
@@ -174,39 +189,33 @@ impl Page<'_> {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
+    /// What is seen, as a PNG.
+    #[track_caller]
+    pub(crate) fn picture(&self) -> Vec<u8> {
+        // One that lies behind another may not be drawn.
+        self.call("Page.bringToFront", &json!({}));
+        let result = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
+        let picture = BASE64_STANDARD.decode(result["data"].as_str().unwrap()).unwrap();
+        assert!(picture.starts_with(b"\x89PNG"), "a picture");
+        picture
+    }
+
     /// Saves what is seen, for people, as a PNG in the directory `screenshots` beside what is built for the tests.
     #[track_caller]
     pub(crate) fn screenshot(&self, name: &str) {
-        let result = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let directory = command::target().join("screenshots");
         std::fs::create_dir_all(&directory).unwrap();
-        let image = from_base64(result["data"].as_str().unwrap());
-        assert!(image.starts_with(b"\x89PNG"), "an image");
-        std::fs::write(directory.join(format!("{name}.png")), image).unwrap();
+        std::fs::write(directory.join(format!("{name}.png")), self.picture()).unwrap();
+    }
+
+    /// Closes it, and with it its connections: a browser has six of them for each host.
+    #[track_caller]
+    pub(crate) fn close(self) {
+        self.browser.call(None, "Target.closeTarget", &self.target);
     }
 
     /// What the page has complained about until now.
     pub(crate) fn complaints(&self) -> Vec<String> {
         self.browser.devtools.borrow().complaints(&self.session)
     }
-}
-
-/// The bytes of a text in base64. It is the protocol's way with images, and nothing else here needs it.
-fn from_base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes() {
-        // The padding, and with it the end.
-        let Some(digit) = DIGITS.iter().position(|digit| *digit == byte) else {
-            break;
-        };
-        bits = bits << 6 | u32::try_from(digit).unwrap();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    bytes
 }

@@ -25,16 +25,27 @@ impl Project {
 
     /// The same, of some kind.
     pub(crate) fn new_with(name: &str, kind: &[&str]) -> Self {
+        let options: Vec<_> = ["--no-git"].iter().chain(kind).copied().collect();
+        Self::made(name, &options).0
+    }
+
+    /// What `nova new` makes without options, and what it says.
+    pub(crate) fn announced(name: &str) -> (Self, String) {
+        Self::made(name, &[])
+    }
+
+    fn made(name: &str, options: &[&str]) -> (Self, String) {
         let directory = tempfile::tempdir().unwrap();
         // As the processes in it will see it.
         let above = directory.path().canonicalize().unwrap();
-        Run::nova(&above, ["new", name, "--no-git"].iter().chain(kind)).succeeded();
+        let run = Run::nova(&above, ["new", name].iter().chain(options)).succeeded();
         let root = above.join(name);
         fs::copy(workspace().join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
-        Self {
+        let project = Self {
             _directory: directory,
             root,
-        }
+        };
+        (project, run.stderr)
     }
 
     /// A project with the chat at `/chat/{room}`.

@@ -54,6 +54,19 @@ fn a_diagnostic_is_shown_and_counted_once() {
 }
 
 #[test]
+fn where_to_read_more_is_no_diagnostic() {
+    let mut tally = empty();
+    tally.message(diagnostic("error", "no such thing"));
+    let shown = text(tally.message(diagnostic("failure-note", "try rustc --explain")));
+    assert!(shown.is_some());
+    let Outcome::Failed(failure) = tally.failure() else {
+        panic!("there is an error");
+    };
+    assert_eq!(failure.diagnostics.len(), 1);
+    assert!(failure.text.contains("--explain"), "{}", failure.text);
+}
+
+#[test]
 fn other_lines_on_standard_output_are_shown() {
     assert_eq!(
         text(empty().message("from a macro".to_owned())).as_deref(),
