@@ -1,4 +1,4 @@
-//! A PostgreSQL server, started for a test and ended with it.
+//! A Postgres server, started for a test and ended with it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
