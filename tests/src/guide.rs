@@ -48,8 +48,8 @@ pages! {
     uploads "recipes/uploads.md"
 }
 
-/// Pages whose Rust is compiled elsewhere: as documentation of `nova::openapi`, and by the journey that carries the page out.
-pub const COMPILED_ELSEWHERE: &[&str] = &["openapi.md", "first-hour.md"];
+/// Pages whose Rust is compiled elsewhere: as documentation of `nova::openapi`, and by the journeys that carry the pages out.
+pub const COMPILED_ELSEWHERE: &[&str] = &["openapi.md", "first-hour.md", "recipes/database.md"];
 
 /// A page of the guide.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ fn the_variants_of_a_project_are_formatted_and_say_what_they_are() {
             assert_eq!(is_there, variant.contains("--db"), "{file}");
         }
         let ignored = sandbox.read(&format!("{name}/.gitignore"));
-        assert_eq!(ignored.contains("*.db-wal"), variant.contains("sqlite"), "{ignored}");
+        assert_eq!(ignored.contains("/*.db*"), variant.contains("sqlite"), "{ignored}");
         sandbox
             .read(&format!("{name}/Cargo.toml"))
             .parse::<toml::Table>()
