@@ -41,6 +41,7 @@ pages! {
     games "recipes/games.md"
     json_api "recipes/json-api.md"
     nodes "recipes/nodes.md"
+    people "recipes/people.md"
     presence "recipes/presence.md"
     rate_limits "recipes/rate-limits.md"
     spa "recipes/spa.md"

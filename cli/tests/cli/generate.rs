@@ -764,3 +764,16 @@ fn a_project_comes_to_a_database_by_hand() {
         sandbox.read(&format!("myapp/{file}")).parse::<toml::Table>().unwrap();
     }
 }
+
+#[test]
+fn a_route_goes_with_its_controller_though_the_function_has_gone_before() {
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    sandbox.app("gen controller posts index show").succeeded();
+    sandbox.write("myapp/src/controllers/posts.rs", "// mine\n");
+    sandbox
+        .app("destroy controller posts")
+        .failed(1, "src/controllers/posts.rs has been changed");
+    sandbox.app("destroy controller posts --force").succeeded();
+    assert!(sandbox.tree() == before);
+}

@@ -28,13 +28,11 @@ impl Request {
         }
     }
 
-    /// A POST of a form, or of JSON, as a page of the application sends it.
-    pub(crate) fn post(path: &str, kind: &str, body: &str) -> Self {
-        let post = Self::new("POST", path).header("content-type", kind);
-        let mut post = post.header("sec-fetch-site", "same-origin");
-        post.headers.push(("content-length".to_owned(), body.len().to_string()));
-        body.clone_into(&mut post.body);
-        post
+    /// With a body of this type.
+    pub(crate) fn body(mut self, kind: &str, text: &str) -> Self {
+        text.clone_into(&mut self.body);
+        self.header("content-type", kind)
+            .header("content-length", &text.len().to_string())
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -70,8 +68,7 @@ impl Connection {
         for (name, value) in &request.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        head.push_str("\r\n");
-        head.push_str(&request.body);
+        head.extend(["\r\n", &request.body]);
         self.reader.get_mut().write_all(head.as_bytes())?;
 
         let status = self.line()?;
