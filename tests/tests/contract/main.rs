@@ -21,6 +21,7 @@ mod fallback;
 mod forwarding;
 mod forwarding_slowly;
 mod frames;
+mod half_closed;
 mod handshake;
 mod http2;
 mod http2_handshake;
