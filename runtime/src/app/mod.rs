@@ -160,7 +160,8 @@ impl<S: Clone + Send + Sync + 'static> App<S, ()> {
     /// ```
     ///
     /// It is awaited for as long as it takes; who starts the application has a deadline for it, as a service manager, or the
-    /// process that is replaced (a minute). Where the application is only asked for its routes (`nova routes`, `nova openapi`,
+    /// process that is replaced (a minute). SIGTERM and ctrl-c end the process meanwhile, with success: it is dropped at an
+    /// `.await` then. Where the application is only asked for its routes (`nova routes`, `nova openapi`,
     /// `nova audit`), it is not called: no database is needed to list them.
     ///
     /// # Errors

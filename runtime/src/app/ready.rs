@@ -114,12 +114,20 @@ impl Ready {
         let result = runtime.block_on(async {
             let mut process = Process::begin().await?;
             self.parts.config = Some(config);
-            let app = self.assemble().await?;
+            // As process 1 of a container it would not even be killed by a signal that it does not listen to.
+            let mut signals = supervised::Signals::new()?;
+            let app = tokio::select! {
+                app = self.assemble() => app?,
+                () = signals.next() => {
+                    tracing::info!("told to end before it had started");
+                    return Ok(());
+                }
+            };
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
             };
-            supervised::end_with_signals(app.lifecycle.clone(), app.options.shutdown_delay())?;
+            supervised::end_with_signals(signals, app.lifecycle.clone(), app.options.shutdown_delay());
             let moved = process.take_over(&app).await?;
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;

@@ -63,8 +63,7 @@ pub(super) fn notify(_state: &str) {}
 
 /// Begins the end at the first signal, when it has been announced for as long as it is to be, and ends the process at the
 /// second.
-pub(super) fn end_with_signals(lifecycle: Lifecycle, delay: Duration) -> Result<()> {
-    let mut signals = Signals::new()?;
+pub(super) fn end_with_signals(mut signals: Signals, lifecycle: Lifecycle, delay: Duration) {
     tokio::spawn(async move {
         signals.next().await;
         let second = async {
@@ -77,7 +76,6 @@ pub(super) fn end_with_signals(lifecycle: Lifecycle, delay: Duration) -> Result<
         };
         tokio::join!(ending, second)
     });
-    Ok(())
 }
 
 /// Begins the end when the supervisor is gone. A thread, since reading standard input can't be waited for otherwise; it
@@ -93,15 +91,16 @@ pub(super) fn end_with_supervisor(lifecycle: Lifecycle) {
     });
 }
 
+/// What orders the end.
 #[cfg(unix)]
-struct Signals {
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -109,7 +108,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -118,15 +117,15 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         // Without a signal there is nothing to end for.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

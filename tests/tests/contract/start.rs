@@ -210,6 +210,18 @@ fn readiness_is_told_when_it_is_done() {
 }
 
 #[test]
+fn a_signal_ends_it_before_it_is_done() {
+    for signal in ["TERM", "INT"] {
+        let (mut process, _directory) = start_with(&[("NOVA_TEST_START", "waits")]);
+        process.lines().await_note("starting");
+        process.signal(signal);
+        assert_eq!(process.end().code(), Some(0));
+        let lines = process.lines().take();
+        assert!(lines[0].contains("told to end before it had started"), "{lines:?}");
+    }
+}
+
+#[test]
 fn it_is_not_called_where_only_the_routes_are_asked_for() {
     let directory = tempfile::tempdir().unwrap();
     for what in ["routes", "openapi"] {
