@@ -509,6 +509,7 @@ fn what_is_no_file_is_in_the_way_and_is_not_waited_for() {
     ];
     for (make, message) in makes {
         for file in [
+            "src/lib.rs",
             "src/controllers/posts.rs",
             "src/routes.rs",
             "src/controllers/mod.rs",
@@ -529,6 +530,16 @@ fn what_is_no_file_is_in_the_way_and_is_not_waited_for() {
             assert!(!sandbox.path("myapp/.nova.journal").exists());
         }
     }
+    // Templates are read from files too.
+    let sandbox = Sandbox::with_project();
+    sandbox.app("eject controller").succeeded();
+    let template = ".nova/templates/controller/kind.toml";
+    std::fs::remove_file(sandbox.path("myapp").join(template)).unwrap();
+    makes[0].0(&sandbox.path("myapp").join(template));
+    sandbox
+        .app("gen controller posts")
+        .failed(1, &format!("{template} can't be read: it is a pipe"));
+
     let sandbox = Sandbox::with_project();
     symlink("nowhere", sandbox.path("myapp/src/ws")).unwrap();
     sandbox
