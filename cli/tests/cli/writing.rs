@@ -462,8 +462,9 @@ fn what_is_wired_in_stays_with_the_file_of_every_kind() {
         let changed = sandbox.tree();
         // and one that somebody has changed keeps those that it has.
         let name = args.trim_end_matches(" --views");
-        sandbox.app(&format!("destroy {name} --skip")).succeeded();
+        let run = sandbox.app(&format!("destroy {name} --skip")).succeeded();
         assert!(sandbox.tree() == changed, "destroy {args} --skip");
+        assert_eq!(run.stderr.matches(" Because ").count(), 1, "{}", run.stderr);
         sandbox.write(&file, &generated);
         sandbox.app(&format!("destroy {name} --skip")).succeeded();
         let left: Vec<_> = sandbox
