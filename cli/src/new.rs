@@ -206,6 +206,9 @@ fn merged(root: &Path, data: &Data) -> String {
         missing("nova.toml", &section, "[database]");
         missing("src/lib.rs", "pub mod db;", "mod db;");
         missing("src/routes.rs", "pub fn routes() -> Routes<crate::db::Db>", "Routes<");
+        if data.sqlite {
+            missing(".gitignore", "/*.db*", ".db");
+        }
     }
     missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
     missing("src/lib.rs", "mod routes;", "mod routes;");

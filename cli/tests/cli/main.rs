@@ -12,6 +12,7 @@ mod odd;
 mod output;
 mod refusals;
 mod room;
+mod shells;
 mod writing;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! What passes between the application and whoever started it: see `docs/protocol.md`.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -60,14 +61,21 @@ pub(super) fn notify(state: &str) {
 #[cfg(not(unix))]
 pub(super) fn notify(_state: &str) {}
 
-/// Begins the end at the first signal, and ends the process at the second.
-pub(super) fn end_with_signals(lifecycle: Lifecycle) -> Result<()> {
+/// Begins the end at the first signal, when it has been announced for as long as it is to be, and ends the process at the
+/// second.
+pub(super) fn end_with_signals(lifecycle: Lifecycle, delay: Duration) -> Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         signals.next().await;
-        lifecycle.drain();
-        signals.next().await;
-        std::process::exit(1);
+        let second = async {
+            signals.next().await;
+            std::process::exit(1);
+        };
+        let ending = async {
+            lifecycle.leave(delay).await;
+            lifecycle.drain();
+        };
+        tokio::join!(ending, second)
     });
     Ok(())
 }
