@@ -709,19 +709,6 @@ fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
     }
 }
 
-#[test]
-fn a_route_goes_with_its_controller_though_the_function_has_gone_before() {
-    let sandbox = Sandbox::with_project();
-    let before = sandbox.tree();
-    sandbox.app("gen controller posts index show").succeeded();
-    sandbox.write("myapp/src/controllers/posts.rs", "// mine\n");
-    sandbox
-        .app("destroy controller posts")
-        .failed(1, "src/controllers/posts.rs has been changed");
-    sandbox.app("destroy controller posts --force").succeeded();
-    assert!(sandbox.tree() == before);
-}
-
 /// What the refusal says to do makes it a project with a database.
 #[test]
 fn a_project_comes_to_a_database_by_hand() {
@@ -776,4 +763,17 @@ fn a_project_comes_to_a_database_by_hand() {
     for file in ["Cargo.toml", "nova.toml"] {
         sandbox.read(&format!("myapp/{file}")).parse::<toml::Table>().unwrap();
     }
+}
+
+#[test]
+fn a_route_goes_with_its_controller_though_the_function_has_gone_before() {
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    sandbox.app("gen controller posts index show").succeeded();
+    sandbox.write("myapp/src/controllers/posts.rs", "// mine\n");
+    sandbox
+        .app("destroy controller posts")
+        .failed(1, "src/controllers/posts.rs has been changed");
+    sandbox.app("destroy controller posts --force").succeeded();
+    assert!(sandbox.tree() == before);
 }

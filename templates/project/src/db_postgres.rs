@@ -36,7 +36,8 @@ pub async fn connect(start: nova::Start) -> nova::Result<Db> {
         let pool = pool.max_connections(settings.max_connections);
         pool.connect_with(options).await
     };
-    let db = opened.map_err(|error| nova::Error::new(format!("can't connect to {place}: {error}")))?;
+    let failed = |error| format!("can't connect to {place}: {error}");
+    let db = opened.map_err(|error| nova::Error::new(failed(error)))?;
     // An older program starts on a newer database, so that a step back is one.
     let mut migrations = sqlx::migrate!();
     migrations.set_ignore_missing(true).run(&db).await?;

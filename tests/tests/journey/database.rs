@@ -12,8 +12,14 @@ use crate::kit::{Project, Run, Serve};
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
+/// As a page of the application sends it.
+fn posting(path: &str, kind: &str, body: &str) -> Request {
+    let post = Request::new("POST", path).header("sec-fetch-site", "same-origin");
+    post.body(kind, body)
+}
+
 fn post(serve: &Serve, path: &str, kind: &str, body: &str) -> Response {
-    Request::post(path, kind, body).send(serve.address()).unwrap()
+    posting(path, kind, body).send(serve.address()).unwrap()
 }
 
 #[test]
@@ -58,7 +64,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     // Of several at once one has the name.
     let address = serve.address();
     let both: Vec<u16> = std::thread::scope(|scope| {
-        let register = || Request::post("/register", FORM, "name=bo&password=correct+horse+battery").send(address);
+        let register = || posting("/register", FORM, "name=bo&password=correct+horse+battery").send(address);
         let all = [(); 4].map(|()| scope.spawn(register));
         all.into_iter().map(|one| one.join().unwrap().unwrap().status).collect()
     });

@@ -35,12 +35,6 @@ impl Request {
             .header("content-length", &text.len().to_string())
     }
 
-    /// A POST of a form, or of JSON, as a page of the application sends it.
-    pub(crate) fn post(path: &str, kind: &str, body: &str) -> Self {
-        let post = Self::new("POST", path).body(kind, body);
-        post.header("sec-fetch-site", "same-origin")
-    }
-
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
