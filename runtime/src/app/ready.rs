@@ -111,14 +111,19 @@ impl Ready {
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
+            // Also what is still starting ends at a signal: the first process of a container has no end of its own there.
+            let mut told = supervised::first_signal()?;
             let mut process = Process::begin().await?;
             self.parts.config = Some(config);
-            let app = self.assemble().await?;
+            let app = tokio::select! {
+                app = self.assemble() => app?,
+                _ = &mut told => return Ok(()),
+            };
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
             };
-            supervised::end_with_signals(app.lifecycle.clone())?;
+            supervised::end_with_signal(told, app.lifecycle.clone());
             let moved = process.take_over(&app).await?;
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::lifecycle::Lifecycle;
@@ -60,16 +61,27 @@ pub(super) fn notify(state: &str) {
 #[cfg(not(unix))]
 pub(super) fn notify(_state: &str) {}
 
-/// Begins the end at the first signal, and ends the process at the second.
-pub(super) fn end_with_signals(lifecycle: Lifecycle) -> Result<()> {
+/// Hears the signals from now on: it is told of the first, and the second ends the process.
+pub(super) fn first_signal() -> Result<oneshot::Receiver<()>> {
     let mut signals = Signals::new()?;
+    let (first, is_told) = oneshot::channel();
     tokio::spawn(async move {
         signals.next().await;
-        lifecycle.drain();
+        // Nobody hears it where the application has ended already.
+        let _ = first.send(());
         signals.next().await;
         std::process::exit(1);
     });
-    Ok(())
+    Ok(is_told)
+}
+
+/// Begins the end at the first signal.
+pub(super) fn end_with_signal(first: oneshot::Receiver<()>, lifecycle: Lifecycle) {
+    tokio::spawn(async move {
+        if first.await.is_ok() {
+            lifecycle.drain();
+        }
+    });
 }
 
 /// Begins the end when the supervisor is gone. A thread, since reading standard input can't be waited for otherwise; it
