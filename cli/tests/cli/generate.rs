@@ -576,6 +576,8 @@ fn a_resource_is_kept_in_the_database_where_there_is_one() {
             model.contains("INSERT INTO \"shop_item\" (\"order\", \"pages\", \"price\", \"out\")\n"),
             "{model}"
         );
+        // A row comes before it is known to be kept.
+        assert!(!model.contains("fetch_one") && model.matches("fetch_all").count() == 3, "{model}");
         assert!(
             sandbox
                 .read("myapp/src/controllers/shop/item.rs")
