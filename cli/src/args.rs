@@ -26,7 +26,7 @@ Examples:
   nova gen ws-handler chat           a WebSocket handler, with its route
   nova gen controller posts index    a controller with one action, routed
   nova destroy controller posts      takes back what that wrote
-  nova serve                         run it, and run it again on every change")]
+  nova serve                         run it, and again on every change")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) anywhere: Anywhere,
@@ -284,7 +284,7 @@ pub(crate) struct Routes {
 #[command(after_help = "\
 Examples:
   nova audit
-  NOVA_ENV=prod nova audit                   the routes that prod has, as in CI
+  NOVA_ENV=prod nova audit                   those of prod, as in CI
   nova audit --json                          a finding on each line
 
 It finds, by the route table alone:

@@ -53,6 +53,7 @@ fn candidates(root: &Command, words: &[String]) -> Vec<(String, String)> {
     }
     let mut all = match waiting {
         Some(arg) => values(arg),
+        None if last.starts_with("--") && last.contains('=') => values_behind(command, last),
         None if last.starts_with('-') => options(command),
         None => {
             let mut all = subcommands(command, &typed);
@@ -70,6 +71,13 @@ fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
         Some(long) => arg.get_long() == Some(long),
         None => arg.get_short() == name[1..].chars().next() && name.len() == 2,
     })
+}
+
+/// The values of an option in one word with it, as in `--color=always`.
+fn values_behind(command: &Command, word: &str) -> Vec<(String, String)> {
+    let name = word.split('=').next().unwrap_or(word);
+    let all = option(command, word).map(values).unwrap_or_default().into_iter();
+    all.map(|(value, about)| (format!("{name}={value}"), about)).collect()
 }
 
 fn options(command: &Command) -> Vec<(String, String)> {
@@ -191,6 +199,8 @@ mod tests {
         assert_eq!(words("g resou"), ["resource"]);
         assert_eq!(words("gen controller posts --no-r"), ["--no-route"]);
         assert_eq!(words("--color a"), ["auto", "always"]);
+        assert_eq!(words("--color=a"), ["--color=auto", "--color=always"]);
+        assert_eq!(words("gen controller posts --colour=a"), Vec::<String>::new());
         assert_eq!(words("completions z"), ["zsh"]);
         assert_eq!(words("destroy contr"), ["controller"]);
         assert!(words("serve -- --").is_empty());

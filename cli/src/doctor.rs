@@ -78,7 +78,10 @@ pub(crate) fn run(args: &args::Doctor) -> Result<ExitCode> {
     let mut findings = vec![cargo()];
     match Project::find(&here) {
         Ok(project) => findings.extend(project_findings(&project)),
-        Err(error) => findings.push(Finding::new("project", Verdict::Fail, error.message()).help("nova new myapp")),
+        Err(error) => findings.push(Finding {
+            help: error.help_text().map(str::to_owned),
+            ..Finding::new("project", Verdict::Fail, error.message())
+        }),
     }
     findings.extend(watches());
     for finding in &findings {
@@ -151,7 +154,7 @@ fn cargo() -> Finding {
 fn versions(project: &Project) -> Finding {
     let own = env!("CARGO_PKG_VERSION");
     match upgrade::requirement(&project.root) {
-        Some(Requirement::Version { version, .. }) if upgrade::same_release(&version, own) => {
+        Some(Requirement::Version { version, .. }) if upgrade::fits(&version, own) => {
             Finding::new("versions", Verdict::Ok, format!("nova {own}, runtime {version}"))
         }
         Some(Requirement::Version { version, .. }) => {

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &args::Man) -> Result<()> {
     let mut root = Cli::command();
     root.build();
     let mut pages = Vec::new();
-    collect(&root, "nova", &mut pages);
+    collect(&root, "nova", None, &mut pages);
     let count = pages.len();
     let done = work::carry_out(&directory, args.write.show, work::conflicts(args.write), || {
         let part = |(name, content): (String, String)| Part::file(format!("{name}.1"), content);
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &args::Man) -> Result<()> {
 }
 
 /// The pages of a command and of those below it.
-fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
-    pages.push((name.to_owned(), page(command, name)));
+fn collect(command: &Command, name: &str, above: Option<&str>, pages: &mut Vec<(String, String)>) {
+    pages.push((name.to_owned(), page(command, name, above)));
     for sub in commands(command) {
-        collect(sub, &format!("{name}-{}", sub.get_name()), pages);
+        collect(sub, &format!("{name}-{}", sub.get_name()), Some(name), pages);
     }
 }
 
@@ -44,7 +44,7 @@ fn commands(command: &Command) -> impl Iterator<Item = &Command> {
     shown.filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-fn page(command: &Command, name: &str) -> String {
+fn page(command: &Command, name: &str, above: Option<&str>) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     let mut page = format!(".TH {} 1 \"\" \"nova {version}\"\n", name.to_uppercase());
@@ -96,17 +96,57 @@ fn page(command: &Command, name: &str) -> String {
         ));
     }
     if let Some(after) = command.get_after_help() {
-        add(format!(".SH NOTES\n.nf\n{}\n.fi\n", escaped(&after.to_string())));
+        add(sections(&after.to_string()));
     }
-    if let Some((above, _)) = name.rsplit_once('-').filter(|_| name.contains('-')) {
-        add(format!(".SH SEE ALSO\n\\fB{}\\fR(1)\n", escaped(above)));
+    match above {
+        Some(above) => add(format!(".SH SEE ALSO\n\\fB{}\\fR(1)\n", escaped(above))),
+        None => add(EXIT_STATUS.to_owned()),
     }
     page
+}
+
+const EXIT_STATUS: &str = ".SH EXIT STATUS\n.TP\n0\nIt is done, or there was nothing to do.\n.TP\n1\nIt could not be done.\n\
+    .TP\n2\nThe command line is wrong, or a name in it.\n.TP\n130\nIt was interrupted.\n";
+
+/// What stands below the options in the help: a paragraph such as `Examples:` with indented lines has a section of its own,
+/// whose lines stay as they are; the others are notes.
+fn sections(text: &str) -> String {
+    let mut sections = String::new();
+    let mut notes = String::new();
+    for paragraph in text.trim_end().split("\n\n") {
+        let listed = paragraph
+            .split_once(":\n")
+            .filter(|(title, lines)| !title.contains(' ') && lines.lines().all(|line| line.starts_with(' ')));
+        if let Some((title, lines)) = listed {
+            let title = if title == "Example" {
+                "EXAMPLES".to_owned()
+            } else {
+                title.to_uppercase()
+            };
+            // The section indents them.
+            let lines: Vec<_> = lines
+                .lines()
+                .map(|line| line.strip_prefix("  ").unwrap_or(line))
+                .collect();
+            let lines = escaped(&lines.join("\n"));
+            let _ = write!(sections, ".SH {title}\n.nf\n{lines}\n.fi\n");
+        } else {
+            let start = if notes.is_empty() { ".SH NOTES\n" } else { ".PP\n" };
+            let _ = writeln!(notes, "{start}{}", escaped(paragraph));
+        }
+    }
+    sections + &notes
 }
 
 /// Text that the formatter takes for text.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
+    // As they are typed, and not as printers have them.
+    let text = text
+        .replace('`', "\\(ga")
+        .replace('\'', "\\(aq")
+        .replace('~', "\\(ti")
+        .replace('^', "\\(ha");
     let lines = text.lines().map(|line| match line.chars().next() {
         Some('.' | '\'') => format!("\\&{line}"),
         _ => line.to_owned(),

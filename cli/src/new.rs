@@ -183,10 +183,16 @@ fn sqlx(database: Database) -> &'static str {
 fn merged(root: &Path, data: &Data) -> String {
     let read = |path: &str| disk::text(&root.join(path)).unwrap_or_default();
     let mut next = Vec::new();
-    let mut missing = |path: &str, line: &str, looks: &str| {
-        if !read(path).contains(looks) {
-            next.push(format!("in {path}:\n    {line}"));
+    let mut last = "";
+    let mut missing = |path: &'static str, line: &str, looks: &str| {
+        if read(path).contains(looks) {
+            return;
         }
+        if path != last {
+            next.push(format!("in {path}:"));
+        }
+        next.push(format!("    {line}"));
+        last = path;
     };
     missing("Cargo.toml", &data.runtime, RUNTIME_PACKAGE);
     missing(
@@ -200,6 +206,9 @@ fn merged(root: &Path, data: &Data) -> String {
         missing("nova.toml", &section, "[database]");
         missing("src/lib.rs", "pub mod db;", "mod db;");
         missing("src/routes.rs", "pub fn routes() -> Routes<crate::db::Db>", "Routes<");
+        if data.sqlite {
+            missing(".gitignore", "/*.db*", ".db");
+        }
     }
     missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
     missing("src/lib.rs", "mod routes;", "mod routes;");
@@ -310,6 +319,7 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             root: root.to_path_buf(),
             name: data.package.clone(),
             library: data.krate.clone(),
+            library_root: None,
             version: None,
             dependencies: Vec::new(),
         };

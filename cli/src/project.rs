@@ -1,5 +1,7 @@
 //! The project a command works on: the cargo package, here or above, that depends on the runtime.
 
+use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -20,6 +22,8 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// What its library is called in Rust.
     pub(crate) library: String,
+    /// The file at the library's root, where the manifest says it. Modules are in `src` all the same.
+    pub(crate) library_root: Option<PathBuf>,
     /// `package.version`, unless the workspace says it.
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
@@ -68,17 +72,31 @@ impl Project {
     /// The project whose manifest is in a directory; `None` when there is no manifest, or it is not a project's.
     fn at(root: &Path) -> Option<Result<Self>> {
         let manifest = root.join("Cargo.toml");
-        let text = disk::text(&manifest).ok()?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = manifest.strip_prefix(here).unwrap_or(&manifest).display();
+        let text = match disk::text(&manifest) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+            Err(error) => {
+                let error = Error::failed(format!("{shown} can't be read: {error}"));
+                return Some(Err(error.detail("nothing was written")));
+            }
+        };
         match text.parse::<toml::Table>() {
             Ok(table) => Self::from_manifest(root, &table).map(Ok),
-            Err(error) => Some(Err(Error::failed(format!("{} can't be read", manifest.display()))
-                .detail(error.to_string().trim_end().replace('\n', "\n       "))
-                .detail("nothing was written"))),
+            Err(error) => {
+                let (line, column) = place(&text, error.span());
+                let error = Error::failed(format!("{shown}:{line}:{column}: {}", error.message()));
+                Some(Err(error.detail("nothing was written")))
+            }
         }
     }
 
     /// The file at the root of the crate that modules are declared in.
     pub(crate) fn crate_root(&self) -> PathBuf {
+        if let Some(library) = &self.library_root {
+            return library.clone();
+        }
         let library = PathBuf::from("src/lib.rs");
         let program = PathBuf::from("src/main.rs");
         let only_program = !self.root.join(&library).is_file() && self.root.join(&program).is_file();
@@ -136,22 +154,29 @@ impl Project {
         let package = manifest.get("package")?;
         let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
+        let library = |key: &str| manifest.get("lib")?.get(key)?.as_str();
         dependencies
             .iter()
             .any(|(name, value)| is_runtime(name, value, root))
             .then(|| Self {
                 root: root.to_path_buf(),
                 name: name.to_owned(),
-                library: manifest
-                    .get("lib")
-                    .and_then(|library| library.get("name"))
-                    .and_then(toml::Value::as_str)
-                    .unwrap_or(name)
-                    .replace('-', "_"),
+                library: library("name").unwrap_or(name).replace('-', "_"),
+                library_root: library("path")
+                    .map(PathBuf::from)
+                    .filter(|path| path.parent() == Some(Path::new("src"))),
                 version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
                 dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             })
     }
+}
+
+/// The line and the column, both from 1, at which a span begins.
+pub(crate) fn place(text: &str, span: Option<Range<usize>>) -> (usize, usize) {
+    let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
 }
 
 /// Whether a dependency is the runtime, also where the workspace says so.

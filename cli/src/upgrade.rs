@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use semver::{Op, Prerelease, Version, VersionReq};
 use serde_json::json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -36,8 +37,8 @@ pub(crate) fn run(args: &args::Upgrade) -> Result<()> {
     let mut told = (String::new(), None);
     let done = work::carry_out(&root, args.show, Conflicts::Replace, || {
         let (parts, notes) = match requirement(&root) {
-            Some(Requirement::Version { version, place }) if !same_release(&version, own) => {
-                if is_newer(&version, own) {
+            Some(Requirement::Version { version, place }) if !fits(&version, env!("CARGO_PKG_VERSION")) => {
+                if is_newer(&version, env!("CARGO_PKG_VERSION")) {
                     return Err(
                         Error::failed(format!("the project is at {version}, and this command at {own}"))
                             .detail("nothing was written")
@@ -114,17 +115,35 @@ fn release(version: &str) -> &str {
 }
 
 fn numbers(version: &str) -> Vec<u64> {
-    let version = version.trim_start_matches(['^', '=', '~', ' ']);
+    let version = version.trim_start_matches(['^', '=', '~', '>', '<', ' ']);
     version.split('.').take(2).map_while(|part| part.parse().ok()).collect()
 }
 
-/// Whether a requirement is of the release that a version belongs to.
-pub(crate) fn same_release(requirement: &str, version: &str) -> bool {
-    numbers(requirement) == numbers(version)
+/// Whether a version is one that a requirement asks for, as cargo understands it.
+pub(crate) fn fits(requirement: &str, version: &str) -> bool {
+    match (VersionReq::parse(requirement), released(version)) {
+        (Ok(requirement), Some(version)) => requirement.matches(&version),
+        _ => false,
+    }
 }
 
+/// Whether a requirement asks for more than a version.
 fn is_newer(requirement: &str, version: &str) -> bool {
-    numbers(requirement) > numbers(version)
+    let (Ok(requirement), Some(version)) = (VersionReq::parse(requirement), released(version)) else {
+        return false;
+    };
+    requirement.comparators.iter().any(|least| {
+        let is_least = !matches!(least.op, Op::Less | Op::LessEq);
+        let least = (least.major, least.minor.unwrap_or(0), least.patch.unwrap_or(0));
+        is_least && least >= (version.major, version.minor, version.patch)
+    })
+}
+
+/// A version as if it were released: requirements pass over those that are not.
+fn released(version: &str) -> Option<Version> {
+    let mut version = Version::parse(version).ok()?;
+    version.pre = Prerelease::EMPTY;
+    Some(version)
 }
 
 /// What has changed since a version, from the change log.
@@ -183,10 +202,25 @@ mod tests {
     }
 
     #[test]
-    fn releases_are_compared_by_their_numbers() {
-        assert!(same_release("0.1", "0.1.7"));
-        assert!(same_release("^0.1.2", "0.1.7"));
-        assert!(!same_release("0.1", "0.2.0"));
-        assert!(is_newer("0.10", "0.9"));
+    fn what_fits_is_what_cargo_would_take() {
+        for requirement in ["0.1", "^0.1.2", "*", "0.1.*", ">=0.1, <0.3", "~0.1.7", "=0.1.7", ">0.0"] {
+            assert!(fits(requirement, "0.1.7"), "{requirement}");
+        }
+        assert!(fits("0.1", "0.1.7-rc.1"));
+        for (requirement, newer) in [
+            ("0.0.9", false),
+            ("0.2", true),
+            ("0.10", true),
+            (">=0.2, <0.4", true),
+            (">0.1.7", true),
+            ("<0.1", false),
+            ("=0.1.6", false),
+            ("=0.1.8", true),
+            ("1", true),
+            ("latest", false),
+        ] {
+            assert!(!fits(requirement, "0.1.7"), "{requirement}");
+            assert_eq!(is_newer(requirement, "0.1.7"), newer, "{requirement}");
+        }
     }
 }

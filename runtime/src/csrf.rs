@@ -4,7 +4,7 @@ mod form;
 
 use std::fmt;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -199,7 +199,17 @@ impl<S: Send + Sync> FromRequestParts<S> for CsrfToken {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        Self::of(Session::from_request_parts(parts, state).await?)
+        Self::of(<Session as FromRequestParts<S>>::from_request_parts(parts, state).await?)
+    }
+}
+
+/// `None` where the application has no sessions.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for CsrfToken {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Error> {
+        let session = <Session as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
+        session.map(Self::of).transpose()
     }
 }
 

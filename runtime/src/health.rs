@@ -14,13 +14,15 @@ use crate::scope;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether requests are served; not when the application is at its end, and finishes what it has begun.
+    /// Whether requests should be sent here; not when the application is at its end, and finishes what it has begun, nor for
+    /// the `server.shutdown_delay` before that.
     pub is_serving: bool,
     /// How the link to other nodes stands; `None` where pub/sub is for one node.
     pub link: Option<Link>,
 }
 
-/// Answers 200 while requests are served, and 503 when the application is at its end. The body says which, and whether the
+/// Answers 200 while requests are served, and 503 when the application is at its end, or is about to be
+/// (`server.shutdown_delay`). The body says which, and whether the
 /// other nodes can be reached: an application whose link is down serves its own clients as before.
 ///
 /// ```json
@@ -59,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Health {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let values = scope::values(parts)?;
         Ok(Self {
-            is_serving: !values.lifecycle.is_draining(),
+            is_serving: !values.lifecycle.is_leaving(),
             link: values.pubsub.link(),
         })
     }

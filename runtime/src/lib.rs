@@ -53,6 +53,7 @@
 //!   controller is told of.
 //! - [`Json`], [`Form`], [`Query`], [`Path`], `Multipart`, [`Problem`]: what a controller takes from a request, and what a client
 //!   is told that sent something else.
+//! - [`Client`]: who sent a request, also behind proxies.
 //! - [`Access`], [`AuthData`]: security functions, and what they hand over.
 //! - [`Session`], [`CsrfToken`]: what is remembered of a visitor, and forms that no other site sends.
 //! - [`WebSocketHandler`], [`Socket`], [`Frame`], [`Commands`], [`Accept`], [`Compression`]: WebSockets.
@@ -142,6 +143,9 @@ mod health;
 pub use health::{Health, health};
 
 mod dispatch;
+
+mod client;
+pub use client::Client;
 mod scope;
 
 mod csrf;
@@ -152,8 +156,8 @@ pub use routes::{Group, IntoController, Routes};
 
 mod websocket;
 pub use websocket::{
-    Accept, Commands, Compression, Handoff, Info, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection, Resumed,
-    Socket, Timer, WebSocketHandler,
+    Accept, Commands, Compression, Handoff, Info, Init, IntoAccept, NoMessage, NotSent, Overflow, Reason, Rejection,
+    Resumed, Socket, Timer, WebSocketHandler,
 };
 mod arities;
 mod parts_handler;

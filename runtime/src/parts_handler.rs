@@ -1,4 +1,4 @@
-//! Async functions of extractors, where the request's body is not theirs to take: security functions and `init`.
+//! Async functions of extractors, where the request's body is not theirs to take: security functions.
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +13,7 @@ use http::request::Parts;
     label = "not an async function of `FromRequestParts` extractors",
     note = "every argument must be taken from the request's head: `Path`, `Query`, `State`, `HeaderMap`, `AuthData`, …",
     note = "extractors that read the body, such as `Json`, `Form` or `String`, belong to controllers",
-    note = "a handler's `init` takes `Socket` like any other extractor, with the handler's own message type"
+    note = "there is no `Socket` yet: a handler's `init` has one"
 )]
 pub trait PartsHandler<T, S>: Clone + Send + Sync + 'static {
     /// What the function returns.
@@ -24,7 +24,7 @@ pub trait PartsHandler<T, S>: Clone + Send + Sync + 'static {
 }
 
 macro_rules! implement {
-    ($($argument:ident)*) => {
+    ($(($argument:ident $_besides:ident))*) => {
         #[allow(non_snake_case, unused_variables, reason = "a type and its argument share a name; the first list is empty")]
         impl<F, Fut, S, $($argument,)*> PartsHandler<($($argument,)*), S> for F
         where

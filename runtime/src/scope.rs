@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+use crate::client::Proxies;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -22,6 +23,9 @@ pub(crate) struct Values {
     pub(crate) config: Config,
     pub(crate) pubsub: PubSub,
     pub(crate) lifecycle: Lifecycle,
+    /// Whether connections are encrypted as they come.
+    pub(crate) is_tls: bool,
+    pub(crate) proxies: Proxies,
     #[cfg(feature = "multipart")]
     pub(crate) uploads: UploadOptions,
 }

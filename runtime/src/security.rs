@@ -1,9 +1,10 @@
 //! Security functions: who may go on, decided before the controller and before a WebSocket's `init`.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, StatusCode};
@@ -160,6 +161,16 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for A
                 std::any::type_name::<T>()
             ))
         })
+    }
+}
+
+/// `None` where no security function has handed over a `T`: on a route for everybody, and where one allows some without.
+impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<S> for AuthData<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
+        let granted = parts.extensions.get::<Granted<T>>();
+        Ok(granted.map(|granted| Self(granted.0.clone())))
     }
 }
 

@@ -41,14 +41,15 @@ pages! {
     games "recipes/games.md"
     json_api "recipes/json-api.md"
     nodes "recipes/nodes.md"
+    people "recipes/people.md"
     presence "recipes/presence.md"
     rate_limits "recipes/rate-limits.md"
     spa "recipes/spa.md"
     uploads "recipes/uploads.md"
 }
 
-/// Pages whose Rust is compiled elsewhere: as documentation of `nova::openapi`, and by the journey that carries the page out.
-pub const COMPILED_ELSEWHERE: &[&str] = &["openapi.md", "first-hour.md"];
+/// Pages whose Rust is compiled elsewhere: as documentation of `nova::openapi`, and by the journeys that carry the pages out.
+pub const COMPILED_ELSEWHERE: &[&str] = &["openapi.md", "first-hour.md", "recipes/database.md"];
 
 /// A page of the guide.
 #[derive(Debug)]

@@ -19,6 +19,8 @@ pub mod journal;
 #[cfg(target_os = "linux")]
 pub mod kernel;
 pub mod over;
+#[cfg(target_os = "linux")]
+pub mod postgres;
 pub mod process;
 pub mod project;
 pub mod server;
@@ -32,6 +34,8 @@ pub use broker::Broker;
 pub use gate::Gate;
 pub use journal::Journal;
 pub use over::{Client, Over};
+#[cfg(target_os = "linux")]
+pub use postgres::Postgres;
 pub use process::Process;
 pub use project::Project;
 pub use server::Server;

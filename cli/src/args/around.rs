@@ -38,7 +38,7 @@ pub(crate) struct Eject {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  nova upgrade --diff                        what it would change in Cargo.toml
+  nova upgrade --diff                        what it would change
 
 A project that takes the runtime from a directory or a repository is brought up to date there.")]
 pub(crate) struct Upgrade {

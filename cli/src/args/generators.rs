@@ -14,7 +14,7 @@ Examples:
   nova gen controller posts index show
   nova gen resource article title:string body:string --at /articles
   nova gen ws-handler chat --dry-run
-  nova gen --list                            all kinds, also the project's own")]
+  nova gen --list                            all kinds, the project's too")]
 pub(crate) struct Gen {
     /// List what can be generated.
     #[arg(long)]
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 Examples:
   nova gen controller posts                  one action, index, at /posts
   nova gen controller posts index show       also show, at /posts/{id}
-  nova gen controller admin/users            in module admin, at /admin/users
+  nova gen controller admin/users            below, at /admin/users
   nova gen controller posts --at /news       at another path
 
 Files:

@@ -1,11 +1,13 @@
 //! The import of something of this crate: `use crate::controllers::posts;`.
 
+use std::ops::Range;
+
 use syn::{Item, ItemUse, UseGroup, UseTree, Visibility};
 
 use super::Edit;
-use super::lines::{line_after, line_before, paragraph, runs, without_lines};
+use super::lines::{line_after, line_before, paragraph, runs, without_lines, without_words};
 use super::order::{Segment, segment, segments};
-use super::source::Source;
+use super::source::{Source, is_conditional, plain};
 
 /// Something of this crate, by its path: `controllers::posts`.
 #[derive(Clone, Debug)]
@@ -65,14 +67,18 @@ impl Import {
     pub(super) fn remove(&self, source: &Source<'_>) -> Edit {
         let own: Vec<Segment> = self.path().split("::").map(segment).collect();
         let item = uses(source).find(|item| item.attrs.is_empty() && segments(&item.tree) == own);
-        match item.and_then(|item| without_lines(source, item)) {
+        match item.and_then(|item| without_lines(source, item).or_else(|| without_words(source, item))) {
             Some(text) => Edit::Changed(text),
+            None if self.is_conditional(source) => {
+                Edit::no_place("the import is there under a condition".to_owned(), self.line())
+            }
             None if matches!(self.meaning(source), Meaning::Imported(_)) => self.remove_from_group(source),
             None => Edit::Unchanged,
         }
     }
 
-    /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it.
+    /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it. Braces
+    /// around what is then the only name go too, as rustfmt has it.
     fn remove_from_group(&self, source: &Source<'_>) -> Edit {
         let mut own = vec!["crate".to_owned()];
         own.extend(self.modules.iter().cloned());
@@ -90,11 +96,39 @@ impl Import {
             (None, None) => range,
         };
         // A comment in between is somebody's.
-        let is_plain = !source.text[cut.clone()].contains("//") && !source.text[cut.clone()].contains("/*");
-        if !is_plain || group.items.len() < 2 {
+        let is_plain = |range: &Range<usize>| {
+            let text = &source.text[range.clone()];
+            !text.contains("//") && !text.contains("/*")
+        };
+        if !is_plain(&cut) || group.items.len() < 2 {
             return Edit::no_place("the import has been merged into another".to_owned(), self.line());
         }
-        Edit::Changed(source.without(cut))
+        let braces = source.range(group);
+        let other = group
+            .items
+            .iter()
+            .nth(1 - index.min(1))
+            .filter(|_| group.items.len() == 2);
+        match other.filter(|other| is_plain(&braces) && stands_alone(other)) {
+            Some(other) => {
+                let [before, after] = [&source.text[..braces.start], &source.text[braces.end..]];
+                Edit::Changed([before, &source.text[source.range(other)], after].concat())
+            }
+            None => Edit::Changed(source.without(cut)),
+        }
+    }
+
+    /// Whether the import is there under a condition only: it can be neither relied on nor doubled.
+    pub(super) fn is_conditional(&self, source: &Source<'_>) -> bool {
+        let mut leaves = Vec::new();
+        for item in uses(source).filter(|item| !is_conditional(&item.attrs)) {
+            collect(&item.tree, &mut Vec::new(), &mut leaves);
+        }
+        let mut path = vec!["crate".to_owned()];
+        path.extend(self.modules.iter().cloned());
+        let glob = leaves.iter().any(|leaf| leaf.bound.is_none() && leaf.path == path);
+        path.push(self.name.clone());
+        !glob && leaves.iter().all(|leaf| leaf.path != path) && matches!(self.meaning(source), Meaning::Imported(_))
     }
 
     /// What the name stands for in this file.
@@ -127,6 +161,16 @@ impl Import {
     }
 }
 
+/// Whether a member of braces can be without them: `self` can't.
+fn stands_alone(tree: &UseTree) -> bool {
+    match tree {
+        UseTree::Name(name) => name.ident != "self",
+        UseTree::Rename(rename) => rename.ident != "self",
+        UseTree::Path(_) | UseTree::Glob(_) => true,
+        UseTree::Group(_) => false,
+    }
+}
+
 /// Whether a file publishes a name of another.
 pub(super) fn publishes(source: &Source<'_>, name: &str) -> bool {
     let mut leaves = Vec::new();
@@ -146,7 +190,7 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
     match tree {
         UseTree::Path(next) => {
             // Routes stand at the root of the crate, where `super` can't be, or one below it.
-            let ident = next.ident.to_string();
+            let ident = plain(&next.ident);
             path.push(if ident == "super" && path.is_empty() {
                 "crate".to_owned()
             } else {
@@ -160,9 +204,9 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
                 collect(tree, path, leaves);
             }
         }
-        UseTree::Name(name) => leaves.push(leaf(path, &name.ident.to_string(), None)),
+        UseTree::Name(name) => leaves.push(leaf(path, &plain(&name.ident), None)),
         UseTree::Rename(rename) => {
-            leaves.push(leaf(path, &rename.ident.to_string(), Some(rename.rename.to_string())));
+            leaves.push(leaf(path, &plain(&rename.ident), Some(plain(&rename.rename))));
         }
         UseTree::Glob(_) => leaves.push(Leaf {
             path: path.clone(),
@@ -184,7 +228,7 @@ fn leaf(path: &[String], ident: &str, alias: Option<String>) -> Leaf {
 fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Option<(&'a UseGroup, usize)> {
     match tree {
         UseTree::Path(next) => {
-            path.push(next.ident.to_string());
+            path.push(plain(&next.ident));
             let found = member(&next.tree, path, own);
             path.pop();
             found
@@ -192,9 +236,7 @@ fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Opti
         UseTree::Group(group) => group.items.iter().enumerate().find_map(|(index, tree)| {
             let is_last = match tree {
                 UseTree::Name(name) => {
-                    path.len() + 1 == own.len()
-                        && path[..] == own[..path.len()]
-                        && own.ends_with(&[name.ident.to_string()])
+                    path.len() + 1 == own.len() && path[..] == own[..path.len()] && own.ends_with(&[plain(&name.ident)])
                 }
                 UseTree::Path(_) => {
                     let mut leaves = Vec::new();
@@ -217,12 +259,12 @@ fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Opti
 /// Whether an item takes a name among types and modules.
 fn declares(item: &Item, name: &str) -> bool {
     match item {
-        Item::Mod(item) => item.ident == name,
-        Item::Struct(item) => item.ident == name,
-        Item::Enum(item) => item.ident == name,
-        Item::Union(item) => item.ident == name,
-        Item::Trait(item) => item.ident == name,
-        Item::Type(item) => item.ident == name,
+        Item::Mod(item) => plain(&item.ident) == name,
+        Item::Struct(item) => plain(&item.ident) == name,
+        Item::Enum(item) => plain(&item.ident) == name,
+        Item::Union(item) => plain(&item.ident) == name,
+        Item::Trait(item) => plain(&item.ident) == name,
+        Item::Type(item) => plain(&item.ident) == name,
         Item::ExternCrate(item) => item.rename.as_ref().map_or(&item.ident, |(_, alias)| alias) == name,
         _ => false,
     }

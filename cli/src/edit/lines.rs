@@ -45,11 +45,18 @@ pub(super) fn line_before(source: &Source<'_>, neighbour: &impl Spanned, line: &
 pub(super) fn line_after(source: &Source<'_>, neighbour: &impl Spanned, line: &str) -> String {
     let range = source.range(neighbour);
     match (source.indentation(range.start), source.end_with_comment(range.end)) {
-        (Some(indentation), Some(end)) => {
-            let newline = source.newline_at(end);
-            source.with(end, &format!("{newline}{indentation}{line}"))
-        }
+        (Some(indentation), Some(end)) => behind_line(source, end, "", &format!("{indentation}{line}")),
         _ => source.with(range.end, &format!(" {line}")),
+    }
+}
+
+/// The text with a line behind the one that ends at `end`. Each line keeps the newline that it has, also where a file has both
+/// sorts, so that this one can go without a trace.
+fn behind_line(source: &Source<'_>, end: usize, gap: &str, line: &str) -> String {
+    let newline = source.newline_at(end);
+    match source.next_line(end) {
+        next if source.text[end..next].ends_with('\n') => source.with(next, &format!("{gap}{line}{newline}")),
+        end => source.with(end, &format!("{newline}{gap}{line}")),
     }
 }
 
@@ -65,7 +72,7 @@ pub(super) fn paragraph(source: &Source<'_>, neighbour: Option<&impl Spanned>, l
         let below = &source.text[source.next_line(end)..];
         let is_dense = !below.is_empty() && !below.starts_with(['\n', '\r']);
         let gap = if is_dense { "" } else { newline };
-        return source.with(end, &format!("{newline}{gap}{line}"));
+        return behind_line(source, end, gap, line);
     }
     let top = source.first_byte();
     let newline = source.newline_at(top);
@@ -75,6 +82,27 @@ pub(super) fn paragraph(source: &Source<'_>, neighbour: Option<&impl Spanned>, l
         newline
     };
     source.with(top, &format!("{line}{newline}{gap}"))
+}
+
+/// The text without an item that shares its line with others, and without the space that set it apart. `None` when it has
+/// lines to itself, or a comment beside it.
+pub(super) fn without_words(source: &Source<'_>, item: &impl Spanned) -> Option<String> {
+    let range = source.range(item);
+    let before = &source.text[source.line_start(range.start)..range.start];
+    let behind = &source.text[range.end..source.line_end(range.end)];
+    let is_code = |text: &str| !text.trim().is_empty() && !text.contains("//") && !text.contains("/*");
+    if !(before.trim().is_empty() || is_code(before)) || !(behind.trim().is_empty() || is_code(behind)) {
+        return None;
+    }
+    match (
+        before.strip_suffix(' ').filter(|before| is_code(before)),
+        behind.strip_prefix(' '),
+    ) {
+        (Some(_), _) => Some(source.without(range.start - 1..range.end)),
+        (None, Some(_)) if is_code(behind) => Some(source.without(range.start..range.end + 1)),
+        (None, _) if is_code(before) || is_code(behind) => Some(source.without(range)),
+        _ => None,
+    }
 }
 
 /// The text without the lines that an item has to itself; with them goes the blank line that set them apart. `None`

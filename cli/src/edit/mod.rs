@@ -109,7 +109,10 @@ impl Piece {
             (before, after.as_str())
         };
         let only_that = match (tokens::tokens(longer), tokens::tokens(shorter)) {
-            (Some(longer), Some(shorter)) => tokens::differ_by_one_run(&longer, &shorter),
+            (Some(longer), Some(shorter)) => {
+                tokens::differ_by_one_run(&longer, &shorter)
+                    || !expected && tokens::differ_by_one_run_in_braces(&longer, &shorter)
+            }
             _ => false,
         };
         if held && only_that {

@@ -3,8 +3,8 @@
 use syn::{Item, ItemMod, Visibility};
 
 use super::Edit;
-use super::lines::{line_after, line_before, paragraph, runs, without_lines};
-use super::source::Source;
+use super::lines::{line_after, line_before, paragraph, runs, without_lines, without_words};
+use super::source::{Source, plain};
 
 /// A module to declare.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ impl Module {
                 );
                 return Edit::NoPlace { reason, paste: None };
             }
+            Some(item) if item.attrs.iter().any(|attribute| attribute.path().is_ident("path")) => {
+                let reason = format!("`mod {}` is in a file of another name there", self.name);
+                return Edit::NoPlace { reason, paste: None };
+            }
             Some(_) => return Edit::Unchanged,
             None => {}
         }
@@ -51,8 +55,9 @@ impl Module {
         let Some(item) = self.find(source) else {
             return Edit::Unchanged;
         };
-        let plain = item.attrs.is_empty() && item.content.is_none();
-        match without_lines(source, item).filter(|_| plain) {
+        let is_plain = item.attrs.is_empty() && item.content.is_none();
+        let without = || without_lines(source, item).or_else(|| without_words(source, item));
+        match is_plain.then(without).flatten() {
             Some(text) => Edit::Changed(text),
             None => Edit::no_place(format!("`mod {}` has been changed", self.name), self.line()),
         }
@@ -60,7 +65,7 @@ impl Module {
 
     fn find<'a>(&self, source: &'a Source<'_>) -> Option<&'a ItemMod> {
         source.file.items.iter().find_map(|item| match item {
-            Item::Mod(item) if item.ident == self.name => Some(item),
+            Item::Mod(item) if plain(&item.ident) == self.name => Some(item),
             _ => None,
         })
     }

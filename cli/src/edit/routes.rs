@@ -6,7 +6,7 @@ use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, ReturnType, Type};
 use super::Edit;
 use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_LINE, deeper, literal, width};
 use super::imports::{Import, Meaning};
-use super::source::Source;
+use super::source::{Source, plain};
 
 /// The methods of a group that declare a route.
 const VERBS: &[&str] = &["get", "post", "put", "patch", "delete", "options", "head", "ws"];
@@ -165,6 +165,7 @@ impl Route {
     /// How the file names the holder: as it is imported, or will be, or by the whole path where the name is taken.
     fn reached(&self, source: &Source<'_>) -> String {
         match self.holder.meaning(source) {
+            Meaning::Imported(_) if self.holder.is_conditional(source) => self.holder.path(),
             Meaning::Imported(name) => name,
             Meaning::Taken => self.holder.path(),
             Meaning::Free => self.holder.name.clone(),
@@ -304,7 +305,7 @@ fn reached(handler: &Expr) -> Option<(Vec<String>, String)> {
         return None;
     };
     let segments = handler.path.segments.iter();
-    let mut names: Vec<String> = segments.map(|segment| segment.ident.to_string()).collect();
+    let mut names: Vec<String> = segments.map(|segment| plain(&segment.ident)).collect();
     let function = names.pop()?;
     (!names.is_empty()).then_some((names, function))
 }

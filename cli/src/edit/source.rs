@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
+use syn::{Attribute, Ident};
 
 /// Text that parses, and what it parses to.
 pub(super) struct Source<'a> {
@@ -10,6 +12,19 @@ pub(super) struct Source<'a> {
     pub(super) file: syn::File,
     /// How many bytes stand in front of what the parser saw: a byte order mark, a `#!` line.
     skipped: usize,
+}
+
+/// An identifier as it is meant: `r#posts` is `posts`.
+pub(super) fn plain(ident: &Ident) -> String {
+    ident.unraw().to_string()
+}
+
+/// Whether an item is there under a condition only.
+pub(super) fn is_conditional(attributes: &[Attribute]) -> bool {
+    let conditions = ["cfg", "cfg_attr"];
+    attributes
+        .iter()
+        .any(|attribute| conditions.iter().any(|name| attribute.path().is_ident(name)))
 }
 
 /// Where a file stops being Rust.

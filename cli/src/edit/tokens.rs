@@ -36,12 +36,26 @@ fn flatten(stream: TokenStream, all: &mut Vec<String>) {
 
 /// Whether the longer is the shorter with one run of tokens more.
 pub(super) fn differ_by_one_run(longer: &[String], shorter: &[String]) -> bool {
-    let start = longer.iter().zip(shorter).take_while(|(a, b)| a == b).count();
-    let end = longer
-        .iter()
-        .rev()
-        .zip(shorter.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let (start, end) = shared(longer, shorter);
     longer.len() > shorter.len() && start + end >= shorter.len()
+}
+
+/// Whether the longer has one run more within braces, which the shorter has lost with it: `{a, b}` and `a`.
+pub(super) fn differ_by_one_run_in_braces(longer: &[String], shorter: &[String]) -> bool {
+    let (start, end) = shared(longer, shorter);
+    if start + end > shorter.len() {
+        return false;
+    }
+    let (longer, shorter) = (&longer[start..longer.len() - end], &shorter[start..shorter.len() - end]);
+    match longer {
+        [open, inside @ .., close] => open == "{" && close == "}" && differ_by_one_run(inside, shorter),
+        _ => false,
+    }
+}
+
+/// How many tokens both begin with, and end with.
+fn shared(left: &[String], right: &[String]) -> (usize, usize) {
+    let start = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let ends = left.iter().rev().zip(right.iter().rev());
+    (start, ends.take_while(|(a, b)| a == b).count())
 }

@@ -113,16 +113,14 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
     edit::routes_to(&text, &holder)
 }
 
-/// The actions of a controller: its public functions, or when it is gone those that routes name.
+/// The actions of a controller: its public functions, then others that routes name. Who has taken a function out may have left
+/// its route.
 fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
     let path = project.root.join(format!("src/controllers/{}.rs", name.path()));
-    let functions = if let Ok(text) = disk::text(&path) {
-        edit::public_functions(&text)
-    } else {
-        let text = disk::text(&project.root.join(project.routes())).unwrap_or_default();
-        let routes = edit::routes_to(&text, &format!("controllers::{}", name.module()));
-        routes.into_iter().map(|(_, function)| function).collect()
-    };
+    let mut functions = edit::public_functions(&disk::text(&path).unwrap_or_default());
+    let table = disk::text(&project.root.join(project.routes())).unwrap_or_default();
+    let routes = edit::routes_to(&table, &format!("controllers::{}", name.module()));
+    functions.extend(routes.into_iter().map(|(_, function)| function));
     let names = functions
         .iter()
         .filter_map(|function| Name::parse(function, &role()).ok());

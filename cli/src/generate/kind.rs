@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::plan::Content;
+use crate::project::place;
 use crate::template::{self, BuiltIn, KINDS};
 
 /// Where a project has templates of its own.
@@ -304,9 +305,7 @@ fn is_left_over(name: &str) -> bool {
 
 fn manifest(text: &str, file: &Path) -> Result<Manifest> {
     toml::from_str(text).map_err(|error| {
-        let before = &text[..error.span().map_or(0, |span| span.start)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let (line, column) = place(text, error.span());
         Error::failed(format!("{}:{line}:{column}: {}", file.display(), error.message())).detail("nothing was written")
     })
 }

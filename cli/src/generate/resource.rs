@@ -30,7 +30,7 @@ const WIDEST_CHAIN: usize = 60;
 /// and any line that is longer than this.
 const WIDEST_LINE: usize = 100;
 
-/// The longest name of a table: `PostgreSQL` cuts longer ones.
+/// The longest name of a table: Postgres cuts longer ones.
 const LONGEST_TABLE: usize = 63;
 /// A line of SQL is no longer than this, where that can be.
 const WIDEST_SQL: usize = 90;
@@ -46,7 +46,7 @@ const TYPES: &[(&str, &str, &str, &str, &str)] = &[
 /// Names that the record has already, or that the code around it uses. `this` is the whole record to a view.
 const TAKEN: &[&str] = &["id", "draft", "this"];
 
-/// Names of columns that `PostgreSQL` has for itself.
+/// Names of columns that Postgres has for itself.
 const COLUMNS: &[&str] = &["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
 
 /// Types and traits that the model's module has or uses, which the record would hide.

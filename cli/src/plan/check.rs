@@ -36,7 +36,7 @@ pub(super) struct Step {
 }
 
 /// What comes into a file, goes out of it, finds no place in it, or is left as it is.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) sign: char,
     pub(super) text: String,
@@ -92,7 +92,12 @@ pub(super) fn check(plan: &Plan, conflicts: Conflicts) -> Result<Checked, Box<Re
     };
     let mut problems = Vec::new();
     let kept = checked.kept(plan);
-    for Change { direction, part } in &plan.changes {
+    for (index, Change { direction, part }) in plan.changes.iter().enumerate() {
+        if let Some(next) = plan.changes.get(index + 1)
+            && checked.is_for_nothing(part, &next.part, *direction)
+        {
+            continue;
+        }
         if let Some(of) = part.of().filter(|of| kept.contains(*of)) {
             problems.extend(checked.leave(part, of, *direction).err());
             continue;
@@ -298,7 +303,7 @@ impl Checked {
             });
             return;
         };
-        step.notes.extend(note);
+        step.notes.extend(note.filter(|note| !step.notes.contains(note)));
         step.verb = match (step.verb, verb) {
             (Verb::Unchanged | Verb::Keep | Verb::Leave, later) | (_, later @ Verb::Delete)
                 if later != Verb::Unchanged =>

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::check::{Checked, File, Note, Problem, Verb};
 use super::{Conflicts, Content, Direction, Part, Plan};
-use crate::edit::Piece;
+use crate::edit::{Edit, Piece};
 
 impl Checked {
     /// The files that stay as they are although the plan says otherwise, and the files that belong to them.
@@ -68,6 +68,40 @@ impl Checked {
             }
         }
         Ok(())
+    }
+
+    /// Whether a part is the import for a route that has no place: nothing else would use it.
+    pub(super) fn is_for_nothing(&mut self, part: &Part, next: &Part, direction: Direction) -> bool {
+        let (
+            Part::Piece {
+                path,
+                piece: import @ Piece::Import(_),
+                ..
+            },
+            Part::Piece {
+                piece: route @ Piece::Route(_),
+                ..
+            },
+        ) = (part, next)
+        else {
+            return false;
+        };
+        if self.conflicts != Conflicts::Keep || direction == Direction::Remove {
+            return false;
+        }
+        let text = self.file(path).ok().and_then(|file| file.after.as_ref()?.text());
+        let is_for_nothing = text.is_some_and(|text| {
+            let has_no_place = matches!(route.insert(text), Ok(Edit::NoPlace { .. }));
+            has_no_place && !import.is_in(text).unwrap_or(true)
+        });
+        if is_for_nothing {
+            let note = Note {
+                sign: '!',
+                text: import.line(),
+            };
+            self.report(Verb::Keep, path, Some(note));
+        }
+        is_for_nothing
     }
 
     fn leave_piece(&mut self, path: &Path, piece: &Piece, of: &Path, direction: Direction) -> Result<(), Problem> {

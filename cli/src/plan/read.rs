@@ -16,21 +16,19 @@ pub(super) fn content(root: &Path, shown: &Path, path: &Path) -> Result<Option<C
         Err(error) => error,
     };
     // What is in the way may be above: a file where a directory is to be, or a link that leads nowhere.
-    let above = absolute.ancestors().enumerate();
-    let in_the_way = above
-        .filter_map(|(up, place)| Some((up, place.symlink_metadata().ok()?)))
-        .find(|(_, there)| !there.is_dir());
+    let mut above = absolute.ancestors().enumerate();
+    let nearest = above.find(|(_, place)| place.symlink_metadata().is_ok());
+    let in_the_way = nearest.filter(|(_, place)| !place.is_dir()).map(|(up, _)| up);
     let named = |up: usize| {
         let shown = shown.ancestors().nth(up).filter(|shown| !shown.as_os_str().is_empty());
         let path = shown.or(absolute.ancestors().nth(up)).unwrap_or(path);
         path.display().to_string()
     };
     match (error.kind(), in_the_way) {
-        (ErrorKind::NotFound, Some((up, there))) if there.is_symlink() => {
-            Err(format!("{} is in the way: it is a link that leads nowhere", named(up)))
-        }
+        // It is there, and still it is not found.
+        (ErrorKind::NotFound, Some(up)) => Err(format!("{} is in the way: it is a link that leads nowhere", named(up))),
         (ErrorKind::NotFound, _) => Ok(None),
-        (ErrorKind::NotADirectory, Some((up, _))) => Err(format!(
+        (ErrorKind::NotADirectory, Some(up)) => Err(format!(
             "{} is in the way: it is a file, and is to be a directory",
             named(up)
         )),

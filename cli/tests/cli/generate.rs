@@ -536,7 +536,7 @@ fn migrations(sandbox: &Sandbox) -> Vec<String> {
     let entries = std::fs::read_dir(sandbox.path("myapp/migrations")).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.strip_suffix(".sql").is_some())
+        .filter(|name| name != "README.md")
         .collect();
     names.sort();
     names
@@ -753,4 +753,73 @@ fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
             assert!(sandbox.tree() == before, "{kind}");
         }
     }
+}
+
+/// What the refusal says to do makes it a project with a database.
+#[test]
+fn a_project_comes_to_a_database_by_hand() {
+    let sandbox = Sandbox::with_project();
+    let run = sandbox.app("init --db sqlite --no-git").succeeded();
+    let mut file = String::new();
+    let mut lines: std::collections::BTreeMap<String, Vec<&str>> = std::collections::BTreeMap::new();
+    for line in run.stderr.lines() {
+        if let Some(path) = line.strip_prefix("in ").and_then(|line| line.strip_suffix(':')) {
+            path.clone_into(&mut file);
+        } else if let Some(line) = line.strip_prefix("    ").filter(|_| !file.is_empty()) {
+            lines.entry(file.clone()).or_default().push(line);
+        }
+    }
+    let said: Vec<&str> = lines.keys().map(String::as_str).collect();
+    assert_eq!(
+        said,
+        [".gitignore", "Cargo.toml", "nova.toml", "src/lib.rs", "src/routes.rs"],
+        "{}",
+        run.stderr
+    );
+    let insert = |path: &str, before: &str, line: &str| {
+        let path = format!("myapp/{path}");
+        let text = sandbox.read(&path);
+        assert_eq!(text.matches(before).count(), 1, "{text}");
+        sandbox.write(&path, &text.replace(before, &format!("{line}\n{before}")));
+    };
+    insert("Cargo.toml", "serde =", lines["Cargo.toml"][0]);
+    insert("nova.toml", "[log]", &lines["nova.toml"].join("\n"));
+    insert("src/lib.rs", "mod routes;", lines["src/lib.rs"][0]);
+    insert(".gitignore", "/target", lines[".gitignore"][0]);
+    let replace = |path: &str, from: &str, to: &str| {
+        let path = format!("myapp/{path}");
+        let text = sandbox.read(&path);
+        assert_eq!(text.matches(from).count(), 1, "{text}");
+        sandbox.write(&path, &text.replace(from, to));
+    };
+    replace("src/routes.rs", "pub fn routes() -> Routes", lines["src/routes.rs"][0]);
+    replace(
+        "src/lib.rs",
+        "pub fn app() -> nova::App {\n    nova::App::new(routes)\n}",
+        lines["src/lib.rs"][1],
+    );
+    let run = sandbox.app("init --db sqlite --no-git").succeeded();
+    assert!(run.stderr.ends_with("nothing to do\n"), "{}", run.stderr);
+    sandbox.app("gen resource item --db").succeeded();
+    assert!(
+        sandbox
+            .read("myapp/src/routes.rs")
+            .contains(".get(\"/item\", item::list)")
+    );
+    for file in ["Cargo.toml", "nova.toml"] {
+        sandbox.read(&format!("myapp/{file}")).parse::<toml::Table>().unwrap();
+    }
+}
+
+#[test]
+fn a_route_goes_with_its_controller_though_the_function_has_gone_before() {
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    sandbox.app("gen controller posts index show").succeeded();
+    sandbox.write("myapp/src/controllers/posts.rs", "// mine\n");
+    sandbox
+        .app("destroy controller posts")
+        .failed(1, "src/controllers/posts.rs has been changed");
+    sandbox.app("destroy controller posts --force").succeeded();
+    assert!(sandbox.tree() == before);
 }

@@ -8,7 +8,11 @@ mod generate;
 mod help;
 mod kinds;
 mod new;
+mod odd;
+mod output;
 mod refusals;
+mod room;
+mod shells;
 mod writing;
 
 use std::collections::BTreeMap;

@@ -263,6 +263,13 @@ fn a_table_without_a_place_is_left_when_that_is_asked_for() {
         run.stderr
     );
     assert!(sandbox.path("myapp/views/posts/index.hbs").exists());
+    // Nothing would use what it imports.
+    assert!(
+        run.stderr.contains("! use crate::controllers::posts;\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(!sandbox.read("myapp/src/routes.rs").contains("use crate"));
     sandbox.app("gen controller news --no-route").succeeded();
     assert!(!sandbox.read("myapp/src/routes.rs").contains("news"));
 }

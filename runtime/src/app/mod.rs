@@ -272,8 +272,8 @@ impl<S: Clone + Send + Sync + 'static> App<S> {
     /// Runs the application until it is told to end by SIGTERM, SIGINT or ctrl-c.
     ///
     /// It listens where `server.host` and `server.port` say (127.0.0.1:8080), or on the socket that it was started with
-    /// (`LISTEN_FDS`), logs as `log.level` says, and says when it is ready (`NOTIFY_SOCKET`). At the end it stops
-    /// accepting, finishes what runs, closes WebSockets with 1001, and returns within `server.shutdown_timeout`
+    /// (`LISTEN_FDS`), logs as `log.level` says, and says when it is ready (`NOTIFY_SOCKET`). At the end it serves on for
+    /// `server.shutdown_delay` (0 s), while [`health`](crate::health()) says that it is ending; then it stops accepting, finishes what runs, closes WebSockets with 1001, and returns within `server.shutdown_timeout`
     /// (30 s). A second signal ends the process at once.
     ///
     /// At SIGUSR2 it starts the program as it is now on disk, with the same arguments, and hands it the listening socket and
@@ -310,8 +310,12 @@ impl<S: Clone + Send + Sync + 'static> App<S> {
     pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
         unwind::install_hook();
         let app = self.assemble().await?;
-        let lifecycle = app.lifecycle.clone();
+        let (lifecycle, delay) = (app.lifecycle.clone(), app.options.shutdown_delay());
         let mut serving = app.serve(listener);
+        let shutdown = async {
+            shutdown.await;
+            lifecycle.leave(delay).await;
+        };
         let ending = tokio::select! {
             ending = &mut serving => ending,
             () = shutdown => {

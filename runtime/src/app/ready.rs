@@ -15,6 +15,7 @@ use super::process::Process;
 use super::start::{Background, Start};
 use super::state::{Started, Unstarted};
 use super::supervised;
+use crate::client::Proxies;
 use crate::config::Config;
 use crate::csrf::{Csrf, CsrfOptions};
 use crate::dev::{self, Dev};
@@ -123,7 +124,7 @@ impl Ready {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
             };
-            supervised::end_with_signal(told, app.lifecycle.clone());
+            supervised::end_with_signal(told, app.lifecycle.clone(), app.options.shutdown_delay());
             let moved = process.take_over(&app).await?;
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;
@@ -211,7 +212,7 @@ impl Ready {
             .map(|_| super::openapi::text(&routes, options.trailing_slash, self.parts.openapi));
         let wheel = Wheel::with_a_past();
         let (lifecycle, ended) = Lifecycle::new();
-        let scope = scope(config, &pubsub, &lifecycle)?;
+        let scope = scope(config, &pubsub, &lifecycle, &options)?;
         let dispatcher = Dispatcher {
             registry,
             pages: router::pages(&mut routes)?,
@@ -306,13 +307,15 @@ impl Assembled {
     not(feature = "multipart"),
     expect(clippy::unnecessary_wraps, reason = "uploads have settings")
 )]
-fn scope(config: Config, pubsub: &PubSub, lifecycle: &Lifecycle) -> Result<Scope> {
+fn scope(config: Config, pubsub: &PubSub, lifecycle: &Lifecycle, options: &ServerOptions) -> Result<Scope> {
     #[cfg(feature = "multipart")]
     let uploads = config.section::<UploadOptions>("uploads")?.below(config.root());
     Ok(Scope(Arc::new(Values {
         config,
         pubsub: pubsub.clone(),
         lifecycle: lifecycle.clone(),
+        is_tls: options.tls.is_some(),
+        proxies: Proxies::new(options.trusted_proxies.clone()),
         #[cfg(feature = "multipart")]
         uploads,
     })))

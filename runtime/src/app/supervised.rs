@@ -1,6 +1,7 @@
 //! What passes between the application and whoever started it: see `docs/protocol.md`.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -75,10 +76,11 @@ pub(super) fn first_signal() -> Result<oneshot::Receiver<()>> {
     Ok(is_told)
 }
 
-/// Begins the end at the first signal.
-pub(super) fn end_with_signal(first: oneshot::Receiver<()>, lifecycle: Lifecycle) {
+/// Begins the end at the first signal, when it has been announced for as long as it is to be.
+pub(super) fn end_with_signal(first: oneshot::Receiver<()>, lifecycle: Lifecycle, delay: Duration) {
     tokio::spawn(async move {
         if first.await.is_ok() {
+            lifecycle.leave(delay).await;
             lifecycle.drain();
         }
     });

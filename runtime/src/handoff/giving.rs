@@ -96,7 +96,7 @@ pub(crate) async fn give(
         said => return Err(unexpected(said)),
     }
     let _turn = giver.turn.lock().await;
-    if giver.lifecycle.is_draining() {
+    if giver.lifecycle.is_leaving() {
         return Err(io::Error::other("this process is ending"));
     }
     let begin = FromGiver::Begin {

@@ -169,7 +169,7 @@ impl Taker {
 
     /// Not where it was told to end meanwhile.
     fn expect_to_serve(&self) -> io::Result<()> {
-        match self.settings.lifecycle.is_draining() {
+        match self.settings.lifecycle.is_leaving() {
             true => Err(io::Error::other("this process is ending")),
             false => Ok(()),
         }

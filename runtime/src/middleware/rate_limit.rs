@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use axum::routing::Route;
@@ -20,6 +20,7 @@ use http::{HeaderValue, header};
 use tower::Layer;
 
 use super::{Answer, Applied, applied};
+use crate::client;
 use crate::problem::Problem;
 
 /// How many clients are remembered.
@@ -32,8 +33,8 @@ const SWEEP_EVERY: u64 = 1_000_000_000;
 /// Lets each client make so many requests and no more: what is over that is 429 with `retry-after` and its status page,
 /// before anything else is done for it.
 ///
-/// A client is the peer's address, or for IPv6 its network of 64 bits. Behind a proxy all have the proxy's, so there a client is
-/// what a [function](Self::by) of the request says. What is allowed fills up again evenly, up to a
+/// A client is its [address](crate::Client), or for IPv6 its network of 64 bits. Behind a proxy all have the proxy's, unless
+/// `server.trusted_proxies` names it; or a client is what a [function](Self::by) of the request says. What is allowed fills up again evenly, up to a
 /// [burst](Self::burst). All routes that have the same layer count together; those of another value count apart.
 ///
 /// At most 65,536 clients are remembered, about 100 bytes each. A client that could make its whole burst again is forgotten
@@ -157,8 +158,7 @@ fn at_least_one(count: u32) -> NonZeroU32 {
 }
 
 fn peer(request: &Request) -> Option<Key> {
-    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
-    Some(Key::Peer(network(peer.ip().to_canonical())))
+    client::address(request.extensions()).map(|address| Key::Peer(network(address)))
 }
 
 /// An address, or the part of it that one client has: with IPv6 each has as many of the rest as it likes.

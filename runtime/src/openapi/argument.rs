@@ -6,6 +6,7 @@ use http::{Extensions, HeaderMap, Method, Uri, Version};
 use schemars::JsonSchema;
 
 use super::Operation;
+use crate::client::Client;
 use crate::config::Config;
 use crate::csrf::CsrfToken;
 use crate::environment::Environment;
@@ -137,6 +138,7 @@ macro_rules! silent {
 
 silent! {
     Bytes,
+    Client,
     Config,
     CsrfToken,
     Environment,

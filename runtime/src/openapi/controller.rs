@@ -22,7 +22,7 @@ pub trait Arguments {
 }
 
 macro_rules! implement {
-    ($($argument:ident)*) => {
+    ($(($argument:ident $_besides:ident))*) => {
         impl<F, Fut, $($argument,)*> Signature<($($argument,)*)> for F
         where
             F: FnOnce($($argument,)*) -> Fut,

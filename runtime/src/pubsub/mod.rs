@@ -45,12 +45,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use self::adapter::Adapter;
 use self::table::Table;
 use crate::config::{Config, ConfigError};
 use crate::metrics::Broadcasts;
 use crate::wire::Text;
+
+/// How often it is looked whether the link is up.
+const LOOK: Duration = Duration::from_millis(5);
 
 mod adapter;
 mod channel;
@@ -140,8 +144,23 @@ impl PubSub {
     /// The pub/sub that the section `[pubsub]` of the settings asks for: by default one of its own, otherwise one that is
     /// linked to other nodes from now on. An application has one already; this is for other programs that take part.
     ///
-    /// The link comes up when it can: a broker that is away is no error. It ends with the last clone, or at
-    /// [`close`](Self::close).
+    /// The link comes up when it can: a broker that is away is no error, and nothing is waited for. What is broadcast before
+    /// stays on this node and says so ([`Unsent::Down`]): a program that sends something at once waits until it is
+    /// [`linked`](Self::linked). The link ends with the last clone, or at [`close`](Self::close).
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use nova::{Config, Environment, PubSub};
+    /// # async fn tell() -> nova::Result<()> {
+    /// let pubsub = PubSub::connect(&Config::load(Environment::current())?)?;
+    /// if !pubsub.linked(Duration::from_secs(5)).await {
+    ///     return Err(nova::Error::new("the broker can't be reached"));
+    /// }
+    /// pubsub.broadcast("deployments", "deployed", "by hand");
+    /// pubsub.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When a setting is wrong, or needs a feature that is not enabled.
@@ -268,6 +287,21 @@ impl PubSub {
     /// How the link to the other nodes stands; `None` where the settings ask for none.
     pub fn link(&self) -> Option<Link> {
         self.0.adapter.as_ref().map(|adapter| adapter.link())
+    }
+
+    /// Waits until the link to the other nodes is up, for so long at most, and says whether it is; at once, and `true`, where
+    /// the settings ask for none. From then on broadcasts leave this node, as long as it stays up.
+    ///
+    /// Cancel safe.
+    pub async fn linked(&self, within: Duration) -> bool {
+        let is_up = || self.link().is_none_or(|link| link.is_up);
+        let coming_up = async {
+            while !is_up() {
+                sleep(LOOK).await;
+            }
+        };
+        // Asked once more, for a link that has come up in the last moment.
+        timeout(within, coming_up).await.is_ok() || is_up()
     }
 
     /// Sends what is on its way to other nodes, takes leave of them, and ends the link: for at most two seconds. Local

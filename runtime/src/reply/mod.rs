@@ -85,6 +85,9 @@ impl Reply {
 
     /// The controller's own view with these variables: `controllers::posts::show` renders `views/posts/show`.
     ///
+    /// Whether a controller replies with a view is known when it has been called, so that there is one can't be checked at
+    /// start: one that is missing is an error (500) that names the file. The templates that are there are all compiled then.
+    ///
     /// # What is there by itself
     ///
     /// Where the application has [sessions](crate::session), each view and the layout can use two variables that no controller

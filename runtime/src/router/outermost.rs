@@ -49,6 +49,7 @@ impl Service<Request> for Outermost {
         {
             *request.uri_mut() = uri;
         }
+        self.dispatcher.scope.0.proxies.note(&mut request);
         let session = self.sessions.as_ref().map(|sessions| sessions.begin(request.headers()));
         if let Some(session) = &session {
             request.extensions_mut().insert(session.clone());

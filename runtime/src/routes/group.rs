@@ -19,7 +19,7 @@ use crate::fallback::{Fallback, Invalid};
 use crate::parts_handler::PartsHandler;
 use crate::registry::RequestContext;
 use crate::security::IntoAccess;
-use crate::websocket::{self, IntoAccept, WebSocketHandler};
+use crate::websocket::{self, Init, IntoAccept, WebSocketHandler};
 
 /// Routes with what they have in common: a prefix, a host, a security function, middleware and a fallback controller.
 ///
@@ -145,7 +145,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     #[track_caller]
     pub fn ws<F, T, H, M, How>(mut self, path: &str, init: F) -> Self
     where
-        F: PartsHandler<T, S>,
+        F: Init<T, S, M>,
         F::Output: IntoAccept<H, M, How> + Send,
         H: WebSocketHandler<M>,
         M: Send + 'static,

@@ -326,6 +326,32 @@ mod tests {
     }
 
     #[test]
+    fn who_is_gone_is_not_worked_for_long() {
+        crate::testing::run_paused(async {
+            let (mut client, server) = duplex(1024);
+            client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            client.shutdown().await.unwrap();
+            let service =
+                tower::service_fn(async |_: Request| -> Result<Response, Infallible> { std::future::pending().await });
+            let (lifecycle, _ended) = Lifecycle::new();
+            let served = Served {
+                service,
+                tls: None,
+                limits: ServerOptions::default().limits(),
+                lifecycle,
+            };
+            let start = Instant::now();
+            assert!(
+                serve(server, SocketAddr::from(([127, 0, 0, 1], 1)), served)
+                    .await
+                    .unwrap()
+                    .is_none()
+            );
+            assert_eq!(start.elapsed().as_secs(), 5);
+        });
+    }
+
+    #[test]
     fn a_connection_is_handed_over_when_its_response_is_written() {
         crate::testing::run(async {
             let (client, server) = duplex(16);

@@ -41,6 +41,7 @@ use tower::Service;
 pub(crate) use tls::{Tls, TlsOptions};
 
 use self::limits::{Limits, Pace, Seldom, seconds};
+use crate::client::Network;
 use crate::lifecycle::{Ended, Lifecycle};
 use crate::routes::TrailingSlash;
 use crate::transport::{self, Stream, Successor, Transport};
@@ -75,12 +76,16 @@ pub(crate) struct ServerOptions {
     body_rate: NonZeroU32,
     /// How long a client may take to read something of a response, in seconds.
     write_timeout: NonZeroU32,
+    /// How long it is announced before it begins, in seconds.
+    shutdown_delay: u64,
     /// How long the end may take, in seconds.
     shutdown_timeout: u64,
     /// How many WebSockets are closed in a second at the end: all clients come back, and not all at once.
     close_rate: NonZeroU32,
     /// The most bytes that a request's body may have for an extractor.
     pub(crate) body_limit: usize,
+    /// Whose word is taken for who a client is.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// What a slash at the end of a path says.
     pub(crate) trailing_slash: TrailingSlash,
     pub(crate) tls: Option<TlsOptions>,
@@ -98,9 +103,11 @@ impl Default for ServerOptions {
             body_timeout: 30,
             body_rate: const { NonZeroU32::new(240).unwrap() },
             write_timeout: const { NonZeroU32::new(30).unwrap() },
+            shutdown_delay: 0,
             shutdown_timeout: 30,
             close_rate: const { NonZeroU32::new(1000).unwrap() },
             body_limit: 2 * 1024 * 1024,
+            trusted_proxies: Vec::new(),
             trailing_slash: TrailingSlash::default(),
             tls: None,
         }
@@ -110,6 +117,10 @@ impl Default for ServerOptions {
 impl ServerOptions {
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout)
+    }
+
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        Duration::from_secs(self.shutdown_delay)
     }
 
     fn limits(&self) -> Arc<Limits> {

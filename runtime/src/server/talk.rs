@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -13,6 +13,10 @@ use tokio::time::Instant;
 use super::heads::{Heads, TooLong};
 use super::limits::Limits;
 use super::patient::Patient;
+
+/// How long a client that has ended its side is still answered, from that or from what it took last on. It can't be told from
+/// one that is gone, until something is written to it.
+const AFTER_ITS_END: Duration = Duration::from_secs(5);
 
 /// The connection's conversation. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ struct Inner {
     too_long: Option<TooLong>,
     /// Whether the client will send nothing more.
     is_over: bool,
+    /// Who is told of that when the request that runs has been answered.
+    at_the_end: Option<Waker>,
 }
 
 /// Lasts as long as a request runs: until the response has been taken.
@@ -52,6 +58,7 @@ impl Talk {
             since: None,
             too_long: None,
             is_over: false,
+            at_the_end: None,
         })))
     }
 
@@ -73,6 +80,7 @@ impl Talk {
         let mut inner = self.lock();
         let in_a_head = inner.heads.has_begun() || inner.heads.is_first();
         let patience = match in_a_head {
+            _ if inner.is_over && inner.is_running && !inner.is_writing => AFTER_ITS_END,
             _ if inner.is_running || inner.is_writing => return None,
             true => head_timeout,
             false if inner.heads.is_between() => limits.idle_timeout,
@@ -108,6 +116,11 @@ impl Drop for Turn {
         let mut inner = self.0.lock();
         inner.is_running = false;
         inner.since = None;
+        let at_the_end = inner.at_the_end.take();
+        drop(inner);
+        if let Some(waker) = at_the_end {
+            waker.wake();
+        }
     }
 }
 
@@ -124,7 +137,7 @@ impl<I> Heard<I> {
     fn after_write(&self, is_written: bool) {
         let mut inner = self.talk.lock();
         inner.is_writing = self.io.is_full();
-        if is_written && !inner.is_running {
+        if is_written && (!inner.is_running || inner.is_over) {
             inner.since = None;
         }
     }
@@ -137,7 +150,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heard<I> {
         let mut inner = self.talk.lock();
         let come = &buf.filled()[before..];
         let had_begun = inner.heads.has_begun();
-        inner.is_over = come.is_empty();
+        let was_over = std::mem::replace(&mut inner.is_over, come.is_empty());
+        // hyper would take it for the end of all, and who has sent a request waits for the answer.
+        if inner.is_over && inner.is_running && inner.heads.is_between() {
+            if !was_over {
+                inner.since = None;
+            }
+            inner.at_the_end = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         // Behind something else it may be no head: what a client sends after an upgrade is not. If it is one, hyper refuses it.
         if let Err((too_long, 0)) = inner.heads.follow(come)
             && !inner.is_running

@@ -106,7 +106,7 @@ mod store;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -301,14 +301,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let session = parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+        taken(parts).await?.ok_or_else(|| {
             Error::new(
                 "this application has no sessions: add `.sessions(nova::session::MemoryStore::new())` to its `App`",
             )
-        })?;
-        session.load().await?;
-        Ok(session)
+        })
     }
+}
+
+/// `None` where the application has no sessions: for a table that is mounted in several. Whoever comes for the first time
+/// has one, which is empty.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Error> {
+        taken(parts).await
+    }
+}
+
+async fn taken(parts: &Parts) -> Result<Option<Session>> {
+    let session = parts.extensions.get::<Session>().cloned();
+    if let Some(session) = &session {
+        session.load().await?;
+    }
+    Ok(session)
 }
 
 /// Neither its id nor what it holds.

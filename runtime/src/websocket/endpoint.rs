@@ -11,8 +11,7 @@ use super::connection::resume;
 use super::handoff::type_name;
 use super::handshake::{Settings, upgrade};
 use super::snapshot::Snapshot;
-use super::{IntoAccept, Route, WebSocketHandler};
-use crate::parts_handler::PartsHandler;
+use super::{Init, IntoAccept, Route, WebSocketHandler};
 use crate::transport::Successor;
 
 /// What a route leads to.
@@ -40,7 +39,7 @@ pub(crate) struct Resumer {
 /// The endpoint of a route with this `init`.
 pub(crate) fn endpoint<F, T, S, H, M, How>(init: F) -> Endpoint<S>
 where
-    F: PartsHandler<T, S>,
+    F: Init<T, S, M>,
     F::Output: IntoAccept<H, M, How> + Send,
     H: WebSocketHandler<M>,
     M: Send + 'static,

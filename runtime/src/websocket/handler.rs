@@ -40,7 +40,8 @@ use crate::wire::{Close, Frame};
 /// # Messages of the handler's own
 ///
 /// `M` is what timers and other tasks send to this connection with [`Socket::send_info`] and its kin. A handler that
-/// only takes part in pub/sub leaves it out. Others name it once, and get it back typed:
+/// only takes part in pub/sub leaves it out. Others name it once, and get it back typed. That `init` takes a `Socket` with
+/// other messages than the handler's does not compile:
 ///
 /// ```
 /// use nova::prelude::*;

@@ -19,12 +19,11 @@ use super::connection::{Connection, Ended, Limits};
 use super::init::{Compress, Terms};
 use super::mailbox::Bounds;
 use super::route::Route;
-use super::{Compression, IntoAccept, Socket, WebSocketHandler, deflate, queue};
+use super::{Compression, Init, IntoAccept, Socket, WebSocketHandler, deflate, queue};
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::negotiate::{Form, form};
 use crate::origin::is_allowed;
-use crate::parts_handler::PartsHandler;
 use crate::pubsub::PubSub;
 use crate::reply::{Refusal, Reply};
 use crate::transport;
@@ -108,7 +107,7 @@ pub(crate) async fn upgrade<F, T, S, H, M, How>(
     route: Arc<Route>,
 ) -> Response
 where
-    F: PartsHandler<T, S>,
+    F: Init<T, S, M>,
     F::Output: IntoAccept<H, M, How>,
     H: WebSocketHandler<M>,
     M: Send + 'static,
@@ -126,10 +125,8 @@ where
         return reply.into_response();
     }
     let watched = route.watch.as_ref().map(|watch| watch.begin(peer(&parts)));
-    let socket = Socket::<M>::new(&settings.pubsub, &settings.wheel, watched);
-    parts.extensions.insert(socket.clone());
-    let socket = Ended(socket);
-    let accepted = match init.call(&mut parts, state).await {
+    let socket = Ended(Socket::<M>::new(&settings.pubsub, &settings.wheel, watched));
+    let accepted = match init.call(&mut parts, state, &socket.0).await {
         Ok(output) => output.into_accept(),
         Err(rejection) => Err(rejection),
     };

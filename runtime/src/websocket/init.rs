@@ -95,7 +95,7 @@ pub(crate) mod how {
 #[diagnostic::on_unimplemented(
     message = "`init` can't return `{Self}`",
     note = "it returns a type that implements `WebSocketHandler`, an `Accept` of one, or a `Result` of these",
-    note = "a handler whose socket is a `Socket<M>` implements `WebSocketHandler<M>`"
+    note = "a handler whose socket is a `Socket<M>` implements `WebSocketHandler<M>`: here `M` is `{M}`"
 )]
 pub trait IntoAccept<H, M, How> {
     /// The acceptance, or the response that refuses.

@@ -4,14 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
-
 use super::handler::NoMessage;
 use super::mailbox::{Mailbox, NotSent};
 use super::timers::Timer;
 use super::watch::{Look, Watched};
-use crate::error::Error;
 use crate::pubsub::{Deliver, Membership, Message, Number, Outcome, Payload, PubSub, SubscriberId};
 use crate::wheel::Wheel;
 use crate::wire::Text;
@@ -20,7 +16,7 @@ use crate::wire::Text;
 ///
 /// Cheap to clone. A clone that outlives the connection joins no channel and sends nothing to it; it can still broadcast.
 ///
-/// `init` takes it as an argument like any extractor; the other callbacks are lent it.
+/// `init` takes it as an argument, beside what extractors there are; the other callbacks are lent it.
 pub struct Socket<M = NoMessage>(Arc<Inner<M>>);
 
 struct Inner<M> {
@@ -246,19 +242,5 @@ impl<M> fmt::Debug for Socket<M> {
         f.debug_struct("Socket")
             .field("id", &self.0.membership.id())
             .finish_non_exhaustive()
-    }
-}
-
-/// The handshake puts the connection's handle where this finds it.
-impl<M: Send + 'static, S: Send + Sync> FromRequestParts<S> for Socket<M> {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            Error::new(format!(
-                "there is no `{}` here: only `init` of a WebSocket route has one, with the message type of its handler",
-                std::any::type_name::<Self>()
-            ))
-        })
     }
 }

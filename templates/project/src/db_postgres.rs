@@ -24,17 +24,20 @@ pub async fn connect(start: nova::Start) -> nova::Result<Db> {
     let options: PgConnectOptions = settings.url.parse()?;
     // A query that waits longer for a connection is an error.
     let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(5));
-    let db = if *start.environment() == Environment::TEST {
+    // Without what is secret in the URL.
+    let place = format!("postgres://{}", options.get_host());
+    let opened = if *start.environment() == Environment::TEST {
         // Each test has one connection, and its tables in that connection's temporary schema: no other sees them, and they go
         // with it.
         let options = options.options([("search_path", "pg_temp")]);
         let pool = pool.idle_timeout(None).max_lifetime(None);
-        let pool = pool.max_connections(1);
-        pool.connect_with(options).await?
+        pool.max_connections(1).connect_with(options).await
     } else {
         let pool = pool.max_connections(settings.max_connections);
-        pool.connect_with(options).await?
+        pool.connect_with(options).await
     };
+    let failed = |error| format!("can't connect to {place}: {error}");
+    let db = opened.map_err(|error| nova::Error::new(failed(error)))?;
     // An older program starts on a newer database, so that a step back is one.
     let mut migrations = sqlx::migrate!();
     migrations.set_ignore_missing(true).run(&db).await?;

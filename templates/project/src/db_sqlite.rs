@@ -37,7 +37,8 @@ pub async fn connect(start: nova::Start) -> nova::Result<Db> {
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(Duration::from_secs(5));
         let pool = pool.max_connections(settings.max_connections);
-        pool.connect_with(options).await?
+        let opened = pool.connect_with(options).await;
+        opened.map_err(|error| nova::Error::new(format!("can't open {}: {error}", settings.url)))?
     };
     // An older program starts on a newer database, so that a step back is one.
     let mut migrations = sqlx::migrate!();

@@ -129,7 +129,8 @@ fn routes() -> Routes {
                 .ws("/stubborn", Stubborn::init)
                 .post("/length", length)
                 .get("/large", async || vec![b'x'; 64 << 20])
-                .get("/endless", endless),
+                .get("/endless", endless)
+                .get("/health", nova::health),
         )
         .group(
             Group::new("/admin")

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nova::{Cluster, Unsent};
+use nova::{Cluster, Received, Unsent};
 use nova_tests::Process;
 
 use crate::kit::{
@@ -278,5 +278,26 @@ fn what_waits_for_a_wire_that_is_cut_is_bounded() {
         let count = listener.accounts_for(&there, sent).await;
         assert!(count.missed > 0, "{count:?}");
         assert!(is_up(&there));
+    });
+}
+
+#[test]
+fn a_program_that_sends_at_once_waits_for_the_link() {
+    with_nats(|| async {
+        let mut broker = Broker::start();
+        let there = node("there", &broker.url());
+        assert!(there.linked(PATIENCE).await);
+        let mut subscription = there.subscribe("c");
+        let here = node("here", &broker.url());
+        assert_eq!(here.broadcast("c", "e", "0").cluster, Cluster::NotSent(Unsent::Down));
+        assert!(here.linked(PATIENCE).await);
+        assert_eq!(here.broadcast("c", "e", "1").cluster, Cluster::Queued);
+        let message = tokio::time::timeout(PATIENCE, subscription.recv()).await.unwrap();
+        assert!(matches!(message, Received::Message(message) if message.payload.as_text() == Some("1")));
+        broker.kill();
+        let away = node("away", &broker.url());
+        assert!(!away.linked(Duration::from_millis(50)).await);
+        // One that has no link to wait for.
+        assert!(nova::PubSub::new().linked(Duration::ZERO).await);
     });
 }

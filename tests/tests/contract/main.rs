@@ -6,6 +6,7 @@
 mod addresses;
 #[cfg(target_os = "linux")]
 mod bounds;
+mod clients;
 mod closing;
 mod compressing;
 mod compression;
@@ -20,6 +21,7 @@ mod fallback;
 mod forwarding;
 mod forwarding_slowly;
 mod frames;
+mod half_closed;
 mod handshake;
 mod http2;
 mod http2_handshake;

@@ -86,6 +86,7 @@ fn the_route_table_is_described_in_json_lines() {
             "/length",
             "/large",
             "/endless",
+            "/health",
             "/admin",
             "404"
         ]
@@ -99,10 +100,10 @@ fn the_route_table_is_described_in_json_lines() {
             serde_json::json!(["websocket", ["GET"], null, "Listener::init", null]),
         ),
         (
-            12,
+            13,
             serde_json::json!(["http", ["GET"], "admin.example", "create", "nobody"]),
         ),
-        (13, serde_json::json!(["status", [], null, "not_found", null])),
+        (14, serde_json::json!(["status", [], null, "not_found", null])),
     ];
     for (index, expected) in expected {
         let line = &lines[index];

@@ -232,3 +232,25 @@ fn it_guards_assets_too() {
         .serve(|| App::new(|| Routes::new().group(Group::new("/").security(async || false).assets("/files", "files"))));
     assert_eq!(server.get("/files/a.txt").status, 401);
 }
+
+#[test]
+fn who_is_not_known_is_none_where_everybody_may_come() {
+    async fn perhaps(headers: HeaderMap) -> Access {
+        match headers.contains_key("authorization") {
+            true => Access::allow_with(User("ali".into())),
+            false => Access::allow(),
+        }
+    }
+    async fn greet(user: Option<AuthData<User>>) -> String {
+        user.map_or_else(|| "hello".to_owned(), |AuthData(user)| format!("hello {}", user.0))
+    }
+    let server = serve(|| {
+        Routes::new()
+            .group(Group::new("/").get("/", greet))
+            .group(Group::new("/known").security(perhaps).get("/", greet))
+    });
+    assert_eq!(server.get("/").text(), "hello");
+    assert_eq!(server.get("/known").text(), "hello");
+    let known = server.request("GET", "/known", &[("authorization", "tea")], "");
+    assert_eq!(known.text(), "hello ali");
+}

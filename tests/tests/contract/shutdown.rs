@@ -200,3 +200,36 @@ fn a_second_signal_ends_it_at_once() {
     process.signal("TERM");
     process.end();
 }
+
+#[test]
+fn the_end_can_be_announced_while_all_is_served() {
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_DELAY", "60")]);
+    let address = process.address();
+    let mut socket = WebSocket::upgraded(Connection::open(address), "/ws", &[], []);
+    let get = |path: &str| Connection::open(address).request("GET", path, &[], "");
+    assert_eq!(get("/health").status, 200);
+    process.signal("TERM");
+    process.lines().await_note("the end begins in 60s");
+    let health = get("/health");
+    assert_eq!(
+        (health.status, health.text()),
+        (503, r#"{"cluster":"none","status":"draining"}"#)
+    );
+    assert_eq!(get("/").text(), "here");
+    socket.text("a");
+    assert_eq!(socket.receive_text(), "a");
+    // A second one does not wait.
+    process.signal("TERM");
+    assert_eq!(process.end().code(), Some(1));
+}
+
+#[test]
+fn when_it_was_announced_for_long_enough_it_begins() {
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_DELAY", "1")]);
+    let address = process.address();
+    let mut socket = WebSocket::upgraded(Connection::open(address), "/ws", &[], []);
+    process.signal("TERM");
+    assert_eq!(socket.last_words(), [Received::close(1001)]);
+    drop(socket);
+    assert_eq!(process.end().code(), Some(0));
+}

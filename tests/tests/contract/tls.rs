@@ -29,6 +29,7 @@ fn server(toml: &str) -> Server {
     project.serve(|| {
         App::new(|| {
             let group = Group::new("/").ws("/ws", async || Echo).get("/", async || "here");
+            let group = group.get("/secure", async |client: nova::Client| client.is_secure.to_string());
             Routes::new().group(group.post("/", async |body: String| body.len().to_string()))
         })
     })
@@ -62,6 +63,7 @@ fn requests_are_answered_in_both_versions() {
         let client = Client::speaking(&[version], directory, server.address(), &[HTTP1]);
         let mut connection = client.connect();
         assert_eq!(connection.request("GET", "/", &[], "").text(), "here");
+        assert_eq!(connection.request("GET", "/secure", &[], "").text(), "true");
         let body = "x".repeat(1_000_000);
         assert_eq!(connection.request("POST", "/", &[], &body).text(), "1000000");
         let mut socket = open(&client);

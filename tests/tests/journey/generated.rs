@@ -81,21 +81,6 @@ fn a_new_project_is_formatted_lint_free_tested_and_builds_without_warnings() {
 }
 
 #[test]
-fn each_variant_of_a_new_project_is_as_good() {
-    for (name, variant) in [
-        ("members", &["--auth", "--docker", "--nats"][..]),
-        ("numbers", &["--api", "--docker"][..]),
-    ] {
-        let project = Project::new_with(name, variant);
-        project.nova("gen resource article title:string").succeeded();
-        let formatted = project.cargo("fmt --check");
-        assert_eq!(formatted.code, Some(0), "{}", formatted.stdout);
-        project.cargo("clippy --all-targets -- -D warnings").succeeded();
-        project.cargo("test").succeeded();
-    }
-}
-
-#[test]
 fn what_was_generated_is_destroyed_to_the_byte() {
     let project = Project::new("destroyed");
     let bytes = || -> Vec<_> {

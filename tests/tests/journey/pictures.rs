@@ -1,7 +1,8 @@
 //! The pictures of the guide. Each is taken here, of the real application in a real browser, in the state that the guide tells
 //! of, and is compared with the one that is there.
 //!
-//! `NOVA_UPDATE_PICTURES=1` writes them to `docs/images`.
+//! `NOVA_UPDATE_PICTURES=1` writes them to `docs/images`, and the words on them beside this file: pixels differ with the fonts
+//! of a machine, words do not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -68,18 +69,19 @@ impl<'a> Studio<'a> {
         page
     }
 
-    /// Takes a picture of a page, on which nothing lies outside of it to the right.
+    /// Takes a picture of a page, on which nothing lies outside of it to the right, and notes the words of some elements.
     #[track_caller]
-    fn takes(&mut self, name: &str, page: &Page<'_>) {
+    fn takes(&mut self, name: &str, page: &Page<'_>, elements: &str) {
         page.sees("document.documentElement.scrollWidth <= innerWidth");
         // No caret that is there and not there by turns.
         page.evaluate("document.documentElement.style.caretColor = 'transparent'");
-        self.keeps(name, page.picture());
+        self.keeps(name, page.picture(), &words(page, elements));
     }
 
     /// Lays two pages beside each other, as the windows of two people.
     #[track_caller]
-    fn takes_both(&mut self, name: &str, pages: [&Page<'_>; 2], (width, height): (u32, u32)) {
+    fn takes_both(&mut self, name: &str, pages: [&Page<'_>; 2], (width, height): (u32, u32), elements: &str) {
+        let words = pages.map(|page| words(page, elements)).concat();
         let images = pages.map(|page| {
             page.evaluate("document.documentElement.style.caretColor = 'transparent'");
             let png = BASE64_STANDARD.encode(page.picture());
@@ -92,19 +94,29 @@ impl<'a> Studio<'a> {
             images.concat()
         ));
         both.sees("[...document.images].every(image => image.complete && image.naturalWidth > 0)");
-        self.keeps(name, both.picture());
+        self.keeps(name, both.picture(), &words);
         both.close();
     }
 
-    /// Writes the picture, or compares it with the one that is there.
+    /// Writes the picture and its words, or compares them with those that are there.
     #[track_caller]
-    fn keeps(&mut self, name: &str, picture: Vec<u8>) {
+    fn keeps(&mut self, name: &str, picture: Vec<u8>, words: &str) {
         assert!(self.taken.insert(name.to_owned()), "{name} was taken twice");
         let path = directory().join(name).with_extension("png");
+        let file = guide::root()
+            .join("tests/tests/journey/pictures")
+            .join(name)
+            .with_extension("txt");
         if std::env::var_os("NOVA_UPDATE_PICTURES").is_some() {
             fs::create_dir_all(directory()).unwrap();
             fs::write(path, picture).unwrap();
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, words).unwrap();
             return;
+        }
+        let before = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        if before != words {
+            self.wrong.push(format!("{name} says\n{words}\nand said\n{before}"));
         }
         let kept = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         if let Err(difference) = self.compares(&kept, &picture) {
@@ -122,6 +134,17 @@ impl<'a> Studio<'a> {
             && seen["mean"].as_f64().unwrap() <= MEAN;
         if is_alike { Ok(()) } else { Err(seen) }
     }
+}
+
+/// The words of some elements, also of those in the overlay.
+#[track_caller]
+fn words(page: &Page<'_>, elements: &str) -> String {
+    let found = page.evaluate(&format!(
+        "[document, document.querySelector('nova-overlay')?.shadowRoot]
+            .flatMap((root) => [...(root?.querySelectorAll({elements:?}) ?? [])])
+            .map((element) => element.innerText + '\\n').join('')"
+    ));
+    found.as_str().unwrap().to_owned()
 }
 
 fn directory() -> PathBuf {
@@ -181,12 +204,12 @@ fn the_guide_shows_what_there_is() {
 
     let welcome = studio.open("/", 800, 560);
     welcome.sees(&shows("Your application is up."));
-    studio.takes("welcome", &welcome);
+    studio.takes("welcome", &welcome, "main");
 
     let form = studio.open("/register", 800, 440);
     form.sees("document.querySelector('input[name=password]') !== null");
     form.evaluate("document.querySelector('input[name=name]').value = 'ali'");
-    studio.takes("register", &form);
+    studio.takes("register", &form, "main");
     // A page that lacks a part is another one, however far away one stands.
     let whole = form.picture();
     assert_eq!(studio.compares(&whole, &form.picture()), Ok(()));
@@ -203,7 +226,16 @@ fn the_guide_shows_what_there_is() {
             page.sees(&shows(text));
         }
     }
-    studio.takes_both("chat", [&chat[0], &chat[1]], (440, 360));
+    for page in &chat {
+        // What was said comes back to who has said it: open, sent, and received twice.
+        page.sees("document.querySelectorAll('#log li').length === 4");
+    }
+    studio.takes_both(
+        "chat",
+        [&chat[0], &chat[1]],
+        (440, 360),
+        "h1, #log li > :nth-child(2), button",
+    );
 
     let dashboard = studio.open("/__nova/", 1120, 440);
     dashboard.sees("document.querySelector('tbody')?.innerText.includes('/chat/{room}')");
@@ -215,19 +247,19 @@ fn the_guide_shows_what_there_is() {
     dashboard.sees("document.querySelector('tbody')?.innerText.includes('/chat/{room}')");
     chat[1].types("Now it is.");
     dashboard.sees("document.querySelector('#tail')?.innerText.includes('Now it is.')");
-    studio.takes("dashboard", &dashboard);
+    studio.takes("dashboard", &dashboard, "dt, th, [role=tab], #tail h2, #tail pre");
     dashboard.close();
     chat.into_iter().for_each(Page::close);
 
     let openapi = studio.open("/__nova/openapi", 900, 520);
     openapi.sees(&shows("Adds somebody"));
-    studio.takes("openapi", &openapi);
+    studio.takes("openapi", &openapi, "header, main");
     openapi.close();
 
     let error = studio.open("/teas/oolong", 900, 500);
     error.sees(&shows("invalid digit found in string"));
     error.sees(&shows("let id: u64 = id.parse()?;"));
-    studio.takes("error", &error);
+    studio.takes("error", &error, "main header, .source");
 
     project.edit(
         "src/controllers/home.rs",
@@ -238,7 +270,7 @@ fn the_guide_shows_what_there_is() {
     welcome.sees(&format!("{overlay}?.includes('cannot find value')"));
     serve.says("still serving the previous build");
     welcome.resize(800, 560, "light");
-    studio.takes("overlay", &welcome);
+    studio.takes("overlay", &welcome, ".panel");
 
     assert_eq!(
         studio.wrong,

@@ -136,7 +136,8 @@ fn a_module_that_was_changed_is_not_removed() {
     for text in [
         "#[cfg(unix)]\npub mod a;\n",
         "pub mod a {}\n",
-        "pub mod a; pub mod b;\n",
+        "pub mod a; // why\n",
+        "/* why */ pub mod a; pub mod b;\n",
     ] {
         assert!(
             matches!(module("a").remove(text).unwrap(), Edit::NoPlace { .. }),
@@ -202,11 +203,23 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
     for (before, after) in [
         (
             "use crate::controllers::{home, posts};\n",
-            "use crate::controllers::{home};\n",
+            "use crate::controllers::home;\n",
         ),
         (
             "use crate::controllers::{posts, home};\n",
-            "use crate::controllers::{home};\n",
+            "use crate::controllers::home;\n",
+        ),
+        (
+            "use crate::controllers::{\n    home as h,\n    posts,\n};\n",
+            "use crate::controllers::home as h;\n",
+        ),
+        (
+            "use crate::controllers::{self, posts};\n",
+            "use crate::controllers::{self};\n",
+        ),
+        (
+            "use crate::controllers::{/* why */ home, posts};\n",
+            "use crate::controllers::{/* why */ home};\n",
         ),
         (
             "use crate::controllers::{a, posts, z};\n",
@@ -214,9 +227,9 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
         ),
         (
             "use crate::{\n    controllers::{home, posts},\n    ws,\n};\n",
-            "use crate::{\n    controllers::{home},\n    ws,\n};\n",
+            "use crate::{\n    controllers::home,\n    ws,\n};\n",
         ),
-        ("use crate::{controllers::posts, ws};\n", "use crate::{ws};\n"),
+        ("use crate::{controllers::posts, ws};\n", "use crate::ws;\n"),
     ] {
         assert_eq!(
             posts.remove(before).unwrap(),
@@ -237,4 +250,116 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
             .unwrap(),
         Edit::NoPlace { .. }
     ));
+}
+
+/// What a condition brings in is not there in every build, and a second one beside it would be one too many.
+#[test]
+fn what_is_there_under_a_condition_is_neither_used_nor_doubled() {
+    let posts = Piece::Import(import("controllers::posts"));
+    for text in [
+        "#[cfg(test)]\nuse crate::controllers::posts;\n",
+        "#[cfg_attr(test, allow(unused))]\nuse crate::controllers::{home, posts};\n",
+    ] {
+        assert_eq!(posts.insert(text).unwrap(), Edit::Unchanged, "{text}");
+        assert!(matches!(posts.remove(text).unwrap(), Edit::NoPlace { .. }), "{text}");
+        let table = format!("{text}fn routes() -> Routes {{\n    Routes::new().group(Group::new(\"/\"))\n}}\n");
+        let route = route("get", "/posts", "controllers::posts", "index");
+        let after = inserted(&route, &table);
+        assert!(
+            after.contains("(\"/posts\", crate::controllers::posts::index)"),
+            "{after}"
+        );
+        assert_eq!(route.remove(&after).unwrap(), Edit::Changed(table));
+    }
+    // What was generated may have come under a condition since.
+    let gated = "#[cfg(test)]\nuse crate::controllers::posts;\nfn routes() -> Routes {\n    Routes::new().group(Group::new(\"/\").get(\"/posts\", posts::index))\n}\n";
+    assert_eq!(
+        route("get", "/posts", "controllers::posts", "index")
+            .insert(gated)
+            .unwrap(),
+        Edit::Unchanged
+    );
+    assert_eq!(
+        refused(&module("posts"), "#[path = \"p.rs\"]\nmod posts;\n"),
+        "`mod posts` is in a file of another name there"
+    );
+}
+
+#[test]
+fn a_raw_identifier_is_the_name_that_it_is() {
+    for text in [
+        "use crate::controllers::r#posts;\n",
+        "use crate::r#controllers::{home, r#posts};\n",
+    ] {
+        let posts = Piece::Import(import("controllers::posts"));
+        assert_eq!(posts.insert(text).unwrap(), Edit::Unchanged, "{text}");
+    }
+    assert_eq!(module("posts").insert("pub mod r#posts;\n").unwrap(), Edit::Unchanged);
+    let table = "use crate::controllers::r#posts;\n\nfn routes() -> Routes {\n    Routes::new().group(Group::new(\"/\").get(\"/posts\", r#posts::index))\n}\n";
+    let route = route("get", "/posts", "controllers::posts", "index");
+    assert_eq!(route.insert(table).unwrap(), Edit::Unchanged);
+}
+
+#[test]
+fn what_shares_a_line_comes_and_goes() {
+    for text in [
+        "use nova::prelude::*;use crate::controllers::home;fn f(){}\n",
+        "use crate::controllers::home; use crate::controllers::zoo; fn f() {}",
+        "use crate::controllers::zoo; fn f() {}\n",
+    ] {
+        let posts = Piece::Import(import("controllers::posts"));
+        let after = inserted(&posts, text);
+        assert_eq!(posts.remove(&after).unwrap(), Edit::Changed(text.to_owned()), "{after}");
+    }
+    for text in [
+        "pub mod home;pub mod zoo;\n",
+        "mod zoo; fn f() {}",
+        "fn f() {} mod a; mod zoo;\n",
+    ] {
+        let after = inserted(&module("posts"), text);
+        assert_eq!(
+            module("posts").remove(&after).unwrap(),
+            Edit::Changed(text.to_owned()),
+            "{after}"
+        );
+    }
+    // A comment beside it is somebody's.
+    let beside = "use crate::controllers::posts; // why\n";
+    let posts = Piece::Import(import("controllers::posts"));
+    assert!(matches!(posts.remove(beside).unwrap(), Edit::NoPlace { .. }));
+}
+
+#[test]
+fn each_line_keeps_its_newline_where_a_file_has_both_sorts() {
+    let lines = [
+        "//! Docs.",
+        "",
+        "use crate::controllers::home;",
+        "",
+        "pub mod home;",
+        "fn f() {}",
+        "",
+    ];
+    for pattern in 0..1_u32 << (lines.len() - 1) {
+        let mut text = String::new();
+        for (at, line) in lines.iter().enumerate() {
+            let newline = if at + 1 == lines.len() {
+                ""
+            } else if pattern >> at & 1 == 1 {
+                "\r\n"
+            } else {
+                "\n"
+            };
+            text.extend([line, newline]);
+        }
+        for piece in [
+            Piece::Import(import("controllers::posts")),
+            Piece::Import(import("a::b")),
+            module("posts"),
+            module("a"),
+        ] {
+            let after = inserted(&piece, &text);
+            assert_eq!(piece.remove(&after).unwrap(), Edit::Changed(text.clone()), "{after:?}");
+        }
+    }
 }

@@ -255,3 +255,19 @@ fn a_route_is_ours_however_its_handler_is_reached() {
         assert!(!matches!(posts().remove(&text).unwrap(), Edit::Changed(_)), "{text}");
     }
 }
+
+#[test]
+fn a_table_over_a_state_is_found_by_its_name_or_by_its_type() {
+    for head in [
+        "pub fn routes() -> Routes<Db> {",
+        "pub fn routes() -> nova::Routes<crate::db::Db> {",
+        "fn table(shop: &Shop) -> Routes<Shop> {",
+    ] {
+        let table = |routes: &str| format!("{head}\n    Routes::new().group(Group::new(\"/\"){routes})\n}}\n");
+        golden(
+            &posts(),
+            &table(".get(\"/\", home::index)"),
+            &table(".get(\"/\", home::index).get(\"/posts\", posts::index)"),
+        );
+    }
+}

@@ -327,3 +327,22 @@ fn each_key_of_a_list_is_a_secret() {
     let refusal = project.refusal(|| App::new(routes).sessions(MemoryStore::new()));
     assert!(refusal.contains("session.key is a list without a key"), "{refusal}");
 }
+
+#[test]
+fn what_is_mounted_anywhere_asks_whether_there_are_sessions() {
+    fn routes() -> Routes {
+        let greet = async |session: Option<Session>, token: Option<CsrfToken>| {
+            let name = session.map(|session| session.get::<String>("name").unwrap_or_else(|| "nobody".into()));
+            format!("{name:?} {}", token.is_some())
+        };
+        Routes::new().group(Group::new("/").get("/", greet))
+    }
+    run_paused(async {
+        let without = nova::testing::app(routes);
+        assert_eq!(without.get("/").await.text(), "None false");
+        let app = App::new(routes).sessions(MemoryStore::new()).into_test().await;
+        assert_eq!(app.get("/").await.text(), "Some(\"nobody\") true");
+        let ali = app.client().with_session(|session| session.insert("name", "ali")).await;
+        assert_eq!(ali.get("/").await.text(), "Some(\"ali\") true");
+    });
+}

@@ -14,6 +14,14 @@ struct Built {
 fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
+        // What applications need and this workspace does not build is not there yet on a new machine.
+        let mut fetch = Command::new(cargo());
+        let fetched = fetch
+            .args(["fetch", "--locked"])
+            .current_dir(workspace())
+            .status()
+            .unwrap();
+        assert!(fetched.success(), "what applications need was not downloaded");
         let mut cargo = Command::new(cargo());
         cargo.args(["build", "--locked", "--package", "nova-framework-cli", "--bin", "nova"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);

@@ -5,12 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::PATIENCE;
 
-/// A request without a body.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
+    body: String,
 }
 
 impl Request {
@@ -23,7 +24,15 @@ impl Request {
             method: method.to_owned(),
             path: path.to_owned(),
             headers: Vec::new(),
+            body: String::new(),
         }
+    }
+
+    /// With a body of this type.
+    pub(crate) fn body(mut self, kind: &str, text: &str) -> Self {
+        text.clone_into(&mut self.body);
+        self.header("content-type", kind)
+            .header("content-length", &text.len().to_string())
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -59,7 +68,7 @@ impl Connection {
         for (name, value) in &request.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        head.push_str("\r\n");
+        head.extend(["\r\n", &request.body]);
         self.reader.get_mut().write_all(head.as_bytes())?;
 
         let status = self.line()?;

@@ -69,6 +69,20 @@ impl Project {
         Run::of(cargo_in(&self.root).args(args.split_whitespace()))
     }
 
+    /// The same, with more in its environment.
+    pub(crate) fn cargo_with(&self, args: &str, variables: &[(&str, &str)]) -> Run {
+        let mut cargo = cargo_in(&self.root);
+        Run::of(cargo.args(args.split_whitespace()).envs(variables.iter().copied()))
+    }
+
+    /// Whether it is formatted and free of lints.
+    #[track_caller]
+    pub(crate) fn is_tidy(&self) {
+        let formatted = self.cargo("fmt --check");
+        assert_eq!(formatted.code, Some(0), "{}", formatted.stdout);
+        self.cargo("clippy --all-targets -- -D warnings").succeeded();
+    }
+
     /// Serves the project on a free port, and waits until it answers.
     pub(crate) fn serve(&self) -> Serve {
         self.serve_with(&[])

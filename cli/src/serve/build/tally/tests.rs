@@ -8,6 +8,7 @@ fn empty() -> Tally {
         root: PathBuf::from("/nowhere/myapp"),
         name: "myapp".to_owned(),
         library: "app".into(),
+        library_root: None,
         version: None,
         dependencies: Vec::new(),
     };

@@ -1,0 +1,144 @@
+//! An application with a database: what is kept there outlives it, and migrations are run when it starts.
+
+use std::path::Path;
+use std::process::Command;
+
+use nova_tests::guide::Page;
+use nova_tests::{Postgres, postgres};
+
+use crate::kit::http::{Request, Response};
+use crate::kit::{Project, Run, Serve};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// As a page of the application sends it.
+fn posting(path: &str, kind: &str, body: &str) -> Request {
+    let post = Request::new("POST", path).header("sec-fetch-site", "same-origin");
+    post.body(kind, body)
+}
+
+fn post(serve: &Serve, path: &str, kind: &str, body: &str) -> Response {
+    posting(path, kind, body).send(serve.address()).unwrap()
+}
+
+#[test]
+fn what_is_kept_in_sqlite_outlives_the_program() {
+    let project = Project::new_with("library", &["--db", "sqlite", "--auth"]);
+    let page = Page::read(Path::new("docs/recipes/database.md"));
+    for block in page.blocks().iter().filter(|block| block.info == "console") {
+        for line in block.text.lines().filter_map(|line| line.strip_prefix("nova gen ")) {
+            project.nova(&format!("gen {line}")).succeeded();
+        }
+    }
+    for args in [
+        "shop/item order group user:int sold:bool price:float --views",
+        "note body --views --no-route",
+        "memo text --no-route",
+        "word text --memory",
+        "select from_there:bool order table index primary:float",
+    ] {
+        project.nova(&format!("gen resource {args}")).succeeded();
+    }
+    for block in page.blocks().iter().filter(|block| block.info == "rust") {
+        let (first, text) = block.text.split_once('\n').unwrap();
+        project.write(first.strip_prefix("// ").unwrap(), text);
+    }
+    project.is_tidy();
+    project.cargo("test").succeeded();
+    assert!(!project.root().join("library.db").exists(), "a test has opened it");
+
+    let mut serve = project.serve();
+    let article = r#"{"title":"One","pages":7}"#;
+    assert_eq!(post(&serve, "/articles", JSON, article).status, 201);
+    let odd = r#"{"title":"a\u0000b","pages":7}"#;
+    assert_eq!(post(&serve, "/articles", JSON, odd).status, 422);
+    let item = post(&serve, "/shop/item", FORM, "order=last&group=none&user=1&price=1.5");
+    assert_eq!((item.status, item.header("location")), (303, Some("/shop/item/1")));
+    let account = "name=ali&password=correct+horse+battery";
+    let registered = post(&serve, "/register", FORM, account);
+    assert_eq!(
+        (registered.status, registered.header("location")),
+        (303, Some("/account"))
+    );
+    // Of several at once one has the name.
+    let address = serve.address();
+    let both: Vec<u16> = std::thread::scope(|scope| {
+        let register = || posting("/register", FORM, "name=bo&password=correct+horse+battery").send(address);
+        let all = [(); 4].map(|()| scope.spawn(register));
+        all.into_iter().map(|one| one.join().unwrap().unwrap().status).collect()
+    });
+    assert_eq!(both.iter().filter(|status| **status == 303).count(), 1, "{both:?}");
+    assert_eq!(both.iter().filter(|status| **status == 422).count(), 3, "{both:?}");
+
+    // A migration is a reason to build, be it new or changed.
+    let more = "migrations/99990101000000_more.sql";
+    project.write(more, "INSERT INTO nowhere VALUES (1);\n");
+    serve.says_after_a_build("no such table: nowhere");
+    assert_eq!(serve.get("/articles/1").status, 200, "the program before goes on");
+    project.write(
+        more,
+        "INSERT INTO \"article\" (\"title\", \"pages\") VALUES ('By hand', 1);\n",
+    );
+    serve.has_reloaded();
+    assert!(serve.get("/articles").text().contains("By hand"));
+
+    // What is destroyed leaves its table, and the program starts.
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").text(), "[]");
+    project.nova("destroy resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").status, 404);
+    drop(serve);
+
+    let serve = project.serve();
+    let found = serve.get("/articles/1");
+    assert_eq!(found.text(), r#"{"id":1,"title":"One","pages":7}"#);
+    assert!(serve.get("/shop/item").text().contains("last"));
+    let wrong = post(&serve, "/login", FORM, "name=ali&password=wrong+horse+battery");
+    assert_eq!(wrong.header("location"), Some("/login"));
+    let entered = post(&serve, "/login", FORM, account);
+    assert_eq!(entered.header("location"), Some("/account"));
+}
+
+#[test]
+fn what_is_kept_in_postgres_outlives_the_program() {
+    if !postgres::is_there() {
+        return;
+    }
+    let database = Postgres::start();
+    let url = database.url();
+    let variables = [("NOVA_DATABASE_URL", url.as_str())];
+    let project = Project::new_with("archive", &["--db", "postgres", "--api"]);
+    for args in [
+        "article title:string pages:int out:bool price:float --at /articles",
+        "memo order user text --no-route",
+        "select from_there:bool order table index primary:float oid",
+    ] {
+        project.nova(&format!("gen resource {args}")).succeeded();
+    }
+    project.cargo_with("test", &variables).succeeded();
+    let routes = Run::nova(project.root(), ["routes"]);
+    assert_eq!(routes.code, Some(0), "without a database: {}", routes.stderr);
+    let tables = Run::of(
+        Command::new("psql")
+            .args([&url, "--tuples-only", "--no-align", "--command"])
+            .arg("SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"),
+    );
+    assert_eq!(tables.succeeded().stdout, "", "tests have left something there");
+
+    let serve = project.serve_with(&variables);
+    let article = r#"{"title":"One","pages":7,"out":true,"price":1.5}"#;
+    assert_eq!(post(&serve, "/articles", JSON, article).status, 201);
+    let odd = r#"{"title":"a\u0000b","pages":7,"price":1}"#;
+    assert_eq!(post(&serve, "/articles", JSON, odd).status, 422);
+    drop(serve);
+    let serve = project.serve_with(&variables);
+    let found = serve.get("/articles/1");
+    assert_eq!(
+        found.text(),
+        r#"{"id":1,"title":"One","pages":7,"out":true,"price":1.5}"#
+    );
+    assert_eq!(serve.get("/articles/2").status, 404);
+}
