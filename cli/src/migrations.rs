@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Where a project has them.
 pub(crate) const DIRECTORY: &str = "migrations";
 
+/// A number from which on none is followed by another: sqlx has no greater ones than this.
+const LAST: u64 = i64::MAX as u64;
+
 /// The path of the migration that does this: the one that is there, or one behind all others.
 pub(crate) fn path(root: &Path, description: &str) -> PathBuf {
     let names = std::fs::read_dir(root.join(DIRECTORY)).into_iter().flatten().flatten();
@@ -16,7 +19,7 @@ pub(crate) fn path(root: &Path, description: &str) -> PathBuf {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let (version, _) = name.split_once('_')?;
-            Some((version.parse().ok()?, name))
+            Some((version.parse().ok().filter(|version| *version < LAST)?, name))
         })
         .collect();
     there.sort();
@@ -28,7 +31,7 @@ pub(crate) fn path(root: &Path, description: &str) -> PathBuf {
         name.clone()
     } else {
         let highest = there.last().map_or(0, |(version, _)| *version);
-        format!("{}_{description}.sql", now().max(highest.saturating_add(1)))
+        format!("{}_{description}.sql", now().max(highest + 1))
     };
     Path::new(DIRECTORY).join(name)
 }

@@ -75,7 +75,8 @@ pub(crate) fn run(args: &args::New) -> Result<PathBuf> {
     let absolute = without_dots(&absolute);
     let command = format!("nova new {} --name ", shell_word(&args.path));
     let (typed, name) = name(args.make.name.as_deref(), &args.path, &absolute, &command)?;
-    create(&args.make, &args.path, &absolute, &typed, &name, false)?;
+    let then = if args.serve { Then::Serve } else { Then::Enter };
+    create(&args.make, &args.path, &absolute, &typed, &name, then)?;
     Ok(absolute)
 }
 
@@ -91,11 +92,23 @@ pub(crate) fn init(args: &args::Init) -> Result<()> {
         .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
     let chosen = args.make.name.as_deref().or(package);
     let (typed, name) = name(chosen, Path::new("."), &here, "nova init --name ")?;
-    create(&args.make, Path::new(""), &here, &typed, &name, true)
+    create(&args.make, Path::new(""), &here, &typed, &name, Then::Merge)
+}
+
+/// What is done with a project when its files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The user goes there, and serves it.
+    Enter,
+    /// It is served by the same command.
+    Serve,
+    /// The user brings it together with what has been there before, of which every file has stayed.
+    Merge,
 }
 
 /// Writes a project, around the files that are there or only where there are none.
-fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &Name, keeps: bool) -> Result<()> {
+fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &Name, then: Then) -> Result<()> {
+    let keeps = then == Then::Merge;
     let around = workspace::around(absolute);
     let package = if typed.contains('-') {
         name.kebab()
@@ -150,18 +163,20 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         done.also("Initialized", "git repository");
     }
     let finished = format!("{}, {} files", data.package, done.checked.created());
-    let next = if keeps {
-        merged(absolute, &data)
-    } else {
-        let here = std::env::current_dir().is_ok_and(|current| current == absolute);
-        let enter = if here {
-            String::new()
-        } else {
-            format!("  cd {}\n", shell_word(shown))
-        };
-        format!("{enter}  nova serve")
+    let next = match then {
+        Then::Merge => Some(merged(absolute, &data)),
+        Then::Serve => None,
+        Then::Enter => {
+            let here = std::env::current_dir().is_ok_and(|current| current == absolute);
+            let enter = if here {
+                String::new()
+            } else {
+                format!("  cd {}\n", shell_word(shown))
+            };
+            Some(format!("{enter}  nova serve"))
+        }
     };
-    done.finish(&finished, Some(&next));
+    done.finish(&finished, next.as_deref());
     Ok(())
 }
 

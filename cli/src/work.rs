@@ -9,14 +9,17 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Checked, Conflicts, Lock, Plan, Tense};
 use crate::terminal;
 
+/// Something to know, with its verb.
+pub(crate) type Note = (&'static str, String);
+
 /// What a command is going to do.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) plan: Plan,
     /// What was asked for, for programs: `{"command":"gen","kind":"controller","name":"posts"}`.
     pub(crate) about: Value,
-    /// What to know before it is done, each with its verb.
-    pub(crate) notes: Vec<(&'static str, String)>,
+    /// What to know before it is done.
+    pub(crate) notes: Vec<Note>,
 }
 
 /// What a command has done, or shown.
@@ -25,6 +28,7 @@ pub(crate) struct Done {
     pub(crate) checked: Checked,
     show: args::Show,
     about: Value,
+    notes: Vec<Note>,
 }
 
 /// How a command meets files that are not as its plan expects them.
@@ -69,7 +73,12 @@ pub(crate) fn carry_out(
     if let Some(lock) = &lock {
         checked.apply(lock)?;
     }
-    let done = Done { checked, show, about };
+    let done = Done {
+        checked,
+        show,
+        about,
+        notes,
+    };
     if show.json {
         return Ok(done);
     }
@@ -77,7 +86,7 @@ pub(crate) fn carry_out(
         done.checked.print_diff();
         return Ok(done);
     }
-    for (verb, note) in notes {
+    for (verb, note) in &done.notes {
         terminal::status(verb, note);
     }
     done.checked
@@ -104,6 +113,7 @@ impl Done {
             let mut value = self.about;
             value["dry_run"] = json!(!self.show.writes());
             value["changes"] = self.checked.json(self.show.diff);
+            value["notes"] = self.notes.iter().map(|(verb, note)| format!("{verb} {note}")).collect();
             terminal::answer(value);
         } else if self.show.diff {
         } else if self.checked.is_done() {

@@ -17,7 +17,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
     let matches = Cli::command().color(color.into()).try_get_matches_from(typed);
     let mut cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(|error| refused(&error))?;
+        .map_err(|error| refused(&error, typed))?;
     if let Command::Gen(args) = &mut cli.command
         && let Some(Kind::Own(words)) = &args.kind
     {
@@ -37,22 +37,22 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
             cli.anywhere.package = Some(package.to_string_lossy().into_owned());
         }
         cli.anywhere.color = color;
-        args.own = Some(own.map_err(|error| refused(&error)));
+        args.own = Some(own.map_err(|error| refused(&error, typed)));
     }
     Ok(cli)
 }
 
 /// What a command line that is no good comes to. One that asks for help, or that has no command, is answered with help.
-fn refused(error: &clap::Error) -> Error {
+fn refused(error: &clap::Error, typed: &[OsString]) -> Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.exit();
     }
-    refusal::of(error)
+    refusal::of(error, typed)
 }
 
 /// Whether what is said is to be data, also that the command line is no good.
 pub(crate) fn asks_for_json(typed: &[OsString]) -> bool {
-    own_words(typed).any(|word| word == "--json")
+    own_words(typed).any(|word| word == "--json" || word.as_encoded_bytes().starts_with(b"--json="))
 }
 
 /// What the line says of colour, found before it is parsed: help, and what is said of bad usage, have colour too.

@@ -1,13 +1,17 @@
 //! What is said of a command line that is no good: in the words of every other error, from what the parser found.
 
+use std::ffi::OsString;
+
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::Cli;
 use crate::error::Error;
 
-/// The error that `found` is.
-pub(super) fn of(found: &clap::Error) -> Error {
+/// The error that `found` is, in what was typed.
+pub(super) fn of(found: &clap::Error, typed: &[OsString]) -> Error {
     let usage = text(found, ContextKind::Usage).map(|usage| usage.trim_start_matches("Usage:").trim().to_owned());
-    let command = usage.as_deref().map_or_else(|| "nova".to_owned(), command);
+    let command = usage.as_deref().map_or_else(|| in_line(typed), command);
     let error = Error::usage(message(found, &command));
     if let Some(meant) = meant(found) {
         let meant = match found.kind() {
@@ -77,6 +81,23 @@ fn command(usage: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The command in a line where the parser does not say it.
+fn in_line(typed: &[OsString]) -> String {
+    let all = Cli::command();
+    let (mut command, mut names) = (&all, vec!["nova".to_owned()]);
+    for word in typed {
+        if let Some(inner) = command.get_subcommands().find(|inner| is_called(inner, word)) {
+            names.push(inner.get_name().to_owned());
+            command = inner;
+        }
+    }
+    names.join(" ")
+}
+
+fn is_called(command: &clap::Command, word: &OsString) -> bool {
+    command.get_name() == word || command.get_all_aliases().any(|alias| alias == word)
+}
+
 fn text(found: &clap::Error, kind: ContextKind) -> Option<String> {
     texts(found, kind).into_iter().next()
 }
@@ -144,12 +165,12 @@ mod tests {
             (
                 "nova gen controller posts -p",
                 "`--package <NAME>` is without its value",
-                "nova --help says more",
+                "nova gen controller --help says more",
             ),
             (
                 "nova serve --port none",
                 "`none` is no value of `--port <PORT>`: invalid digit found in string",
-                "nova --help says more",
+                "nova serve --help says more",
             ),
             (
                 "nova new x --dry-run --dry-run",

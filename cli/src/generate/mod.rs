@@ -17,12 +17,9 @@ use crate::error::{Error, Result};
 use crate::name::{NamePath, Role};
 use crate::plan::{Part, Plan};
 use crate::project::Project;
-use crate::work::{self, Work};
+use crate::work::{self, Note, Work};
 use crate::{disk, settings, terminal};
 use kind::Kind;
-
-/// Something to tell, with its verb.
-type Note = (&'static str, String);
 
 /// What is to be generated.
 #[derive(Debug)]

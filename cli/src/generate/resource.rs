@@ -311,10 +311,12 @@ fn refuse_table(name: &NamePath, table: &str, fields: &[Field]) -> Result<()> {
             "`{path}` can't be a resource name: its table's is longer than {LONGEST_TABLE} characters"
         ));
     }
-    if table.starts_with("sqlite_") {
-        return refused(format!(
-            "`{path}` can't be a resource name: SQLite has tables of such names for itself"
-        ));
+    for (prefix, database) in [("sqlite_", "SQLite"), ("pg_", "PostgreSQL")] {
+        if table.starts_with(prefix) {
+            return refused(format!(
+                "`{path}` can't be a resource name: {database} has tables of such names for itself"
+            ));
+        }
     }
     match fields.iter().find(|field| COLUMNS.contains(&field.name.as_str())) {
         Some(field) => refused(format!(

@@ -726,6 +726,7 @@ fn what_a_database_can_not_hold_is_refused() {
         ("item xmin".to_owned(), "PostgreSQL has a column of that name"),
         (deep, "its table's is longer than 63 characters"),
         ("sqlite-thing".to_owned(), "SQLite has tables of such names"),
+        ("pg-class".to_owned(), "PostgreSQL has tables of such names"),
         ("db".to_owned(), "its module has something else of that name"),
         ("item --db --memory".to_owned(), "`--db` can't be used with `--memory`"),
     ] {

@@ -158,7 +158,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "serve --port none",
         "`none` is no value of `--port <PORT>`",
-        "nova --help",
+        "nova serve --help",
     ),
     ("openapi", "`nova openapi` has no option `--json`", "nova openapi"),
     ("-C nowhere routes", "can't work in nowhere", ""),
@@ -186,6 +186,15 @@ fn with_json_every_outcome_is_one_object() {
         assert_eq!(value["error"]["exit"], 2, "{typed}");
     }
     assert!(sandbox.tree() == before);
+    let run = sandbox.app("gen controller posts --json=yes");
+    assert!(
+        run.code == Some(2) && run.stdout.starts_with("{\"error\":"),
+        "{}",
+        run.stdout
+    );
+    let run = sandbox.app("gen controller BlogPost --json --dry-run").succeeded();
+    let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(value["notes"].as_array().unwrap().len(), 1, "{value}");
     // What is behind `--` is for the application.
     sandbox
         .app("serve --port none -- --json")
