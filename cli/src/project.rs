@@ -99,7 +99,9 @@ impl Project {
         }
         let library = PathBuf::from("src/lib.rs");
         let program = PathBuf::from("src/main.rs");
-        let only_program = !self.root.join(&library).is_file() && self.root.join(&program).is_file();
+        // What is there and is no file is told of when it is to be edited.
+        let is_there = |place: &Path| self.root.join(place).symlink_metadata().is_ok();
+        let only_program = !is_there(&library) && is_there(&program);
         if only_program { program } else { library }
     }
 

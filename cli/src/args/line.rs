@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 /// Parses a command line. One that asks for help, or for the version, is answered, and the process ends.
 pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
     let color = color(typed);
+    // What is said of bad usage is said before the line is known.
+    anstream::ColorChoice::from(color).write_global();
     let matches = Cli::command().color(color.into()).try_get_matches_from(typed);
     let mut cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))

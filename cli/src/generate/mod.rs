@@ -6,6 +6,7 @@ mod infer;
 pub(crate) mod kind;
 mod parts;
 mod resource;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
@@ -109,6 +110,7 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         };
         parts::refuse_doubles(&generated.parts, &kind, &name)?;
         parts::refuse_rivals(&generated.parts, &project)?;
+        tables::refuse_of_another(&generated.parts, &name, &project)?;
         told = Some((generated.what, generated.next));
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts),
@@ -133,7 +135,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         let generated = infer::generated(&kind, &name, &project)?;
         parts::refuse_others(&generated.parts, &name, &project)?;
         told = format!("{} `{}` removed", kind.name, name.path());
-        notes.extend(resource::table_that_stays(&generated.parts, &project));
+        notes.extend(tables::that_stays(&generated.parts, &project));
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts).invert(),
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),

@@ -43,8 +43,8 @@ const TYPES: &[(&str, &str, &str, &str, &str)] = &[
     ("bool", "bool", "checkbox", "true", "false"),
 ];
 
-/// Names that the record has already, or that the code around it uses.
-const TAKEN: &[&str] = &["id", "draft"];
+/// Names that the record has already, or that the code around it uses. `this` is the whole record to a view.
+const TAKEN: &[&str] = &["id", "draft", "this"];
 
 /// Names of columns that Postgres has for itself.
 const COLUMNS: &[&str] = &["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
@@ -87,6 +87,9 @@ pub(super) struct Field {
     input: &'static str,
     /// What the client's error points to.
     place: String,
+    /// What must be true of its value, if anything, and what is said where it is not.
+    check: Option<String>,
+    says: &'static str,
     text: bool,
     /// A form leaves it out when it is false.
     absent: bool,
@@ -116,22 +119,6 @@ pub(super) fn database(args: &args::GenResource, project: &Project) -> Result<Op
         .help("nova init --db sqlite (or postgres) adds one, and says what comes into your files by hand")),
         database => Ok(database),
     }
-}
-
-/// That the table of a resource which is destroyed stays in every database that has it.
-pub(super) fn table_that_stays(parts: &[Part], project: &Project) -> Option<Note> {
-    let migration = parts.iter().find_map(|part| match part {
-        Part::File { path, .. } if path.starts_with(migrations::DIRECTORY) => path.to_str(),
-        _ => None,
-    })?;
-    let table = migration.strip_suffix(".sql")?.split_once("_create_")?.1;
-    let is_there = project.root.join(migration).is_file();
-    is_there.then(|| {
-        (
-            "Kept",
-            format!("the table \"{table}\" of databases in which {migration} has run"),
-        )
-    })
 }
 
 pub(super) fn generate(
@@ -164,7 +151,8 @@ pub(super) fn generate(
     // Where there is no application to call, a test makes one of a table, which then needs the database.
     let connects = database.is_some() && !(wiring.routed && wiring.app);
     let more = [
-        ("checked", json!(fields.iter().any(|field| field.text))),
+        ("checked", json!(fields.iter().any(|field| field.check.is_some()))),
+        ("texts", json!(fields.iter().any(|field| field.text))),
         ("sample", json!(texts(|field| field.samples[0]))),
         ("changed", json!(texts(|field| field.samples[1]))),
         (
@@ -406,6 +394,8 @@ pub(super) fn field(name: &Name, of: &str) -> Option<Field> {
         sql: "",
         input,
         place: String::new(),
+        check: None,
+        says: "",
         text: *rust == "String",
         absent: *rust == "bool",
         broken: false,
@@ -423,11 +413,15 @@ impl Field {
         } else {
             format!("/{}", self.name)
         };
-        let check = match database {
-            Some(_) => format!("is_text(&self.{})", self.name),
-            None => format!("!self.{}.trim().is_empty()", self.name),
+        let name = &self.name;
+        let (check, says) = match (self.rust, database) {
+            ("String", Some(_)) => (Some(format!("is_text(&self.{name})")), "must not be empty"),
+            ("String", None) => (Some(format!("!self.{name}.trim().is_empty()")), "must not be empty"),
+            // A form may say `NaN` or `inf`, which are no numbers to JSON, nor to SQLite.
+            ("f64", _) => (Some(format!("self.{name}.is_finite()")), "must be a number"),
+            _ => (None, ""),
         };
-        let arguments = format!("{check}, \"{place}\", \"must not be empty\"");
+        let arguments = format!("{}, \"{place}\", \"{says}\"", check.as_deref().unwrap_or_default());
         let sql = match (self.rust, database) {
             ("i64", Some(Database::Sqlite)) => "INTEGER",
             ("i64", _) => "BIGINT",
@@ -439,6 +433,8 @@ impl Field {
         Self {
             broken: arguments.len() > WIDEST_ARGUMENTS,
             place,
+            check,
+            says,
             sql,
             ..self.clone()
         }

@@ -99,9 +99,10 @@ impl Journal {
                 return Err(io::Error::other(format!("it names {shown}, which is not in there")));
             }
             if leads_out {
-                return Err(io::Error::other(format!(
-                    "it names {shown}, which is not in there: a link leads out"
-                )));
+                let out = there.and_then(|there| fs::canonicalize(there).ok());
+                let out = out.map_or_else(|| "nowhere".to_owned(), |out| format!("to {}", out.display()));
+                let message = format!("it names {shown}, which is not in there: a link leads {out}");
+                return Err(io::Error::other(message));
             }
         }
         Ok(())

@@ -44,9 +44,11 @@ impl Lock {
         let held = hold(&directory)?;
         if has_journal(&directory) && !is_ours(&directory) {
             let shown = directory.join(FILE);
-            return Err(Error::failed(format!("{} belongs to another user", shown.display()))
-                .detail("a command of theirs was killed before it was done; nothing was written")
-                .help("have them run it again, or remove that file"));
+            return Err(
+                Error::failed(format!("{} belongs to another user, or is no file", shown.display()))
+                    .detail("a command of theirs was killed before it was done; nothing was written")
+                    .help("have them run it again, or remove that file"),
+            );
         }
         recover(&directory)?;
         Ok(Self { directory, _held: held })

@@ -74,7 +74,9 @@ impl Checked {
                 terminal::status("", format!("{:indentation$}{}", "", note(rest)));
             }
         }
-        let owners: BTreeSet<&Path> = steps().filter_map(|step| step.of.as_deref()).collect();
+        // What is left because of another that is left is so because of the same one.
+        let is_kept = |owner: &&Path| steps().any(|step| step.path == *owner && step.verb == Verb::Keep);
+        let owners: BTreeSet<&Path> = steps().filter_map(|step| step.of.as_deref()).filter(is_kept).collect();
         for owner in owners {
             let owner = self.shown.join(owner);
             let why = format!("{} stays as it is, and so does what belongs to it", owner.display());

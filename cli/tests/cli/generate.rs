@@ -576,6 +576,11 @@ fn a_resource_is_kept_in_the_database_where_there_is_one() {
             model.contains("INSERT INTO \"shop_item\" (\"order\", \"pages\", \"price\", \"out\")\n"),
             "{model}"
         );
+        // A row comes before it is known to be kept.
+        assert!(
+            !model.contains("fetch_one") && model.matches("fetch_all").count() == 3,
+            "{model}"
+        );
         assert!(
             sandbox
                 .read("myapp/src/controllers/shop/item.rs")
@@ -638,6 +643,47 @@ fn a_migration_comes_behind_all_others_and_one_that_was_changed_stays() {
         .app("destroy resource item")
         .failed(1, "migrations/99990101000001_create_item.sql");
     assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn a_table_is_that_of_one_resource() {
+    let sandbox = with_database("sqlite");
+    sandbox.app("gen resource shop/item name").succeeded();
+    let before = sandbox.tree();
+    for command in ["", " --force", " --skip", " --dry-run"] {
+        sandbox.app(&format!("gen resource shop_item name{command}")).failed(
+            2,
+            "`shop_item` can't be a resource name: its table is that of src/models/shop/item.rs",
+        );
+    }
+    assert!(sandbox.tree() == before);
+    sandbox.app("gen resource shop_item name --memory").succeeded();
+    sandbox.app("destroy resource shop_item").succeeded();
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
+fn a_fraction_is_a_number_to_a_form() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen resource item len:float pages:int --views").succeeded();
+    let fields = sandbox.read("myapp/views/item/fields.hbs");
+    assert!(
+        fields.contains("name=\"len\" type=\"number\" step=\"any\" value"),
+        "{fields}"
+    );
+    assert!(fields.contains("name=\"pages\" type=\"number\" value"), "{fields}");
+    let model = sandbox.read("myapp/src/models/item.rs");
+    assert!(
+        model.contains(".require(self.len.is_finite(), \"len\", \"must be a number\")\n"),
+        "{model}"
+    );
+    // `len` alone would be a helper.
+    let list = sandbox.read("myapp/views/item/list.hbs");
+    assert!(list.contains("{{this.len}}</a>"), "{list}");
+    sandbox.is_formatted("myapp");
+    sandbox
+        .app("gen resource other this")
+        .failed(2, "`this` can't be a field name");
 }
 
 #[test]

@@ -134,6 +134,34 @@ fn a_broken_template_is_named_with_its_line() {
 }
 
 #[test]
+fn a_broken_template_of_a_built_in_kind_is_named_too() {
+    for (kind, template, more) in [
+        ("controller", "controller/src/controllers/{{path}}.rs", ""),
+        ("controller", "controller/views/{{path}}/{{action}}.hbs", ""),
+        ("resource", "resource/src/models/{{path}}.rs", ""),
+        ("resource", "resource/views/{{path}}/list.hbs", " --views"),
+        ("ws-handler", "ws-handler/src/ws/{{path}}.rs", ""),
+        ("fallback", "fallback/src/fallbacks/{{path}}.rs", ""),
+        ("test", "test/tests/{{name}}.rs", ""),
+    ] {
+        let sandbox = Sandbox::with_project();
+        let shown = format!(".nova/templates/{template}.hbs");
+        for (text, error) in [
+            ("//! One.\n//! {{titel}}\n", ":2:5: there is no variable `titel`"),
+            ("//! One.\n\n{{#if}}\n", ":4:1: invalid handlebars syntax"),
+        ] {
+            sandbox.write(&format!("myapp/{shown}"), text);
+            let before = sandbox.tree();
+            sandbox
+                .app(&format!("gen {kind} posts{more}"))
+                .failed(1, &format!("{shown}{error}"))
+                .failed(1, "nothing was written");
+            assert!(sandbox.tree() == before);
+        }
+    }
+}
+
+#[test]
 fn the_doctor_reads_the_templates() {
     let sandbox = Sandbox::with_project();
     sandbox.app("eject controller").succeeded();

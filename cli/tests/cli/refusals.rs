@@ -101,6 +101,31 @@ fn nothing_generated_is_called_so() {
 }
 
 #[test]
+fn what_is_no_text_is_no_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::with_project();
+    let before = sandbox.tree();
+    let odd = OsStr::from_bytes(b"a\xff");
+    for words in [
+        ["new", "--name"].map(OsStr::new),
+        ["gen", "controller"].map(OsStr::new),
+        ["gen", "nothing"].map(OsStr::new),
+        ["destroy", "controller"].map(OsStr::new),
+    ] {
+        let run = sandbox.nova_in("myapp", words.into_iter().chain([odd]));
+        assert_eq!(run.code, Some(2), "{words:?}: {}", run.stderr);
+        let json = sandbox.nova_in("myapp", words.into_iter().chain([odd, OsStr::new("--json")]));
+        assert_eq!(json.code, Some(2), "{words:?}: {}", json.stderr);
+        serde_json::from_str::<serde_json::Value>(&json.stdout).unwrap();
+    }
+    sandbox
+        .nova_in("myapp", [OsStr::new("new"), odd])
+        .failed(2, "can't be a project name");
+    assert!(sandbox.tree() == before);
+}
+
+#[test]
 fn a_word_that_is_no_command_is_bad_usage() {
     let sandbox = Sandbox::with_project();
     for args in [

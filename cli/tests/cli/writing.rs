@@ -462,8 +462,9 @@ fn what_is_wired_in_stays_with_the_file_of_every_kind() {
         let changed = sandbox.tree();
         // and one that somebody has changed keeps those that it has.
         let name = args.trim_end_matches(" --views");
-        sandbox.app(&format!("destroy {name} --skip")).succeeded();
+        let run = sandbox.app(&format!("destroy {name} --skip")).succeeded();
         assert!(sandbox.tree() == changed, "destroy {args} --skip");
+        assert_eq!(run.stderr.matches(" Because ").count(), 1, "{}", run.stderr);
         sandbox.write(&file, &generated);
         sandbox.app(&format!("destroy {name} --skip")).succeeded();
         let left: Vec<_> = sandbox
@@ -509,6 +510,7 @@ fn what_is_no_file_is_in_the_way_and_is_not_waited_for() {
     ];
     for (make, message) in makes {
         for file in [
+            "src/lib.rs",
             "src/controllers/posts.rs",
             "src/routes.rs",
             "src/controllers/mod.rs",
@@ -529,6 +531,16 @@ fn what_is_no_file_is_in_the_way_and_is_not_waited_for() {
             assert!(!sandbox.path("myapp/.nova.journal").exists());
         }
     }
+    // Templates are read from files too.
+    let sandbox = Sandbox::with_project();
+    sandbox.app("eject controller").succeeded();
+    let template = ".nova/templates/controller/kind.toml";
+    std::fs::remove_file(sandbox.path("myapp").join(template)).unwrap();
+    makes[0].0(&sandbox.path("myapp").join(template));
+    sandbox
+        .app("gen controller posts")
+        .failed(1, &format!("{template} can't be read: it is a pipe"));
+
     let sandbox = Sandbox::with_project();
     symlink("nowhere", sandbox.path("myapp/src/ws")).unwrap();
     sandbox

@@ -112,22 +112,19 @@ impl Ready {
         unwind::install_hook();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
+            // Also what is still starting ends at a signal: the first process of a container has no end of its own there.
+            let mut told = supervised::first_signal()?;
             let mut process = Process::begin().await?;
             self.parts.config = Some(config);
-            // As process 1 of a container it would not even be killed by a signal that it does not listen to.
-            let mut signals = supervised::Signals::new()?;
             let app = tokio::select! {
                 app = self.assemble() => app?,
-                () = signals.next() => {
-                    tracing::info!("told to end before it had started");
-                    return Ok(());
-                }
+                _ = &mut told => return Ok(()),
             };
             let listener = match process.listener()? {
                 Some(listener) => listener,
                 None => listen(&app.options).await?,
             };
-            supervised::end_with_signals(signals, app.lifecycle.clone(), app.options.shutdown_delay());
+            supervised::end_with_signal(told, app.lifecycle.clone(), app.options.shutdown_delay());
             let moved = process.take_over(&app).await?;
             process.attend(&app, &listener)?;
             announce(&listener, if app.tls.is_some() { "https" } else { "http" })?;

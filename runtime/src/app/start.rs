@@ -31,12 +31,13 @@ pub struct Start {
 pub(crate) struct Background(Shared);
 
 type Shared = Arc<Mutex<Tasks>>;
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Default)]
 struct Tasks {
     phase: Phase,
     /// Those that begin when the application serves.
-    waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waiting: Vec<Task>,
     running: JoinSet<()>,
 }
 
@@ -113,12 +114,15 @@ impl Start {
     /// # nova::testing::run(async { drop(app.into_test().await) });
     /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        lock(&self.tasks).spawn(Box::pin(task));
+        let refused = lock(&self.tasks).spawn(Box::pin(task));
+        // Not while the lock is held: it may have a `Start` that spawns as it is dropped.
+        drop(refused);
     }
 }
 
 impl Tasks {
-    fn spawn(&mut self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    /// Gives back what is too late.
+    fn spawn(&mut self, task: Task) -> Option<Task> {
         match &self.phase {
             Phase::Starting => self.waiting.push(task),
             Phase::Serving(runtime) => {
@@ -126,12 +130,13 @@ impl Tasks {
                 while self.running.try_join_next().is_some() {}
                 self.running.spawn_on(run(task), runtime);
             }
-            Phase::Over => {}
+            Phase::Over => return Some(task),
         }
+        None
     }
 }
 
-async fn run(task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+async fn run(task: Task) {
     if let Err(panic) = caught(task).await {
         tracing::error!("a task in the background has ended: {panic}");
     }
@@ -143,6 +148,7 @@ impl Background {
         let mut tasks = lock(&self.0);
         tasks.phase = Phase::Serving(Handle::current());
         for task in std::mem::take(&mut tasks.waiting) {
+            // It serves: none is given back.
             tasks.spawn(task);
         }
     }

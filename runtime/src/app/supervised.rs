@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::lifecycle::Lifecycle;
@@ -61,20 +62,27 @@ pub(super) fn notify(state: &str) {
 #[cfg(not(unix))]
 pub(super) fn notify(_state: &str) {}
 
-/// Begins the end at the first signal, when it has been announced for as long as it is to be, and ends the process at the
-/// second.
-pub(super) fn end_with_signals(mut signals: Signals, lifecycle: Lifecycle, delay: Duration) {
+/// Hears the signals from now on: it is told of the first, and the second ends the process.
+pub(super) fn first_signal() -> Result<oneshot::Receiver<()>> {
+    let mut signals = Signals::new()?;
+    let (first, is_told) = oneshot::channel();
     tokio::spawn(async move {
         signals.next().await;
-        let second = async {
-            signals.next().await;
-            std::process::exit(1);
-        };
-        let ending = async {
+        // Nobody hears it where the application has ended already.
+        let _ = first.send(());
+        signals.next().await;
+        std::process::exit(1);
+    });
+    Ok(is_told)
+}
+
+/// Begins the end at the first signal, when it has been announced for as long as it is to be.
+pub(super) fn end_with_signal(first: oneshot::Receiver<()>, lifecycle: Lifecycle, delay: Duration) {
+    tokio::spawn(async move {
+        if first.await.is_ok() {
             lifecycle.leave(delay).await;
             lifecycle.drain();
-        };
-        tokio::join!(ending, second)
+        }
     });
 }
 

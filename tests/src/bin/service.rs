@@ -152,12 +152,12 @@ fn await_opening() {
     }
 }
 
-/// Says when it is dropped.
-struct Guard;
+/// Says it when it is dropped.
+struct Guard(&'static str);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        eprintln!("the task is gone");
+        eprintln!("{}", self.0);
     }
 }
 
@@ -166,12 +166,14 @@ async fn start(start: Start) -> nova::Result<()> {
     match std::env::var("NOVA_TEST_START").as_deref() {
         Ok("fails") => return Err(Failed("no database").into()),
         Ok("waits") => {
+            let guard = Guard("the start is given up");
             eprintln!("starting");
             GATE.pass().await;
+            std::mem::forget(guard);
         }
         Ok("panics") => start.spawn(async { panic!("the task has no more") }),
         Ok("task") => start.spawn(async {
-            let _guard = Guard;
+            let _guard = Guard("the task is gone");
             eprintln!("the task has begun");
             std::future::pending::<()>().await;
         }),

@@ -114,7 +114,7 @@ fn a_word_that_is_nearly_a_command_is_answered_with_the_command() {
         ("gen ws-handlers chat", "ws-handler"),
     ] {
         let run = project.nova(args).failed(2, "error: ");
-        let quoted = [format!("'{suggestion}'"), format!("`{suggestion}`")];
+        let quoted = [format!("`nova {suggestion}`"), format!("`{suggestion}`")];
         assert!(
             quoted.iter().any(|quoted| run.stderr.contains(quoted)),
             "{args}:\n{}",
