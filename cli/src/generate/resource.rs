@@ -148,6 +148,8 @@ pub(super) fn generate(
             .collect();
         texts.join("\n")
     };
+    // Where there is no application to call, a test makes one of a table, which then needs the database.
+    let connects = database.is_some() && !(wiring.routed && wiring.app);
     let more = [
         ("checked", json!(fields.iter().any(|field| field.check.is_some()))),
         ("texts", json!(fields.iter().any(|field| field.text))),
@@ -159,6 +161,7 @@ pub(super) fn generate(
         ),
         ("first", json!(fields.first().map_or("id", |field| field.name.as_str()))),
         ("db", json!(database.is_some())),
+        ("connects", json!(connects)),
     ];
     data.extend(more.map(|(key, value)| (key.to_owned(), value)));
     if let Some(database) = database {
@@ -167,11 +170,9 @@ pub(super) fn generate(
         let longest =
             format!("pub async fn update(db: &Db, id: i64, draft: Draft) -> sqlx::Result<Option<{pascal}>> {{");
         data.insert("wide".to_owned(), json!(longest.len() > WIDEST_LINE));
-        if !wiring.routed {
-            data.insert(
-                "application".to_owned(),
-                json!("nova::App::new(routes).start(connect).into_test().await"),
-            );
+        if connects {
+            let application = json!("nova::App::new(routes).start(connect).into_test().await");
+            data.insert("application".to_owned(), application);
         }
     }
     data.insert("fields".to_owned(), json!(fields));

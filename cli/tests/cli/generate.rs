@@ -756,6 +756,30 @@ fn nothing_is_destroyed_where_its_wiring_can_not_be_read() {
     }
 }
 
+/// A table over a state is no application by itself.
+#[test]
+fn tests_open_the_database_where_there_is_no_application_to_call() {
+    let sandbox = with_database("sqlite");
+    let library = sandbox.read("myapp/src/lib.rs");
+    let (above, _) = library.split_once("\n/// The application, as").unwrap();
+    sandbox.write("myapp/src/lib.rs", above);
+    let before = sandbox.tree();
+    for (name, more) in [("item", ""), ("page", " --views"), ("lone", " --no-route")] {
+        sandbox.app(&format!("gen resource {name}{more}")).succeeded();
+        let text = sandbox.read(&format!("myapp/src/controllers/{name}.rs"));
+        assert!(
+            text.contains("nova::App::new(routes).start(connect).into_test().await"),
+            "{text}"
+        );
+        assert_eq!(text.contains("    use crate::routes;\n"), name != "lone", "{text}");
+    }
+    sandbox.is_formatted("myapp");
+    for name in ["item", "page", "lone"] {
+        sandbox.app(&format!("destroy resource {name}")).succeeded();
+    }
+    assert!(sandbox.tree() == before);
+}
+
 /// What the refusal says to do makes it a project with a database.
 #[test]
 fn a_project_comes_to_a_database_by_hand() {

@@ -25,7 +25,8 @@ pub async fn connect(start: nova::Start) -> nova::Result<Db> {
     // A query that waits longer for a connection is an error.
     let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(5));
     // Without what is secret in the URL.
-    let place = format!("postgres://{}", options.get_host());
+    let (host, port) = (options.get_host(), options.get_port());
+    let place = format!("postgres://{host}:{port}");
     let opened = if *start.environment() == Environment::TEST {
         // Each test has one connection, and its tables in that connection's temporary schema: no other sees them, and they go
         // with it.
