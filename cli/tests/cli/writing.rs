@@ -192,7 +192,7 @@ fn with_json_every_outcome_is_one_object() {
         "{}",
         run.stdout
     );
-    let run = sandbox.app("gen controller BlogPost --json --dry-run").succeeded();
+    let run = sandbox.app("gen controller BlogPost --json --dry-run");
     let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(value["notes"].as_array().unwrap().len(), 1, "{value}");
     // What is behind `--` is for the application.
