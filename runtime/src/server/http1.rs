@@ -279,6 +279,14 @@ mod tests {
             let headers = [("connection", "upgrade"), ("upgrade", "x")];
             Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
         });
+        serve_with(io, service).await
+    }
+
+    async fn serve_with<I, T>(io: I, service: T) -> hyper::Result<Option<(I, Bytes, Successor)>>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Application,
+    {
         let (lifecycle, _ended) = Lifecycle::new();
         let served = Served {
             service,
@@ -333,20 +341,8 @@ mod tests {
             client.shutdown().await.unwrap();
             let service =
                 tower::service_fn(async |_: Request| -> Result<Response, Infallible> { std::future::pending().await });
-            let (lifecycle, _ended) = Lifecycle::new();
-            let served = Served {
-                service,
-                tls: None,
-                limits: ServerOptions::default().limits(),
-                lifecycle,
-            };
             let start = Instant::now();
-            assert!(
-                serve(server, SocketAddr::from(([127, 0, 0, 1], 1)), served)
-                    .await
-                    .unwrap()
-                    .is_none()
-            );
+            assert!(serve_with(server, service).await.unwrap().is_none());
             assert_eq!(start.elapsed().as_secs(), 5);
         });
     }
