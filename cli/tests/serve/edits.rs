@@ -34,8 +34,14 @@ fn editors_save_in_many_ways() {
     serve.wait_for("Reloaded src/body.rs");
     assert_eq!(serve.get("/").1, "truncated");
 
-    let events = serve.events();
-    let count = |name: &str| events.iter().filter(|event| *event == name).count();
+    let count = |events: &[String], name: &str| events.iter().filter(|event| *event == name).count();
+    let mut events = Vec::new();
+    // The line is there before the event is.
+    eventually("the last reload is told", || {
+        events.extend(serve.events());
+        count(&events, "served") >= 4
+    });
+    let count = |name| count(&events, name);
     assert_eq!((count("failed"), count("cancelled")), (0, 0), "{events:?}");
     assert_eq!(
         (count("changed"), count("served")),
