@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod application;
 mod around;
+mod database;
+mod destroy;
 mod faults;
 mod generate;
 mod help;
+mod in_the_way;
+mod json;
 mod kinds;
 mod new;
 mod odd;
