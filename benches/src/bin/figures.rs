@@ -1,4 +1,4 @@
-//! The command's figures: how long `nova new` and `nova gen` take, how many crates are built, how long the first build
+//! The command's figures: how long `nova new`, `gen` and `destroy` take, how many crates are built, how long the first build
 //! takes, and how soon an edit is served, beside a bare `cargo build` of the same edit in the same run.
 //!
 //! Everything is built afresh in a temporary directory, so a run takes some minutes. Let nothing else run meanwhile.
@@ -36,11 +36,11 @@ fn main() -> Result<()> {
     let served = new_app(&nova, directory.path(), "served")?;
     println!("crates, a generated application: {}", crates(&served, "served")?);
     let start = Instant::now();
-    run(Command::new("cargo").arg("build").current_dir(&served))?;
+    run(&mut cargo_build(&served))?;
     println!("first build, s:                  {:.1}", start.elapsed().as_secs_f64());
 
     let bare = new_app(&nova, directory.path(), "bare")?;
-    run(Command::new("cargo").arg("build").current_dir(&bare))?;
+    run(&mut cargo_build(&bare))?;
     edits(&nova, &bare, &served)
 }
 
@@ -55,24 +55,30 @@ fn new_app(nova: &Path, directory: &Path, name: &str) -> Result<PathBuf> {
     Ok(app)
 }
 
+/// What takes milliseconds: a new project, what is generated into it, and what is taken back.
 fn quick(nova: &Path, directory: &Path) -> Result<()> {
+    const IN_A_PROJECT: [&str; 4] = [
+        "gen controller posts index show",
+        "gen ws-handler chat",
+        "gen resource article title:string pages:int --views",
+        "destroy resource article",
+    ];
     let mut new = Samples::default();
-    let mut controller = Samples::default();
-    let mut handler = Samples::default();
+    let mut others = IN_A_PROJECT.map(|_| Samples::default());
     for number in 0..QUICK_RUNS {
         let name = format!("quick{number}");
         new.push_time(run(Command::new(nova).args(["new", &name]).current_dir(directory))?);
         let app = directory.join(name);
-        controller.push_time(run(Command::new(nova)
-            .args(["gen", "controller", "posts", "index", "show"])
-            .current_dir(&app))?);
-        handler.push_time(run(Command::new(nova)
-            .args(["gen", "ws-handler", "chat"])
-            .current_dir(&app))?);
+        for (line, samples) in IN_A_PROJECT.iter().zip(&mut others) {
+            samples.push_time(run(Command::new(nova).args(line.split(' ')).current_dir(&app))?);
+        }
     }
     println!("nova new, ms:                    {}", new.scaled(1000.0));
-    println!("nova gen controller, ms:         {}", controller.scaled(1000.0));
-    println!("nova gen ws-handler, ms:         {}", handler.scaled(1000.0));
+    for (line, samples) in IN_A_PROJECT.iter().zip(&others) {
+        let words: Vec<&str> = line.split(' ').take(2).collect();
+        let what = format!("nova {}, ms:", words.join(" "));
+        println!("{what:<32} {}", samples.scaled(1000.0));
+    }
     Ok(())
 }
 
@@ -82,7 +88,7 @@ fn edits(nova: &Path, bare: &Path, served: &Path) -> Result<()> {
     let (mut build, mut serve, mut ratio) = (Samples::default(), Samples::default(), Samples::default());
     for round in 1..=ROUNDS {
         edit(bare, round)?;
-        let built = run(Command::new("cargo").args(["build", "--quiet"]).current_dir(bare))?;
+        let built = run(&mut cargo_build(bare))?;
         let start = Instant::now();
         edit(served, round)?;
         server.wait_for(&format!("edit {round}."))?;
@@ -122,6 +128,7 @@ impl Server {
         let mut process = Command::new(nova)
             .args(["serve", "--port", "0"])
             .current_dir(app)
+            .env_remove("CARGO_TARGET_DIR")
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = process.stderr.take().ok_or("no standard error")?;
@@ -194,6 +201,16 @@ fn crates(directory: &Path, package: &str) -> Result<usize> {
 
 fn target_directory(workspace: &Path) -> PathBuf {
     workspace.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
+}
+
+/// A build of an application in a directory of its own: elsewhere may be what an earlier one has built.
+fn cargo_build(app: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--quiet"])
+        .current_dir(app)
+        .env_remove("CARGO_TARGET_DIR");
+    cargo
 }
 
 /// Runs a command to its end, and says how long it took.
