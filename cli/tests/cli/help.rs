@@ -5,36 +5,35 @@ use super::Sandbox;
 /// The columns of the narrowest usual terminal.
 const COLUMNS: usize = 80;
 
+/// All that has help: the commands, and the kinds.
+pub(super) const COMMANDS: &[&str] = &[
+    "",
+    "new",
+    "init",
+    "gen",
+    "gen controller",
+    "gen resource",
+    "gen ws-handler",
+    "gen security",
+    "gen fallback",
+    "gen reply-handler",
+    "gen test",
+    "destroy",
+    "serve",
+    "routes",
+    "audit",
+    "openapi",
+    "doctor",
+    "eject",
+    "upgrade",
+    "completions",
+    "man",
+];
+
 #[test]
 fn no_help_is_wider_than_a_terminal() {
     let sandbox = Sandbox::new();
-    let kinds = [
-        "controller",
-        "resource",
-        "ws-handler",
-        "security",
-        "fallback",
-        "reply-handler",
-        "test",
-    ];
-    let commands = [
-        "",
-        "new",
-        "init",
-        "gen",
-        "destroy",
-        "serve",
-        "routes",
-        "audit",
-        "openapi",
-        "doctor",
-        "eject",
-        "upgrade",
-        "completions",
-        "man",
-    ];
-    let commands = commands.map(str::to_owned).into_iter();
-    for command in commands.chain(kinds.map(|kind| format!("gen {kind}"))) {
+    for command in COMMANDS {
         let run = sandbox.nova(command.split_whitespace().chain(["--help"]));
         assert_eq!(run.code, Some(0), "{command}");
         for line in run.stdout.lines() {

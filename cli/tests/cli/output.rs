@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::help::COMMANDS;
 use super::{Run, Sandbox};
 
 /// What is the same for everybody, in place of what is not.
@@ -199,30 +200,7 @@ fn of_the_others() {
 #[test]
 fn of_help() {
     let mut session = Session::new(Sandbox::new());
-    let commands = [
-        "",
-        "new",
-        "init",
-        "gen",
-        "gen controller",
-        "gen resource",
-        "gen ws-handler",
-        "gen security",
-        "gen fallback",
-        "gen reply-handler",
-        "gen test",
-        "destroy",
-        "serve",
-        "routes",
-        "audit",
-        "openapi",
-        "doctor",
-        "eject",
-        "upgrade",
-        "completions",
-        "man",
-    ];
-    for command in commands {
+    for command in COMMANDS {
         session.runs("", format!("{command} --help").trim());
     }
     session.is("help");
