@@ -118,7 +118,10 @@ impl Ready {
             self.parts.config = Some(config);
             let app = tokio::select! {
                 app = self.assemble() => app?,
-                _ = &mut told => return Ok(()),
+                _ = &mut told => {
+                    tracing::info!("told to end before it had started");
+                    return Ok(());
+                }
             };
             let listener = match process.listener()? {
                 Some(listener) => listener,

@@ -101,14 +101,14 @@ pub(super) fn end_with_supervisor(lifecycle: Lifecycle) {
 
 /// What orders the end.
 #[cfg(unix)]
-pub(super) struct Signals {
+struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    pub(super) fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -116,7 +116,7 @@ impl Signals {
         })
     }
 
-    pub(super) async fn next(&mut self) {
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -125,15 +125,15 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-pub(super) struct Signals;
+struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         Ok(Self)
     }
 
-    pub(super) async fn next(&mut self) {
+    async fn next(&mut self) {
         // Without a signal there is nothing to end for.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
