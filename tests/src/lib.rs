@@ -44,4 +44,4 @@ pub use supervised::Supervised;
 pub use websocket::{Received, WebSocket};
 
 /// How long anything may take that is expected to happen. It is not reached where the expectation is met.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -44,7 +44,7 @@ fn a_mistake_in_the_configuration_is_told_with_its_place_and_its_repair_is_serve
     let mut command = nova(project.root());
     command.args(["serve", "--port", "0"]);
     let mut serve = Serve::start(command);
-    serve.says_after_a_build("nova.toml:2: server.prot: unknown field `prot`, expected one of `host`, `port`");
+    serve.says("nova.toml:2: server.prot: unknown field `prot`, expected one of `host`, `port`");
     serve.says("before it was ready; waiting for a change");
 
     for (text, message) in [

@@ -74,7 +74,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     // A migration is a reason to build, be it new or changed.
     let more = "migrations/99990101000000_more.sql";
     project.write(more, "INSERT INTO nowhere VALUES (1);\n");
-    serve.says_after_a_build("no such table: nowhere");
+    serve.says("no such table: nowhere");
     assert_eq!(serve.get("/articles/1").status, 200, "the program before goes on");
     project.write(
         more,

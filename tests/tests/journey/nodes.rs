@@ -7,10 +7,7 @@ use std::time::{Duration, Instant};
 use nova_tests::{Broker, broker};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::kit::Project;
-
-/// How long two nodes may take to find each other.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::kit::{PATIENCE, Project};
 
 /// Says things on one node until one of them is heard on the other.
 #[track_caller]

@@ -16,7 +16,7 @@ fn an_edited_handler_is_served() {
     // Generated into the running application.
     project.nova("gen controller posts").succeeded();
     // Its view needs no build, and is served before.
-    serve.says_after_a_build("Reloaded src/controllers/mod.rs");
+    serve.says("Reloaded src/controllers/mod.rs");
     assert_eq!(serve.get("/posts").status, 200);
 
     let mut socket = serve.websocket("/chat/lobby");
@@ -25,7 +25,7 @@ fn an_edited_handler_is_served() {
         "\"message\", text",
         "\"message\", text.to_uppercase()",
     );
-    let said = serve.says_after_a_build("Reloaded ");
+    let said = serve.says("Reloaded ");
     assert!(said.contains("1 socket moved"), "{said}");
     // The same connection is answered by the new code.
     socket.send("loud".into()).unwrap();
@@ -115,7 +115,7 @@ fn a_first_build_that_fails_is_repaired_while_the_command_waits() {
     let mut command = crate::kit::command::nova(project.root());
     command.args(["serve", "--port", "0"]);
     let mut serve = crate::kit::Serve::start(command);
-    serve.says_after_a_build("src/controllers/home.rs:");
+    serve.says("src/controllers/home.rs:");
     serve.says("waiting for a change");
     project.write(HOME, &good);
     serve.is_serving();

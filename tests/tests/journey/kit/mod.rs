@@ -17,11 +17,9 @@ pub(crate) use command::Run;
 pub(crate) use project::Project;
 pub(crate) use serve::Serve;
 
-/// How long anything may take that starts no compiler.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long a build may take: the first one compiles every dependency, and other tests build at the same time.
-pub(crate) const BUILD_PATIENCE: Duration = Duration::from_mins(8);
+/// How long anything may take that is expected to happen. It is not reached where the expectation is met, however many
+/// tests build at the same time: they share what is built, so that one waits for another's whole build.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(8);
 
 /// Waits until something is so that nobody tells about.
 #[track_caller]

@@ -10,7 +10,7 @@ use tungstenite::WebSocket;
 
 use super::http::{self, Response};
 use super::process::Leader;
-use super::{BUILD_PATIENCE, PATIENCE};
+use super::PATIENCE;
 
 /// The command or the application as a child, with what it says on standard error. It ends when this is dropped.
 #[derive(Debug)]
@@ -44,19 +44,19 @@ impl Serve {
     /// Waits until the application answers for the first time.
     #[track_caller]
     pub(crate) fn is_serving(&mut self) {
-        self.found_in("Serving http://", BUILD_PATIENCE);
+        self.found_in("Serving http://");
     }
 
     /// Waits until a program that no command holds says where it listens.
     #[track_caller]
     pub(crate) fn listens(&mut self) {
-        self.found_in("listening on http://", PATIENCE);
+        self.found_in("listening on http://");
     }
 
     /// Takes the address from the next line with this text.
     #[track_caller]
-    fn found_in(&mut self, text: &str, patience: Duration) {
-        let line = self.says_within(text, patience);
+    fn found_in(&mut self, text: &str) {
+        let line = self.says(text);
         let (_, url) = line.split_once("http://").unwrap();
         let address = url.split_whitespace().next().unwrap();
         self.address = Some(address.parse().unwrap());
@@ -70,27 +70,16 @@ impl Serve {
         format!("http://{}{path}", self.address())
     }
 
-    /// Waits for a line with this text, past all others.
-    #[track_caller]
-    pub(crate) fn says(&mut self, text: &str) -> String {
-        self.says_within(text, PATIENCE)
-    }
-
-    /// As [`Serve::says`], where a build comes first.
-    #[track_caller]
-    pub(crate) fn says_after_a_build(&mut self, text: &str) -> String {
-        self.says_within(text, BUILD_PATIENCE)
-    }
-
     /// Waits until a change is served.
     #[track_caller]
     pub(crate) fn has_reloaded(&mut self) {
-        self.says_within("Reloaded ", BUILD_PATIENCE);
+        self.says("Reloaded ");
     }
 
+    /// Waits for a line with this text, past all others.
     #[track_caller]
-    fn says_within(&mut self, text: &str, patience: Duration) -> String {
-        let deadline = Instant::now() + patience;
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             match self
                 .lines
