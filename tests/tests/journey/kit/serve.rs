@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tungstenite::WebSocket;
 
+use super::PATIENCE;
 use super::http::{self, Response};
 use super::process::Leader;
-use super::PATIENCE;
 
 /// The command or the application as a child, with what it says on standard error. It ends when this is dropped.
 #[derive(Debug)]
