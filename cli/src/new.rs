@@ -31,8 +31,12 @@ struct Data {
     title: String,
     /// The line of the manifest that depends on the runtime.
     runtime: String,
-    /// Whether it needs a workspace of its own.
+    /// Whether it needs a workspace of its own,
     own_workspace: bool,
+    /// or is a member of one, whose profiles are the ones that count.
+    member: bool,
+    /// Whether it is in a repository of another directory, where nobody looks for its workflows.
+    inside_repository: bool,
     /// Whether it reaches other nodes over NATS,
     nats: bool,
     /// answers without pages,
@@ -54,6 +58,7 @@ impl Data {
     fn has(&self, file: For) -> bool {
         match file {
             For::Every => true,
+            For::Repository => !self.inside_repository,
             For::Pages => !self.api,
             For::Api => self.api,
             For::Auth => self.auth,
@@ -111,7 +116,8 @@ enum Then {
 /// Writes a project, around the files that are there or only where there are none.
 fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &Name, then: Then) -> Result<()> {
     let keeps = then == Then::Merge;
-    let around = workspace::around(absolute);
+    // What a manifest that is there says of workspaces stays, too.
+    let around = workspace::around(absolute).filter(|_| !absolute.join("Cargo.toml").exists());
     let package = if typed.contains('-') {
         name.kebab()
     } else {
@@ -121,7 +127,9 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         krate: name.snake(),
         title: package.clone(),
         runtime: dependency::runtime(make.nova_path.as_deref(), make.nats)?,
-        own_workspace: around.is_some(),
+        own_workspace: around.as_ref().is_some_and(|around| !around.lists),
+        member: around.as_ref().is_some_and(|around| around.lists),
+        inside_repository: !has_git(absolute) && absolute.ancestors().any(has_git),
         nats: make.nats,
         api: make.api,
         auth: make.auth,
@@ -154,12 +162,19 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
             &format!("{} (`{typed}` in the spelling of packages)", data.package),
         );
     }
-    if let Some(manifest) = around {
-        let manifest = manifest.display();
-        done.also(
-            "Separate",
-            &format!("a workspace of its own, for {manifest} does not list it"),
-        );
+    if let Some(around) = around {
+        let manifest = around.manifest.display();
+        if around.lists {
+            done.also(
+                "Member",
+                &format!("of the workspace of {manifest}, whose profiles it has"),
+            );
+        } else {
+            done.also(
+                "Separate",
+                &format!("a workspace of its own, for {manifest} does not list it"),
+            );
+        }
     }
     if done.wrote() && !make.no_git && initialise_git(absolute) {
         done.also("Initialized", "git repository");
@@ -299,9 +314,13 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
+fn has_git(directory: &Path) -> bool {
+    directory.join(".git").exists()
+}
+
 /// Makes a git repository, unless there is one or no git. Whether it did.
 fn initialise_git(directory: &Path) -> bool {
-    if directory.ancestors().any(|above| above.join(".git").exists()) {
+    if directory.ancestors().any(has_git) {
         return false;
     }
     Command::new("git")
