@@ -308,6 +308,7 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             library_root: None,
             version: None,
             dependencies: Vec::new(),
+            renamed: None,
         };
         parts.extend(generate::chat(&project)?);
     }

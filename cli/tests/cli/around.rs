@@ -187,6 +187,17 @@ fn doctor_says_what_is_there_and_what_is_not() {
         "{}",
         run.stdout
     );
+    let manifest = sandbox.read("myapp/Cargo.toml");
+    sandbox.write("myapp/Cargo.toml", &manifest.replace("\nnova = ", "\nreal-time = "));
+    let run = sandbox.app("doctor");
+    let warning = "warn  the runtime is called `real_time` here, and `nova` in what gen writes\n      in src/lib.rs: ";
+    assert!(run.stdout.contains(warning), "{}", run.stdout);
+    let library = sandbox.read("myapp/src/lib.rs");
+    let alias = "extern crate real_time as nova;\n";
+    sandbox.write("myapp/src/lib.rs", &format!("{alias}{library}"));
+    assert!(!sandbox.app("doctor").stdout.contains("warn"));
+    sandbox.write("myapp/src/lib.rs", &library);
+    sandbox.write("myapp/Cargo.toml", &manifest);
     sandbox.write("myapp/src/routes.rs", "pub fn routes() -> Routes {\n    table()\n}\n");
     let run = sandbox.app("doctor");
     assert_eq!(run.code, Some(0));
