@@ -6,8 +6,8 @@ use nova::{Cluster, Received, Unsent};
 use nova_tests::Process;
 
 use crate::kit::{
-    Broker, Link, Listener, PATIENCE, Sender, Wire, is_up, node, node_with, nodes, project, settle, until,
-    until_down, until_up, with_nats,
+    Broker, Link, Listener, PATIENCE, Sender, Wire, is_up, node, node_with, nodes, project, settle, until, until_down,
+    until_up, with_nats,
 };
 
 /// A node in a process of its own.

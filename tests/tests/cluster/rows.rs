@@ -278,7 +278,10 @@ async fn messages_of_one_sender_to_one_channel_arrive_in_order(places: Places) {
                     place.broadcast(channel, name, number.to_string());
                 }
                 // The other sends as many.
-                while read.iter().any(|read| read.load(Ordering::Acquire) + AHEAD < 2 * number) {
+                while read
+                    .iter()
+                    .any(|read| read.load(Ordering::Acquire) + AHEAD < 2 * number)
+                {
                     sleep(Duration::from_millis(1)).await;
                 }
             }
