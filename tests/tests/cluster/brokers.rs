@@ -287,8 +287,12 @@ fn a_program_that_sends_at_once_waits_for_the_link() {
         let there = node("there", &broker.url());
         assert!(there.linked(PATIENCE).await);
         let mut subscription = there.subscribe("c");
-        let here = node("here", &broker.url());
+        // On a wire that is not there yet: the link can't be up sooner than it is asked for.
+        let link = Link::to(broker.port()).await;
+        link.set(Wire::Cut);
+        let here = node("here", &link.url());
         assert_eq!(here.broadcast("c", "e", "0").cluster, Cluster::NotSent(Unsent::Down));
+        link.set(Wire::Whole);
         assert!(here.linked(PATIENCE).await);
         assert_eq!(here.broadcast("c", "e", "1").cluster, Cluster::Queued);
         let message = tokio::time::timeout(PATIENCE, subscription.recv()).await.unwrap();
