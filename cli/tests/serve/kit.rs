@@ -162,10 +162,10 @@ impl Serve {
     pub(crate) fn events_up_to(&self, last: &str) -> Vec<String> {
         let mut names = Vec::new();
         while names.last().is_none_or(|name| name != last) {
-            match self.events.recv_timeout(PATIENCE) {
-                Ok(line) => names.push(name(&line)),
-                Err(_) => panic!("no event {last:?} after {names:?}"),
-            }
+            let Ok(line) = self.events.recv_timeout(PATIENCE) else {
+                panic!("no event {last:?} after {names:?}");
+            };
+            names.push(name(&line));
         }
         names
     }
