@@ -92,9 +92,9 @@ fn init_tells_all_that_comes_into_files_that_are_there() {
                 &[
                     "use crate::controllers::account;",
                     "use crate::security::member;",
-                    ".post(\"/register\", account::create)",
-                    ".post(\"/login\", account::enter)",
-                    ".post(\"/logout\", account::leave)",
+                    ".group(Group::new(\"/register\").public(\"they have no account yet\").post(\"/\", account::create))",
+                    ".group(Group::new(\"/login\").public(\"they have no session yet\").post(\"/\", account::enter))",
+                    ".group(Group::new(\"/logout\").public(\"it ends their own session\").post(\"/\", account::leave))",
                     ".group(Group::new(\"/account\").security(member::check).get(\"/\", account::show))",
                 ],
             ),
