@@ -14,7 +14,7 @@ use crate::plan::{Conflicts, Part, Plan};
 use crate::project::{Database, Project};
 use crate::template::{ACCOUNTS, For, PROJECT};
 use crate::work::{self, Work};
-use crate::{args, dependency, disk, generate, migrations, terminal, workspace};
+use crate::{args, dependency, disk, generate, migrations, project, terminal, workspace};
 
 /// Crates that a project depends on, and so can't be called.
 const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "sqlx", "tokio"];
@@ -89,8 +89,7 @@ pub(crate) fn run(args: &args::New) -> Result<PathBuf> {
 
 /// Runs `nova init`.
 pub(crate) fn init(args: &args::Init) -> Result<()> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let here = project::here()?;
     let manifest: Option<toml::Table> = disk::text(&here.join("Cargo.toml"))
         .ok()
         .and_then(|text| text.parse().ok());
