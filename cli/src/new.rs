@@ -93,6 +93,17 @@ pub(crate) fn init(args: &args::Init) -> Result<()> {
     let manifest: Option<toml::Table> = disk::text(&here.join("Cargo.toml"))
         .ok()
         .and_then(|text| text.parse().ok());
+    // Dependencies there are an error to cargo, for every member.
+    if manifest
+        .as_ref()
+        .is_some_and(|manifest| manifest.contains_key("workspace") && !manifest.contains_key("package"))
+    {
+        return Err(
+            Error::failed("the Cargo.toml here is a workspace's, and has no package")
+                .detail("nothing was written")
+                .help("nova new crates/myapp, and list it among the members"),
+        );
+    }
     let package = manifest
         .as_ref()
         .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());

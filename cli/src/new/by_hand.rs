@@ -36,7 +36,10 @@ pub(super) fn lines(root: &Path, data: &Data) -> Result<Vec<String>> {
             "nova.toml" => sections(&text, &new),
             ".gitignore" => lacking(&text, new.lines().filter(|line| line.contains(".db"))),
             "src/main.rs" if text.contains("app()") => Vec::new(),
-            "src/main.rs" => vec![format!("{}::app().run()", data.krate)],
+            "src/main.rs" => vec![format!(
+                "fn main() -> nova::Result<()> {{ {}::app().run() }}",
+                data.krate
+            )],
             "src/routes.rs" => routes(&text, &new, data),
             "src/lib.rs" => [modules(&text, &new), application(&text, data)].concat(),
             _ => modules(&text, &new),

@@ -29,6 +29,18 @@ fn init_keeps_every_file() {
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
     assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
+    let main = "fn main() {}\n";
+    sandbox.write("program/src/main.rs", main);
+    let run = sandbox.nova_in("program", ["init", "--no-git"]).succeeded();
+    let said = "in src/main.rs:\n    fn main() -> nova::Result<()> { program::app().run() }\n";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert_eq!(sandbox.read("program/src/main.rs"), main);
+    sandbox.write("all/Cargo.toml", "[workspace]\nmembers = []\n");
+    let before = sandbox.tree();
+    sandbox
+        .nova_in("all", ["init", "--no-git"])
+        .failed(1, "is a workspace's, and has no package");
+    assert!(sandbox.tree() == before);
     std::fs::create_dir(sandbox.path("1abc")).unwrap();
     sandbox.nova_in("1abc", ["init"]).failed(2, "begins with a digit");
     sandbox
