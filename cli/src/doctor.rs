@@ -137,6 +137,13 @@ fn cargo() -> Finding {
     let Ok(output) = output else {
         return Finding::new("cargo", Verdict::Fail, "cargo is not in the path").help("install Rust with rustup");
     };
+    if !output.status.success() {
+        // As rustup's, where no toolchain has been chosen.
+        let text = String::from_utf8_lossy(&output.stderr);
+        let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return Finding::new("cargo", Verdict::Fail, format!("cargo does not run: {reason}"))
+            .help("rustup default stable");
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.split_whitespace().nth(1).unwrap_or_default();
     let number = |text: &str| -> Vec<u64> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };

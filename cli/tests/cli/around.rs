@@ -249,6 +249,18 @@ fn doctor_says_what_is_there_and_what_is_not() {
         "{}",
         run.stdout
     );
+    let sandbox = Sandbox::with_project();
+    sandbox.write(
+        "bin/cargo",
+        "#!/bin/sh\necho 'error: no default toolchain' >&2\nexit 1\n",
+    );
+    let cargo = sandbox.path("bin/cargo");
+    std::fs::set_permissions(&cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nova"));
+    command.arg("doctor").current_dir(sandbox.path("myapp"));
+    let output = command.env("PATH", sandbox.path("bin")).output().unwrap();
+    let said = "fail  cargo does not run: no default toolchain\n      rustup default stable\n";
+    assert!(String::from_utf8_lossy(&output.stdout).contains(said));
     let outside = Sandbox::new().nova(["doctor"]);
     assert_eq!(outside.code, Some(1));
     assert!(
