@@ -40,6 +40,11 @@ pub(crate) enum Database {
 }
 
 impl Project {
+    /// The project of the current directory.
+    pub(crate) fn here() -> Result<Self> {
+        Self::find(&here()?)
+    }
+
     /// The nearest project at `directory` or above it; at the root of a workspace with one, that one.
     pub(crate) fn find(directory: &Path) -> Result<Self> {
         let mut broken = None;
@@ -177,6 +182,11 @@ impl Project {
     }
 }
 
+/// The current directory.
+pub(crate) fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))
+}
+
 /// The line and the column, both from 1, at which a span begins.
 pub(crate) fn place(text: &str, span: Option<Range<usize>>) -> (usize, usize) {
     let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
@@ -208,8 +218,7 @@ pub(crate) fn members(directory: &Path) -> Vec<Project> {
 
 /// The directory of a package of the workspace here.
 pub(crate) fn of_package(name: &str) -> Result<PathBuf> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let here = here()?;
     let mut projects = members(&here);
     // A package may stand alone.
     projects.extend(here.ancestors().filter_map(|above| Project::at(above)?.ok()));
