@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
-use nova_tests::WebSocket;
 use nova_tests::http::Connection;
 use nova_tests::kernel::queues;
 use nova_tests::websocket::upgrade;
+use nova_tests::{PATIENCE, WebSocket};
 
 use crate::kit::{Stage, ask, order};
 
@@ -16,6 +17,15 @@ struct End<'a>(&'a AtomicBool);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Waits for a condition.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::yield_now();
     }
 }
 
@@ -87,9 +97,9 @@ fn no_request_is_refused_and_none_fails_through_ten_moves() {
             std::mem::replace(&mut old, new).end();
             assert!(ask(&mut socket, "a").ends_with(&format!(" {round} a")));
             for (counter, before) in answered.iter().zip(before) {
-                while counter.load(Ordering::Acquire) < before + 3 {
-                    thread::yield_now();
-                }
+                until("somebody is not answered", || {
+                    counter.load(Ordering::Acquire) >= before + 3
+                });
             }
         }
         drop(end);
@@ -155,9 +165,9 @@ fn a_handshake_that_comes_while_everything_is_held_is_answered_when_that_is_over
     late.send(upgrade("/actor", &[]));
     for connection in &held {
         let (here, there) = (connection.address(), stage.address());
-        while queues(here, there).send + queues(there, here).receive > 0 {
-            thread::yield_now();
-        }
+        until("it is not read", || {
+            queues(here, there).send + queues(there, here).receive == 0
+        });
     }
     stage.let_go("held");
     old.moved();
