@@ -6,6 +6,7 @@ use std::process::Command;
 use nova_tests::guide::Page;
 use nova_tests::{Postgres, postgres};
 
+use crate::kit::command::{prepare, target};
 use crate::kit::http::{Request, Response};
 use crate::kit::{Project, Run, Serve};
 
@@ -100,6 +101,31 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     assert_eq!(wrong.header("location"), Some("/login"));
     let entered = post(&serve, "/login", FORM, account);
     assert_eq!(entered.header("location"), Some("/account"));
+}
+
+/// As under a supervisor that starts several, or at the first upgrade.
+#[test]
+fn programs_that_start_at_once_on_an_empty_sqlite_file_all_start() {
+    let project = Project::new_with("starters", &["--db", "sqlite", "--api"]);
+    for name in ["article", "memo", "word"] {
+        project.nova(&format!("gen resource {name}")).succeeded();
+    }
+    project.cargo("build").succeeded();
+    for round in 0..5 {
+        let url = format!("sqlite://round{round}.db");
+        let start = |_| {
+            let mut command = Command::new(target().join("debug/starters"));
+            prepare(&mut command, project.root());
+            command.env("NOVA_DATABASE_URL", &url).env("NOVA_SERVER_PORT", "0");
+            Serve::start(command)
+        };
+        let mut all: Vec<Serve> = (0..4).map(start).collect();
+        all.iter_mut().for_each(Serve::listens);
+        assert_eq!(post(&all[0], "/article", JSON, r#"{"name":"One"}"#).status, 201);
+        for one in &all {
+            assert_eq!(one.get("/article").text(), r#"[{"id":1,"name":"One"}]"#);
+        }
+    }
 }
 
 #[test]
