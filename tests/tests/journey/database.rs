@@ -73,7 +73,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     assert_eq!(both.iter().filter(|status| **status == 422).count(), 3, "{both:?}");
 
     // A migration is a reason to build, be it new or changed.
-    let more = "migrations/99990101000000_more.sql";
+    let more = "migrations/20260101000000_more.sql";
     project.write(more, "INSERT INTO nowhere VALUES (1);\n");
     serve.says("no such table: nowhere");
     assert_eq!(serve.get("/articles/1").status, 200, "the program before goes on");
@@ -84,13 +84,27 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     serve.has_reloaded();
     assert!(serve.get("/articles").text().contains("By hand"));
 
-    // What is destroyed leaves its table, and the program starts.
+    // What is destroyed leaves its table, and the program starts. What is generated then has the table as it was left, or says
+    // that it needs another.
     project.nova("gen resource tag").succeeded();
     serve.has_reloaded();
-    assert_eq!(serve.get("/tag").text(), "[]");
+    assert_eq!(post(&serve, "/tag", JSON, r#"{"name":"kept"}"#).status, 201);
     project.nova("destroy resource tag").succeeded();
     serve.has_reloaded();
     assert_eq!(serve.get("/tag").status, 404);
+    for (fields, says) in [
+        ("name colour", "no column named colour"),
+        ("", "Reloaded "),
+        ("title", "no column named title"),
+    ] {
+        project.nova(&format!("gen resource tag {fields}")).succeeded();
+        serve.says(says);
+        project.nova("destroy resource tag").succeeded();
+        serve.has_reloaded();
+    }
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").text(), r#"[{"id":1,"name":"kept"}]"#);
     drop(serve);
 
     let serve = project.serve();
@@ -160,6 +174,15 @@ fn what_is_kept_in_postgres_outlives_the_program() {
     let odd = r#"{"title":"a\u0000b","pages":7,"price":1}"#;
     assert_eq!(post(&serve, "/articles", JSON, odd).status, 422);
     drop(serve);
+    // As of a resource that was destroyed and generated again.
+    let there = std::fs::read_dir(project.root().join("migrations")).unwrap();
+    let mut there = there.map(|entry| entry.unwrap().path());
+    let migration = there.find(|path| path.to_string_lossy().ends_with("_create_article.sql"));
+    std::fs::rename(
+        migration.unwrap(),
+        project.root().join("migrations/29990101000000_create_article.sql"),
+    )
+    .unwrap();
     let serve = project.serve_with(&variables);
     let found = serve.get("/articles/1");
     assert_eq!(
