@@ -23,6 +23,25 @@ fn post(serve: &Serve, path: &str, kind: &str, body: &str) -> Response {
     posting(path, kind, body).send(serve.address()).unwrap()
 }
 
+/// Where the header says that the next page is.
+fn next(page: &Response) -> Option<String> {
+    let link = page.header("link")?.strip_prefix('<')?;
+    link.strip_suffix(">; rel=\"next\"").map(str::to_owned)
+}
+
+/// What is on each page of a list, from the first to the last.
+fn pages(serve: &Serve, first: &str) -> Vec<Vec<i64>> {
+    let mut pages = Vec::new();
+    let mut at = Some(first.to_owned());
+    while let Some(path) = at {
+        let page = serve.get(&path);
+        let records: Vec<serde_json::Value> = serde_json::from_str(page.text()).unwrap();
+        pages.push(records.iter().map(|record| record["id"].as_i64().unwrap()).collect());
+        at = next(&page);
+    }
+    pages
+}
+
 #[test]
 fn what_is_kept_in_sqlite_outlives_the_program() {
     let project = Project::new_with("library", &["--db", "sqlite", "--auth"]);
@@ -71,6 +90,42 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     });
     assert_eq!(both.iter().filter(|status| **status == 303).count(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|status| **status == 422).count(), 3, "{both:?}");
+
+    // Whoever follows the links sees each record once, the newest first.
+    let many: Vec<_> = (0..249).map(|_| article).collect();
+    assert_eq!(
+        post(&serve, "/totals", JSON, &format!("[{}]", many.join(","))).status,
+        204
+    );
+    let of = |pages: Vec<Vec<i64>>| (pages.iter().map(Vec::len).collect::<Vec<_>>(), pages.concat());
+    let all: Vec<i64> = (1..=250).rev().collect();
+    assert_eq!(of(pages(&serve, "/articles")), (vec![100, 100, 50], all.clone()));
+    assert_eq!(of(pages(&serve, "/articles?limit=65535")).0, [100, 100, 50]);
+    assert_eq!(of(pages(&serve, "/articles?limit=50")), (vec![50; 5], all));
+    assert_eq!(
+        of(pages(&serve, "/articles?before=3&limit=1")),
+        (vec![1, 1], vec![2, 1])
+    );
+    assert_eq!(of(pages(&serve, "/articles?before=1")), (vec![0], vec![]));
+    for wrong in [
+        "before=",
+        "before=x",
+        "before=1&before=2",
+        "limit=0",
+        "limit=-1",
+        "limit=65536",
+    ] {
+        assert_eq!(serve.get(&format!("/articles?{wrong}")).status, 400, "{wrong}");
+    }
+    assert!(!serve.get("/shop/item").text().contains("Older"));
+    let item = "order=newest&group=none&user=1&price=1.5";
+    assert_eq!(post(&serve, "/shop/item", FORM, item).status, 303);
+    let newest = serve.get("/shop/item?limit=1");
+    assert!(newest.text().contains("newest") && !newest.text().contains(">last<"));
+    let (_, older) = newest.text().split_once("<p><a href=\"").unwrap();
+    let (older, _) = older.split_once("\" rel=\"next\">Older</a>").unwrap();
+    let older = serve.get(&older.replace("&amp;", "&").replace("&#x3D;", "="));
+    assert!(older.text().contains(">last<") && !older.text().contains("Older"));
 
     // A migration is a reason to build, be it new or changed.
     let more = "migrations/20260101000000_more.sql";
