@@ -42,6 +42,64 @@ fn pages(serve: &Serve, first: &str) -> Vec<Vec<i64>> {
     pages
 }
 
+/// In a list with this article alone, and of 250: the newest first.
+fn whoever_follows_the_links_sees_each_record_once(serve: &Serve, article: &str) {
+    let many: Vec<_> = (0..249).map(|_| article).collect();
+    assert_eq!(
+        post(serve, "/totals", JSON, &format!("[{}]", many.join(","))).status,
+        204
+    );
+    let of = |pages: Vec<Vec<i64>>| (pages.iter().map(Vec::len).collect::<Vec<_>>(), pages.concat());
+    let all: Vec<i64> = (1..=250).rev().collect();
+    assert_eq!(of(pages(serve, "/articles")), (vec![100, 100, 50], all.clone()));
+    assert_eq!(of(pages(serve, "/articles?limit=65535")).0, [100, 100, 50]);
+    assert_eq!(of(pages(serve, "/articles?limit=50")), (vec![50; 5], all));
+    assert_eq!(of(pages(serve, "/articles?before=3&limit=1")), (vec![1, 1], vec![2, 1]));
+    assert_eq!(of(pages(serve, "/articles?before=1")), (vec![0], vec![]));
+    for wrong in [
+        "before=",
+        "before=x",
+        "before=1&before=2",
+        "limit=0",
+        "limit=-1",
+        "limit=65536",
+    ] {
+        assert_eq!(serve.get(&format!("/articles?{wrong}")).status, 400, "{wrong}");
+    }
+    assert!(!serve.get("/shop/item").text().contains("Older"));
+    let item = "order=newest&group=none&user=1&price=1.5";
+    assert_eq!(post(serve, "/shop/item", FORM, item).status, 303);
+    let newest = serve.get("/shop/item?limit=1");
+    assert!(newest.text().contains("newest") && !newest.text().contains(">last<"));
+    let (_, older) = newest.text().split_once("<p><a href=\"").unwrap();
+    let (older, _) = older.split_once("\" rel=\"next\">Older</a>").unwrap();
+    let older = serve.get(&older.replace("&amp;", "&").replace("&#x3D;", "="));
+    assert!(older.text().contains(">last<") && !older.text().contains("Older"));
+}
+
+/// The program starts. What is generated then has the table as it was left, or says that it needs another.
+fn what_is_destroyed_leaves_its_table(project: &Project, serve: &mut Serve) {
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(post(serve, "/tag", JSON, r#"{"name":"kept"}"#).status, 201);
+    project.nova("destroy resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").status, 404);
+    for (fields, says) in [
+        ("name colour", "no column named colour"),
+        ("", "Reloaded "),
+        ("title", "no column named title"),
+    ] {
+        project.nova(&format!("gen resource tag {fields}")).succeeded();
+        serve.says(says);
+        project.nova("destroy resource tag").succeeded();
+        serve.has_reloaded();
+    }
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").text(), r#"[{"id":1,"name":"kept"}]"#);
+}
+
 #[test]
 fn what_is_kept_in_sqlite_outlives_the_program() {
     let project = Project::new_with("library", &["--db", "sqlite", "--auth"]);
@@ -91,41 +149,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     assert_eq!(both.iter().filter(|status| **status == 303).count(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|status| **status == 422).count(), 3, "{both:?}");
 
-    // Whoever follows the links sees each record once, the newest first.
-    let many: Vec<_> = (0..249).map(|_| article).collect();
-    assert_eq!(
-        post(&serve, "/totals", JSON, &format!("[{}]", many.join(","))).status,
-        204
-    );
-    let of = |pages: Vec<Vec<i64>>| (pages.iter().map(Vec::len).collect::<Vec<_>>(), pages.concat());
-    let all: Vec<i64> = (1..=250).rev().collect();
-    assert_eq!(of(pages(&serve, "/articles")), (vec![100, 100, 50], all.clone()));
-    assert_eq!(of(pages(&serve, "/articles?limit=65535")).0, [100, 100, 50]);
-    assert_eq!(of(pages(&serve, "/articles?limit=50")), (vec![50; 5], all));
-    assert_eq!(
-        of(pages(&serve, "/articles?before=3&limit=1")),
-        (vec![1, 1], vec![2, 1])
-    );
-    assert_eq!(of(pages(&serve, "/articles?before=1")), (vec![0], vec![]));
-    for wrong in [
-        "before=",
-        "before=x",
-        "before=1&before=2",
-        "limit=0",
-        "limit=-1",
-        "limit=65536",
-    ] {
-        assert_eq!(serve.get(&format!("/articles?{wrong}")).status, 400, "{wrong}");
-    }
-    assert!(!serve.get("/shop/item").text().contains("Older"));
-    let item = "order=newest&group=none&user=1&price=1.5";
-    assert_eq!(post(&serve, "/shop/item", FORM, item).status, 303);
-    let newest = serve.get("/shop/item?limit=1");
-    assert!(newest.text().contains("newest") && !newest.text().contains(">last<"));
-    let (_, older) = newest.text().split_once("<p><a href=\"").unwrap();
-    let (older, _) = older.split_once("\" rel=\"next\">Older</a>").unwrap();
-    let older = serve.get(&older.replace("&amp;", "&").replace("&#x3D;", "="));
-    assert!(older.text().contains(">last<") && !older.text().contains("Older"));
+    whoever_follows_the_links_sees_each_record_once(&serve, article);
 
     // A migration is a reason to build, be it new or changed.
     let more = "migrations/20260101000000_more.sql";
@@ -139,27 +163,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     serve.has_reloaded();
     assert!(serve.get("/articles").text().contains("By hand"));
 
-    // What is destroyed leaves its table, and the program starts. What is generated then has the table as it was left, or says
-    // that it needs another.
-    project.nova("gen resource tag").succeeded();
-    serve.has_reloaded();
-    assert_eq!(post(&serve, "/tag", JSON, r#"{"name":"kept"}"#).status, 201);
-    project.nova("destroy resource tag").succeeded();
-    serve.has_reloaded();
-    assert_eq!(serve.get("/tag").status, 404);
-    for (fields, says) in [
-        ("name colour", "no column named colour"),
-        ("", "Reloaded "),
-        ("title", "no column named title"),
-    ] {
-        project.nova(&format!("gen resource tag {fields}")).succeeded();
-        serve.says(says);
-        project.nova("destroy resource tag").succeeded();
-        serve.has_reloaded();
-    }
-    project.nova("gen resource tag").succeeded();
-    serve.has_reloaded();
-    assert_eq!(serve.get("/tag").text(), r#"[{"id":1,"name":"kept"}]"#);
+    what_is_destroyed_leaves_its_table(&project, &mut serve);
     drop(serve);
 
     let serve = project.serve();
