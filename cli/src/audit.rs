@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::routes::{Route, layout, read};
 use crate::{args, describe, terminal};
 
@@ -18,7 +18,10 @@ pub(crate) fn run(args: &args::Audit) -> Result<ExitCode> {
     };
     let routes: Vec<Route> = read(&described).into_iter().map(|(_, route)| route).collect();
     if routes.is_empty() {
-        terminal::warning("Warning", format_args!("{} printed no routes", project.name));
+        // Green for want of anything to look at would be a gate that nobody guards.
+        return Err(Error::failed(format!("{} printed no routes", project.name))
+            .detail("nothing was audited")
+            .help("does its program run the application? Cargo.toml's default-run says which one it is"));
     }
     let found = audit(&routes, &project.root);
     if args.json {

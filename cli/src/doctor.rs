@@ -116,6 +116,7 @@ fn project_findings(project: &Project) -> Vec<Finding> {
         format!("{} in {}", project.name, project.root.display()),
     )];
     findings.push(versions(project));
+    findings.extend(renamed(project));
     findings.extend(edits(project));
     findings.extend(templates(&project.root));
     findings.push(port(&project.root));
@@ -170,6 +171,17 @@ fn versions(project: &Project) -> Finding {
             "the manifest does not say which runtime it wants",
         ),
     }
+}
+
+/// That code which says `nova::` is that of the runtime.
+fn renamed(project: &Project) -> Option<Finding> {
+    let name = project.renamed.as_ref()?;
+    let root = project.crate_root();
+    let alias = format!("extern crate {name} as nova;");
+    let text = disk::text(&project.root.join(&root)).unwrap_or_default();
+    let message = format!("the runtime is called `{name}` here, and `nova` in what gen writes");
+    (!text.contains(&alias))
+        .then(|| Finding::new("name", Verdict::Warn, message).help(format!("in {}: {alias}", root.display())))
 }
 
 /// Whether `nova gen` finds its places, and where.

@@ -1,5 +1,7 @@
 //! `nova new`: a project where there was none; `nova init`: one among what is there.
 
+mod by_hand;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,10 +11,10 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::name::{Name, Role};
 use crate::plan::{Conflicts, Part, Plan};
-use crate::project::{Database, Project, RUNTIME_PACKAGE};
+use crate::project::{Database, Project};
 use crate::template::{ACCOUNTS, For, PROJECT};
 use crate::work::{self, Work};
-use crate::{args, dependency, disk, generate, migrations, workspace};
+use crate::{args, dependency, disk, generate, migrations, terminal, workspace};
 
 /// Crates that a project depends on, and so can't be called.
 const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "sqlx", "tokio"];
@@ -29,8 +31,12 @@ struct Data {
     title: String,
     /// The line of the manifest that depends on the runtime.
     runtime: String,
-    /// Whether it needs a workspace of its own.
+    /// Whether it needs a workspace of its own,
     own_workspace: bool,
+    /// or is a member of one, whose profiles are the ones that count.
+    member: bool,
+    /// Whether it is in a repository of another directory, where nobody looks for its workflows.
+    inside_repository: bool,
     /// Whether it reaches other nodes over NATS,
     nats: bool,
     /// answers without pages,
@@ -52,6 +58,7 @@ impl Data {
     fn has(&self, file: For) -> bool {
         match file {
             For::Every => true,
+            For::Repository => !self.inside_repository,
             For::Pages => !self.api,
             For::Api => self.api,
             For::Auth => self.auth,
@@ -109,7 +116,8 @@ enum Then {
 /// Writes a project, around the files that are there or only where there are none.
 fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &Name, then: Then) -> Result<()> {
     let keeps = then == Then::Merge;
-    let around = workspace::around(absolute);
+    // What a manifest that is there says of workspaces stays, too.
+    let around = workspace::around(absolute).filter(|_| !absolute.join("Cargo.toml").exists());
     let package = if typed.contains('-') {
         name.kebab()
     } else {
@@ -119,7 +127,9 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         krate: name.snake(),
         title: package.clone(),
         runtime: dependency::runtime(make.nova_path.as_deref(), make.nats)?,
-        own_workspace: around.is_some(),
+        own_workspace: around.as_ref().is_some_and(|around| !around.lists),
+        member: around.as_ref().is_some_and(|around| around.lists),
+        inside_repository: !has_git(absolute) && absolute.ancestors().any(has_git),
         nats: make.nats,
         api: make.api,
         auth: make.auth,
@@ -152,20 +162,31 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
             &format!("{} (`{typed}` in the spelling of packages)", data.package),
         );
     }
-    if let Some(manifest) = around {
-        let manifest = manifest.display();
-        done.also(
-            "Separate",
-            &format!("a workspace of its own, for {manifest} does not list it"),
-        );
+    if let Some(around) = around {
+        let manifest = around.manifest.display();
+        if around.lists {
+            done.also(
+                "Member",
+                &format!("of the workspace of {manifest}, whose profiles it has"),
+            );
+        } else {
+            done.also(
+                "Separate",
+                &format!("a workspace of its own, for {manifest} does not list it"),
+            );
+        }
     }
     if done.wrote() && !make.no_git && initialise_git(absolute) {
         done.also("Initialized", "git repository");
     }
     let finished = format!("{}, {} files", data.package, done.checked.created());
+    let by_hand = match then {
+        Then::Merge if !make.show.json && !make.show.diff => by_hand::lines(absolute, &data)?,
+        _ => Vec::new(),
+    };
     let next = match then {
-        Then::Merge => Some(merged(absolute, &data)),
-        Then::Serve => None,
+        Then::Merge if by_hand.is_empty() => Some("  nova serve".to_owned()),
+        Then::Merge | Then::Serve => None,
         Then::Enter => {
             let here = std::env::current_dir().is_ok_and(|current| current == absolute);
             let enter = if here {
@@ -177,6 +198,13 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         }
     };
     done.finish(&finished, next.as_deref());
+    // Also where nothing was written: until it is there, it is to be read again.
+    if !by_hand.is_empty() {
+        let by_hand = by_hand.join("\n");
+        terminal::plain(format!(
+            "\nnext: your files are as they were; by hand come\n\n{by_hand}\n\nthen: nova serve"
+        ));
+    }
     Ok(())
 }
 
@@ -192,63 +220,6 @@ fn sqlx(database: Database) -> &'static str {
              [\"macros\", \"migrate\", \"postgres\", \"runtime-tokio\", \"tls-rustls-ring-webpki\"] }"
         }
     }
-}
-
-/// What is to be written by hand into files that were there already.
-fn merged(root: &Path, data: &Data) -> String {
-    let read = |path: &str| disk::text(&root.join(path)).unwrap_or_default();
-    let mut next = Vec::new();
-    let mut last = "";
-    let mut missing = |path: &'static str, line: &str, looks: &str| {
-        if read(path).contains(looks) {
-            return;
-        }
-        if path != last {
-            next.push(format!("in {path}:"));
-        }
-        next.push(format!("    {line}"));
-        last = path;
-    };
-    missing("Cargo.toml", &data.runtime, RUNTIME_PACKAGE);
-    missing(
-        "Cargo.toml",
-        "serde = { version = \"1\", features = [\"derive\"] }",
-        "serde",
-    );
-    if data.db {
-        missing("Cargo.toml", data.sqlx, "sqlx");
-        let section = format!("[database]\n    url = \"{}\"\n    max_connections = 8", data.database);
-        missing("nova.toml", &section, "[database]");
-        missing("src/lib.rs", "pub mod db;", "mod db;");
-        missing("src/routes.rs", "pub fn routes() -> Routes<crate::db::Db>", "Routes<");
-        if data.sqlite {
-            missing(".gitignore", "/*.db*", ".db");
-        }
-    }
-    missing("src/lib.rs", "pub mod controllers;", "mod controllers;");
-    missing("src/lib.rs", "mod routes;", "mod routes;");
-    missing("src/lib.rs", "pub use routes::routes;", "routes::routes");
-    let sessions = if data.auth {
-        ".sessions(nova::session::MemoryStore::new())"
-    } else {
-        ""
-    };
-    let (state, start) = if data.db {
-        ("<db::Db>", ".start(db::connect)")
-    } else {
-        ("", "")
-    };
-    let app = format!("pub fn app() -> nova::App{state} {{ nova::App::new(routes){sessions}{start} }}");
-    missing("src/lib.rs", &app, if data.db { ".start(" } else { "fn app" });
-    let start = format!("{}::app().run()", data.krate);
-    missing("src/main.rs", &start, "app()");
-    if next.is_empty() {
-        return "  nova serve".to_owned();
-    }
-    format!(
-        "next: your files are as they were; by hand come\n\n{}\n\nthen: nova serve",
-        next.join("\n")
-    )
 }
 
 /// The project's name, and how the user spelled it.
@@ -337,15 +308,20 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             library_root: None,
             version: None,
             dependencies: Vec::new(),
+            renamed: None,
         };
         parts.extend(generate::chat(&project)?);
     }
     Ok(parts)
 }
 
+fn has_git(directory: &Path) -> bool {
+    directory.join(".git").exists()
+}
+
 /// Makes a git repository, unless there is one or no git. Whether it did.
 fn initialise_git(directory: &Path) -> bool {
-    if directory.ancestors().any(|above| above.join(".git").exists()) {
+    if directory.ancestors().any(has_git) {
         return false;
     }
     Command::new("git")

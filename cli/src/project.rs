@@ -28,6 +28,8 @@ pub(crate) struct Project {
     pub(crate) version: Option<String>,
     /// The names of its dependencies, as its code says them.
     pub(crate) dependencies: Vec<String>,
+    /// What its code calls the runtime, where that is not `nova`.
+    pub(crate) renamed: Option<String>,
 }
 
 /// What keeps a project's records.
@@ -163,20 +165,22 @@ impl Project {
         let name = package.get("name")?.as_str()?;
         let dependencies = manifest.get("dependencies")?.as_table()?;
         let library = |key: &str| manifest.get("lib")?.get(key)?.as_str();
-        dependencies
+        let (runtime, _) = dependencies
             .iter()
-            .any(|(name, value)| is_runtime(name, value, root))
-            .then(|| Self {
-                root: root.to_path_buf(),
-                name: name.to_owned(),
-                library: library("name").unwrap_or(name).replace('-', "_"),
-                library_root: library("path").map(|path| {
-                    let parts = Path::new(path).components();
-                    parts.filter(|part| *part != Component::CurDir).collect()
-                }),
-                version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
-                dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
-            })
+            .find(|(name, value)| is_runtime(name, value, root))?;
+        Some(Self {
+            root: root.to_path_buf(),
+            name: name.to_owned(),
+            library: library("name").unwrap_or(name).replace('-', "_"),
+            library_root: library("path").map(|path| {
+                let parts = Path::new(path).components();
+                parts.filter(|part| *part != Component::CurDir).collect()
+            }),
+            version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
+            dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
+            // By the name of its package the library has its own.
+            renamed: (!["nova", RUNTIME_PACKAGE].contains(&runtime.as_str())).then(|| runtime.replace('-', "_")),
+        })
     }
 }
 

@@ -35,6 +35,8 @@ macro_rules! rendered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
     Every,
+    /// Those that are not inside of a repository.
+    Repository,
     /// Those with pages,
     Pages,
     /// those without,
@@ -56,7 +58,7 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     ("Cargo.toml", For::Every, rendered!("project/Cargo.toml")),
     ("README.md", For::Every, rendered!("project/README.md")),
     (".gitignore", For::Every, rendered!("project/gitignore")),
-    (".github/workflows/ci.yml", For::Every, rendered!("project/ci.yml")),
+    (".github/workflows/ci.yml", For::Repository, rendered!("project/ci.yml")),
     ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
     (".dockerignore", For::Docker, rendered!("project/dockerignore")),
     ("nova.toml", For::Every, rendered!("project/nova.toml")),

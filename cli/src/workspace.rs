@@ -4,8 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::disk;
 
-/// The manifest of the workspace that cargo would put a new package at `directory` into, and that does not list it.
-pub(crate) fn around(directory: &Path) -> Option<PathBuf> {
+/// The workspace that cargo would put a new package into.
+#[derive(Debug)]
+pub(crate) struct Around {
+    pub(crate) manifest: PathBuf,
+    /// Whether the package would be a member. Cargo refuses one that is not.
+    pub(crate) lists: bool,
+}
+
+/// The workspace around `directory`, unless it excludes it.
+pub(crate) fn around(directory: &Path) -> Option<Around> {
     directory.ancestors().skip(1).find_map(|root| {
         let manifest = root.join("Cargo.toml");
         let table: toml::Table = disk::text(&manifest).ok()?.parse().ok()?;
@@ -14,9 +22,9 @@ pub(crate) fn around(directory: &Path) -> Option<PathBuf> {
         if patterns(workspace, "exclude").any(|excluded| inside.starts_with(excluded)) {
             return None;
         }
-        let listed = patterns(workspace, "members").any(|member| matches(member, inside));
-        Some((!listed).then_some(manifest))
-    })?
+        let lists = patterns(workspace, "members").any(|member| matches(member, inside));
+        Some(Around { manifest, lists })
+    })
 }
 
 /// The directories of the members of the workspace at `directory` or above it, its root among them.
@@ -117,7 +125,7 @@ mod tests {
         let manifest = root.path().join("Cargo.toml");
         let in_the_way = |text: &str, inside: &str| {
             std::fs::write(&manifest, text).unwrap();
-            around(&root.path().join(inside)).is_some()
+            around(&root.path().join(inside)).is_some_and(|around| !around.lists)
         };
         assert!(!in_the_way("[package]\nname = \"a\"", "app"));
         assert!(in_the_way("[workspace]", "app"));

@@ -17,7 +17,7 @@ mod tokens;
 pub(crate) use imports::Import;
 pub(crate) use modules::Module;
 pub(crate) use read::{alias, fields_of, gives, public_functions};
-pub(crate) use routes::{Route, routes_to};
+pub(crate) use routes::{Route, RouteTo, routes_to};
 pub(crate) use setup::{Setup, makes_application};
 pub(crate) use source::ParseError;
 use source::Source;

@@ -22,6 +22,15 @@ pub(crate) struct Route {
     pub(crate) function: String,
 }
 
+/// A route that leads to a function of something known.
+#[derive(Debug)]
+pub(crate) struct RouteTo {
+    pub(crate) verb: &'static str,
+    /// With the prefix of its group, where the group is in sight.
+    pub(crate) path: String,
+    pub(crate) function: String,
+}
+
 /// A route that the file declares.
 struct Declared<'a> {
     call: &'a ExprMethodCall,
@@ -278,8 +287,8 @@ fn only_root<'a, 'b>(chains: &'b [Chain<'a>]) -> Result<&'b Chain<'a>, &'static 
     }
 }
 
-/// The routes that lead to functions of `holder`, as `controllers::posts`: the path of each, and the function.
-pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<(String, String)> {
+/// The routes that lead to functions of `holder`, as `controllers::posts`.
+pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<RouteTo> {
     let Ok(source) = Source::parse(text) else {
         return Vec::new();
     };
@@ -294,7 +303,9 @@ pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<(String, String)> {
     let declared = declared(&source.file);
     let found = declared.iter().filter_map(|declared| {
         let (reached, function) = reached(declared.handler?)?;
-        leads_to(&holder, &reached, &source).then(|| (declared.path.clone(), function))
+        let verb = Route::verb(&declared.call.method.to_string())?;
+        let path = declared.path.clone();
+        leads_to(&holder, &reached, &source).then_some(RouteTo { verb, path, function })
     });
     found.collect()
 }

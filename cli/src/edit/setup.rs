@@ -32,6 +32,10 @@ impl Setup {
     }
 
     pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
+        // Wherever it was written by hand: also where there is no one place for it.
+        if self.is_in(source) {
+            return Edit::Unchanged;
+        }
         let chains = chains(source);
         let no_place = |reason: &str| Edit::no_place(reason.to_owned(), self.line());
         let chain = match &chains[..] {
@@ -39,9 +43,6 @@ impl Setup {
             [] => return no_place("there is no `App::new` in it"),
             _ => return no_place("there is more than one `App::new` in it"),
         };
-        if chain.calls.iter().any(|call| self.is(call, source)) {
-            return Edit::Unchanged;
-        }
         let other = chain.calls.iter().find(|call| call.method == self.method);
         if other.is_some() && ONCE.contains(&self.method.as_str()) {
             return no_place(&format!("the application has another `.{}` already", self.method));

@@ -3,19 +3,32 @@
 //! What can't be told for certain is tried, and the guess whose files are the ones on disk is the right one.
 
 use super::kind::{Kind, MANIFEST};
-use super::{Generated, Wiring, controller, generic, resource};
+use super::{Generated, Wiring, controller, generic, parts, resource};
 use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::disk;
-use crate::edit::{self, Piece};
+use crate::edit::{self, Piece, RouteTo};
 use crate::error::Result;
 use crate::name::{Name, NamePath, Role};
 use crate::plan::{Content, Part};
 use crate::project::Project;
 
-/// What was generated under this name.
+/// What was generated under this name, and the routes that lead to it, wherever they have been moved to.
 pub(super) fn generated(kind: &Kind, name: &NamePath, project: &Project) -> Result<Generated> {
+    let mut generated = nearest(kind, name, project)?;
+    let Some(holder) = holder(kind, name, project) else {
+        return Ok(generated);
+    };
+    for RouteTo { verb, path, function } in routes(&holder, project) {
+        let wired = parts::route(verb, &path, &format!("{holder}::{function}"), project, &generated.parts);
+        generated.parts.extend(wired.into_iter().flatten());
+    }
+    Ok(generated)
+}
+
+/// Of what may have been generated, that which is on disk.
+fn nearest(kind: &Kind, name: &NamePath, project: &Project) -> Result<Generated> {
     let mut best: Option<(usize, Generated)> = None;
     for wiring in wirings(kind, name, project) {
         for candidate in candidates(kind, name, &wiring, project)? {
@@ -63,7 +76,9 @@ fn candidates(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) 
 /// How it may have been wired in: at its own path or at one that a route has, or not at all.
 fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
     let mut bases = vec![None];
-    for (path, function) in routes(kind, name, project) {
+    let holder = holder(kind, name, project);
+    let routes = holder.map(|holder| routes(&holder, project));
+    for RouteTo { path, function, .. } in routes.into_iter().flatten() {
         let below = match kind.name.as_str() {
             "controller" => controller::below(&function),
             "resource" if function == "list" => String::new(),
@@ -92,25 +107,22 @@ fn wirings(kind: &Kind, name: &NamePath, project: &Project) -> Vec<Wiring> {
     wired.concat()
 }
 
-/// The routes that lead to it: path and function.
-fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, String)> {
-    let holder = match kind.name.as_str() {
-        "controller" | "resource" => format!("controllers::{}", name.module()),
-        _ => {
-            let data = super::parts::data(name, &name.url(), &Wiring::default(), project);
-            let handler = kind
-                .manifest
-                .route
-                .first()
-                .and_then(|route| kind.say(&route.handler, &data).ok());
-            let Some((holder, _)) = handler.as_deref().and_then(|handler| handler.rsplit_once("::")) else {
-                return Vec::new();
-            };
-            holder.to_owned()
-        }
-    };
+/// What has the functions that its routes lead to, as `controllers::posts`.
+fn holder(kind: &Kind, name: &NamePath, project: &Project) -> Option<String> {
+    if matches!(kind.name.as_str(), "controller" | "resource") {
+        return Some(format!("controllers::{}", name.module()));
+    }
+    let data = parts::data(name, &name.url(), &Wiring::default(), project);
+    let route = kind.manifest.route.first()?;
+    let handler = kind.say(&route.handler, &data).ok()?;
+    let (holder, _) = handler.rsplit_once("::")?;
+    Some(holder.to_owned())
+}
+
+/// The routes that lead to functions of `holder`.
+fn routes(holder: &str, project: &Project) -> Vec<RouteTo> {
     let text = disk::text(&project.root.join(project.routes())).unwrap_or_default();
-    edit::routes_to(&text, &holder)
+    edit::routes_to(&text, holder)
 }
 
 /// The actions of a controller: its public functions, then others that routes name. Who has taken a function out may have left
@@ -118,9 +130,8 @@ fn routes(kind: &Kind, name: &NamePath, project: &Project) -> Vec<(String, Strin
 fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
     let path = project.root.join(format!("src/controllers/{}.rs", name.path()));
     let mut functions = edit::public_functions(&disk::text(&path).unwrap_or_default());
-    let table = disk::text(&project.root.join(project.routes())).unwrap_or_default();
-    let routes = edit::routes_to(&table, &format!("controllers::{}", name.module()));
-    functions.extend(routes.into_iter().map(|(_, function)| function));
+    let routes = routes(&format!("controllers::{}", name.module()), project);
+    functions.extend(routes.into_iter().map(|route| route.function));
     let names = functions
         .iter()
         .filter_map(|function| Name::parse(function, &role()).ok());
@@ -135,7 +146,7 @@ fn actions(name: &NamePath, project: &Project) -> Vec<Name> {
 
 /// The fields of a resource, as its model has them.
 fn fields(kind: &Kind, name: &NamePath, wiring: &Wiring, project: &Project) -> Result<Vec<resource::Field>> {
-    let data = super::parts::data(name, &super::url(name, wiring), wiring, project);
+    let data = parts::data(name, &super::url(name, wiring), wiring, project);
     let path = kind.say(resource::MODEL, &data)?;
     let text = disk::text(&project.root.join(path)).unwrap_or_default();
     let fields = edit::fields_of(&text, "Draft").into_iter();

@@ -95,6 +95,18 @@ fn an_application_that_is_made_by_hand_is_not_guessed_at() {
         assert!(sandbox.tree() == before);
         assert!(sandbox.app("doctor").stdout.contains(reason));
     }
+    // The call is written by hand then, and the command run again, as it says.
+    let sandbox = Sandbox::with_project();
+    let by_hand = "nova::App::new(routes).reply_handler(\"csv\", crate::replies::csv::respond)";
+    let text = sandbox
+        .read("myapp/src/lib.rs")
+        .replace("nova::App::new(routes)", by_hand);
+    let text = format!("{text}\npub fn other() -> nova::App {{\n    nova::App::new(routes)\n}}\n");
+    sandbox.write("myapp/src/lib.rs", &text);
+    sandbox.app("gen reply-handler csv").succeeded();
+    let text = sandbox.read("myapp/src/lib.rs");
+    assert_eq!(text.matches("reply_handler").count(), 1, "{text}");
+    assert!(sandbox.path("myapp/src/replies/csv.rs").exists());
 }
 
 /// What was generated before the application was a function is still what was generated.

@@ -19,7 +19,12 @@ fn init_keeps_every_file() {
     );
     let before = sandbox.tree();
     let again = sandbox.nova_in("site", ["init", "--no-git"]).succeeded();
-    assert!(again.stderr.ends_with("Finished nothing to do\n"), "{}", again.stderr);
+    assert!(again.stderr.contains("Finished nothing to do\n"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("in src/lib.rs:\n    pub mod controllers;\n"),
+        "{}",
+        again.stderr
+    );
     assert!(sandbox.tree() == before);
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
@@ -29,6 +34,80 @@ fn init_keeps_every_file() {
     sandbox
         .nova_in("1abc", ["init", "--name", "abc", "--no-git"])
         .succeeded();
+}
+
+/// It is told until it is there.
+#[test]
+fn init_tells_all_that_comes_into_files_that_are_there() {
+    let told = |variant: &str, lines: &[(&str, &[&str])]| {
+        let sandbox = Sandbox::with_project();
+        let command = format!("init --no-git {variant}");
+        let first = sandbox.app(&command).succeeded();
+        let lists = |stderr: &str, path: &str, line: &str| {
+            let (_, below) = stderr.split_once(&format!("in {path}:\n"))?;
+            let mut below = below.lines().take_while(|line| line.starts_with("    "));
+            below.find(|found| found.trim_start() == line).map(drop)
+        };
+        for (path, lines) in lines {
+            for line in *lines {
+                assert!(
+                    lists(&first.stderr, path, line).is_some(),
+                    "{path} {line}\n{}",
+                    first.stderr
+                );
+                let path = format!("myapp/{path}");
+                let text = sandbox.read(&path);
+                let dependencies = "[dependencies]\n";
+                let text = match text.contains(dependencies) {
+                    true => text.replace(dependencies, &format!("{dependencies}{line}\n")),
+                    false => format!("{text}{line}\n"),
+                };
+                sandbox.write(&path, &text);
+            }
+        }
+        let again = sandbox.app(&command).succeeded();
+        assert!(again.stderr.ends_with("Finished nothing to do\n"), "{}", again.stderr);
+    };
+    told(
+        "--auth --api",
+        &[
+            (
+                "Cargo.toml",
+                &[
+                    "argon2 = \"0.6\"",
+                    "tokio = { version = \"1\", features = [\"rt\", \"sync\"] }",
+                ],
+            ),
+            (
+                "src/lib.rs",
+                &[
+                    "pub mod models;",
+                    "pub mod security;",
+                    "pub fn app() -> nova::App { nova::App::new(routes).sessions(nova::session::MemoryStore::new()) }",
+                ],
+            ),
+            ("src/controllers/mod.rs", &["pub mod account;"]),
+            (
+                "src/routes.rs",
+                &[
+                    "use crate::controllers::account;",
+                    "use crate::security::member;",
+                    ".post(\"/register\", account::create)",
+                    ".post(\"/login\", account::enter)",
+                    ".post(\"/logout\", account::leave)",
+                    ".group(Group::new(\"/account\").security(member::check).get(\"/\", account::show))",
+                ],
+            ),
+        ],
+    );
+    let sandbox = Sandbox::with_project();
+    let nats = sandbox.app("init --no-git --nats").succeeded();
+    for line in [
+        "features = [\"nats\"] }",
+        "in nova.toml:\n    [pubsub]\n    adapter = \"nats\"\n",
+    ] {
+        assert!(nats.stderr.contains(line), "{}", nats.stderr);
+    }
 }
 
 #[test]
@@ -108,6 +187,17 @@ fn doctor_says_what_is_there_and_what_is_not() {
         "{}",
         run.stdout
     );
+    let manifest = sandbox.read("myapp/Cargo.toml");
+    sandbox.write("myapp/Cargo.toml", &manifest.replace("\nnova = ", "\nreal-time = "));
+    let run = sandbox.app("doctor");
+    let warning = "warn  the runtime is called `real_time` here, and `nova` in what gen writes\n      in src/lib.rs: ";
+    assert!(run.stdout.contains(warning), "{}", run.stdout);
+    let library = sandbox.read("myapp/src/lib.rs");
+    let alias = "extern crate real_time as nova;\n";
+    sandbox.write("myapp/src/lib.rs", &format!("{alias}{library}"));
+    assert!(!sandbox.app("doctor").stdout.contains("warn"));
+    sandbox.write("myapp/src/lib.rs", &library);
+    sandbox.write("myapp/Cargo.toml", &manifest);
     sandbox.write("myapp/src/routes.rs", "pub fn routes() -> Routes {\n    table()\n}\n");
     let run = sandbox.app("doctor");
     assert_eq!(run.code, Some(0));

@@ -97,3 +97,44 @@ fn a_route_goes_with_its_controller_though_the_function_has_gone_before() {
     sandbox.app("destroy controller posts --force").succeeded();
     assert!(sandbox.tree() == before);
 }
+
+/// Below another prefix, for a second path, or written by hand: without its function each would lead nowhere.
+#[test]
+fn every_route_to_it_goes_with_a_controller() {
+    let sandbox = Sandbox::with_project();
+    let table = "myapp/src/routes.rs";
+    let before = sandbox.read(table);
+    for (command, route) in [
+        ("gen controller posts index show", ""),
+        (
+            "gen controller posts --no-route",
+            "\n            .get(\"/news\", posts::index)",
+        ),
+    ] {
+        sandbox.app(command).succeeded();
+        let text = sandbox.read(table);
+        let import = "use crate::controllers::posts;\n";
+        let text = if text.contains(import) {
+            text
+        } else {
+            text.replace("\n/// The table", &format!("{import}\n/// The table"))
+        };
+        let route = format!("home::index){route}\n            .post(\"/\", posts::index)");
+        let text = text.replacen("home::index)", &route, 1);
+        let (last, moved) = (
+            "            .assets(\"/assets\", \"assets\"),\n    )\n",
+            "    .group(Group::new(\"/api\").get(\"/posts\", posts::index))\n",
+        );
+        assert!(text.contains(last), "{text}");
+        sandbox.write(table, &text.replace(last, &format!("{last}{moved}")));
+        let run = sandbox.app("destroy controller posts").succeeded();
+        assert!(
+            run.stderr.contains(" - .get(\"/api/posts\", posts::index)\n"),
+            "{}",
+            run.stderr
+        );
+        let text = sandbox.read(table);
+        assert!(!text.contains("posts"), "{text}");
+        sandbox.write(table, &before);
+    }
+}

@@ -153,13 +153,19 @@ fn a_workspace_around_the_project_does_not_keep_it_from_building() {
     sandbox.write("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\n");
     sandbox.nova(["new", "crates/listed", "--no-git"]).succeeded();
     assert!(!sandbox.read("crates/listed/Cargo.toml").contains("[workspace]"));
+    // Cargo warns at every build of those that a member has.
+    assert!(!sandbox.read("crates/listed/Cargo.toml").contains("[profile"));
     let run = sandbox.nova(["new", "alone", "--no-git"]).succeeded();
     assert!(sandbox.read("alone/Cargo.toml").contains("\n[workspace]\n"));
+    assert!(sandbox.read("alone/Cargo.toml").contains("\n[profile.dev]\n"));
     assert!(
         run.stderr.contains("    Separate a workspace of its own"),
         "{}",
         run.stderr
     );
+    sandbox.write("mine/Cargo.toml", "[package]\nname = \"mine\"\n");
+    let run = sandbox.nova_in("mine", ["init", "--no-git"]).succeeded();
+    assert!(!run.stderr.contains("Separate"), "{}", run.stderr);
 }
 
 #[test]
@@ -171,5 +177,19 @@ fn a_repository_is_made_once() {
     if has_git {
         sandbox.nova_in("outer", ["new", "inner"]).succeeded();
         assert!(!exists(&sandbox.path("outer/inner/.git")));
+    }
+}
+
+#[test]
+fn a_project_inside_of_a_repository_has_no_workflow_that_nobody_runs() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir_all(sandbox.path("outer/.git")).unwrap();
+    std::fs::create_dir_all(sandbox.path("outer/inner")).unwrap();
+    sandbox.nova_in("outer", ["new", "services/chat"]).succeeded();
+    sandbox.nova_in("outer/inner", ["init"]).succeeded();
+    sandbox.nova_in("outer", ["init"]).succeeded();
+    let workflow = ".github/workflows/ci.yml";
+    for (project, has_one) in [("outer/services/chat", false), ("outer/inner", false), ("outer", true)] {
+        assert_eq!(exists(&sandbox.path(project).join(workflow)), has_one, "{project}");
     }
 }

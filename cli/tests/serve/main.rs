@@ -129,3 +129,17 @@ fn routes_are_printed_as_a_table_or_as_they_came() {
     );
     assert!(failed.stdout.is_empty());
 }
+
+#[test]
+fn an_audit_of_nothing_is_not_green() {
+    let project = Project::new();
+    assert_eq!(project.output(&["audit"]).status.code(), Some(0));
+    project.write("src/main.rs", "fn main() {\n    println!(\"another program\");\n}\n");
+    let output = project.output(&["audit"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("error: myapp printed no routes\n       nothing was audited\n"),
+        "{}",
+        stderr(&output)
+    );
+}

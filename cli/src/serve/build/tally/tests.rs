@@ -11,6 +11,7 @@ fn empty() -> Tally {
         library_root: None,
         version: None,
         dependencies: Vec::new(),
+        renamed: None,
     };
     Tally::of(Plan::of(&project, false))
 }
