@@ -10,6 +10,9 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 /// The connections. A controller takes them as `State(db): State<Db>`.
 pub type Db = SqlitePool;
 
+/// A database that goes with the process.
+const IN_MEMORY: &str = "sqlite::memory:";
+
 /// `[database]` in `nova.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,11 +26,11 @@ pub async fn connect(start: nova::Start) -> nova::Result<Db> {
     let settings: Settings = start.config().section("database")?;
     // A query that waits longer for a connection is an error.
     let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(5));
-    if *start.environment() == Environment::TEST {
-        // In memory. One connection keeps it, and each test has one of its own.
+    if *start.environment() == Environment::TEST || settings.url == IN_MEMORY {
+        // One connection keeps it, and each test has one of its own.
         let pool = pool.idle_timeout(None).max_lifetime(None);
         let pool = pool.max_connections(1);
-        return migrated(pool.connect("sqlite::memory:").await?).await;
+        return migrated(pool.connect(IN_MEMORY).await?).await;
     }
     let failed = |error| nova::Error::new(format!("can't open {}: {error}", settings.url));
     let options: SqliteConnectOptions = settings.url.parse()?;
