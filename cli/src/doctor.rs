@@ -190,6 +190,14 @@ fn renamed(project: &Project) -> Option<Finding> {
 
 /// Whether `nova gen` finds its places, and where.
 fn edits(project: &Project) -> Vec<Finding> {
+    if let Some(library) = project.library_elsewhere() {
+        let message = format!(
+            "{} is not in src, where gen and destroy look for modules",
+            library.display()
+        );
+        let help = "move its files there, and take `path` out of [lib] in Cargo.toml";
+        return vec![Finding::new("edits", Verdict::Warn, message).help(help)];
+    }
     let name = "nova_doctor_looks";
     let holder = Import {
         modules: vec!["controllers".to_owned()],

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -22,7 +22,7 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// What its library is called in Rust.
     pub(crate) library: String,
-    /// The file at the library's root, where the manifest says it. Modules are in `src` all the same.
+    /// The file at the library's root, where the manifest says it.
     pub(crate) library_root: Option<PathBuf>,
     /// `package.version`, unless the workspace says it.
     pub(crate) version: Option<String>,
@@ -99,6 +99,12 @@ impl Project {
         }
     }
 
+    /// The file at the library's root, where its modules are not in `src`, where all is generated.
+    pub(crate) fn library_elsewhere(&self) -> Option<&Path> {
+        let root = self.library_root.as_deref()?;
+        (root.parent() != Some(Path::new("src"))).then_some(root)
+    }
+
     /// The file at the root of the crate that modules are declared in.
     pub(crate) fn crate_root(&self) -> PathBuf {
         if let Some(library) = &self.library_root {
@@ -171,9 +177,10 @@ impl Project {
             root: root.to_path_buf(),
             name: name.to_owned(),
             library: library("name").unwrap_or(name).replace('-', "_"),
-            library_root: library("path")
-                .map(PathBuf::from)
-                .filter(|path| path.parent() == Some(Path::new("src"))),
+            library_root: library("path").map(|path| {
+                let parts = Path::new(path).components();
+                parts.filter(|part| *part != Component::CurDir).collect()
+            }),
             version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
             dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             // By the name of its package the library has its own.

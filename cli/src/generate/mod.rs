@@ -84,7 +84,7 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
     let root = Project::here()?.root;
     let mut told = None;
     let done = work::carry_out(&root, write.show, work::conflicts(write), || {
-        let project = Project::find(&root)?;
+        let project = with_sources(&root)?;
         let kind = Kind::find(kind, &root)?;
         let mut notes = Vec::new();
         let name = named(typed, &kind, "gen", &project, &mut notes)?;
@@ -125,7 +125,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
     let root = Project::here()?.root;
     let mut told = String::new();
     let done = work::carry_out(&root, args.write.show, work::conflicts(args.write), || {
-        let project = Project::find(&root)?;
+        let project = with_sources(&root)?;
         let kind = Kind::find(&args.kind, &root)?;
         let mut notes = Vec::new();
         let name = named(&args.name, &kind, "destroy", &project, &mut notes)?;
@@ -283,6 +283,21 @@ fn dependencies(project: &Project) -> Vec<(String, String)> {
         .iter()
         .map(|name| (name.clone(), reason.to_owned()))
         .collect()
+}
+
+/// The project there, whose modules are where all is generated.
+fn with_sources(root: &Path) -> Result<Project> {
+    let project = Project::find(root)?;
+    match project.library_elsewhere() {
+        None => Ok(project),
+        Some(library) => Err(Error::failed(format!(
+            "modules go to src, and the library of {} is {}",
+            project.name,
+            library.display()
+        ))
+        .detail("nothing was written")
+        .help("move its files to src, and take `path` out of [lib] in Cargo.toml")),
+    }
 }
 
 fn visit(project: &Project, path: &str, how: &str) -> String {

@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long anything here may take. Builds share the machine with the other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything here may take. Builds share the machine with the other tests. It is not reached where all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A project in a directory of its own.
 pub(crate) struct Project {
@@ -155,11 +155,19 @@ impl Serve {
 
     /// What was told on standard output and not waited for, by name.
     pub(crate) fn events(&self) -> Vec<String> {
-        let name = |line: String| {
-            let event: Value = serde_json::from_str(&line).unwrap();
-            event["event"].as_str().unwrap().to_owned()
-        };
-        self.events.try_iter().map(name).collect()
+        self.events.try_iter().map(|line| name(&line)).collect()
+    }
+
+    /// The same up to the next of this name, which is waited for.
+    pub(crate) fn events_up_to(&self, last: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        while names.last().is_none_or(|name| name != last) {
+            let Ok(line) = self.events.recv_timeout(PATIENCE) else {
+                panic!("no event {last:?} after {names:?}");
+            };
+            names.push(name(&line));
+        }
+        names
     }
 
     /// What was said and not waited for.
@@ -224,6 +232,12 @@ impl Drop for Serve {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An event's.
+fn name(line: &str) -> String {
+    let event: Value = serde_json::from_str(line).unwrap();
+    event["event"].as_str().unwrap().to_owned()
 }
 
 fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {

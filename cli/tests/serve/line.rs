@@ -91,7 +91,7 @@ fn a_change_during_a_start_replaces_the_process_that_starts() {
     let project = Project::on_the_line();
     let serve = Serve::start(&project);
     let (first, _) = serve.get("/");
-    project.write_start("two", "std::thread::sleep(std::time::Duration::from_secs(5))");
+    project.write_start("two", "std::thread::sleep(std::time::Duration::from_secs(60))");
     serve.wait_for_event("built");
     serve.wait_for_event("built");
     project.write_start("three", "");

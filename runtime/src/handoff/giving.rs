@@ -115,7 +115,6 @@ pub(crate) async fn give(
     if !giver.lifecycle.hold() {
         return Err(io::Error::other("this process is ending"));
     }
-    tracing::debug!("handing over to the new process");
     let began = Instant::now();
     let deadline = began + MOVE_WITHIN;
     let (mover, mut parcels) = Mover::new(WAITING);
@@ -247,6 +246,7 @@ impl Giver {
         }
         let asking = async {
             self.wheel.move_out(mover).await;
+            tracing::debug!("handing over to the new process");
             mover.answered();
             // Who is busy for longer is left behind, and not who has stopped and waits for its turn.
             let _ = timeout(STOP_WITHIN, mover.all_stopped()).await;

@@ -61,7 +61,10 @@ impl Actor {
         Accept::new(Self::init(shared).await)
             .overflow(Overflow::DropNewest)
             .protocol("lossy")
-            .idle_timeout(Duration::from_secs(2))
+    }
+
+    async fn impatient(shared: State<Shared>) -> Accept<Self> {
+        Accept::new(Self::init(shared).await).idle_timeout(Duration::from_secs(2))
     }
 
     async fn limited(shared: State<Shared>) -> Accept<Self> {
@@ -97,9 +100,13 @@ impl WebSocketHandler<Note> for Actor {
                 for note in 0..number() {
                     socket.send_info(Note(note.to_string())).unwrap();
                 }
-                tokio::time::sleep(Duration::from_millis(second.parse().unwrap())).await;
+                busy(second).await;
             }
-            "slow" => tokio::time::sleep(Duration::from_millis(number())).await,
+            "busy" => busy(first).await,
+            "late" => {
+                socket.send_info_after(Duration::from_millis(number()), Note("late".to_owned()));
+                busy(second).await;
+            }
             "flood" => {
                 let frames = (0..number()).map(|number| Frame::text(format!("{number} {}", "x".repeat(10_000))));
                 return Commands::send_all(frames);
@@ -113,14 +120,9 @@ impl WebSocketHandler<Note> for Actor {
 
     async fn info(&mut self, info: Info<Note>, _socket: &Socket<Note>) -> Commands {
         match info {
+            Info::Broadcast(message) if message.payload.as_text() == Some("resume") => Commands::resume(),
             Info::Broadcast(message) => Commands::send(message.payload),
-            Info::Message(Note(text)) => {
-                let noted = Commands::send(format!("{} noted {text}", self.code));
-                match &*text {
-                    "resume" => noted.and(Commands::resume()),
-                    _ => noted,
-                }
-            }
+            Info::Message(Note(text)) => Commands::send(format!("{} noted {text}", self.code)),
             _ => Commands::none(),
         }
     }
@@ -136,6 +138,19 @@ impl WebSocketHandler<Note> for Actor {
     }
 }
 
+/// Waits until the test lets go what has this name: until there is such a file in the directory that all processes are in.
+async fn let_go(name: &str) {
+    while !std::fs::exists(name).unwrap() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// The same in a callback.
+async fn busy(name: &str) {
+    eprintln!("it is busy");
+    let_go(name).await;
+}
+
 /// Notes a callback where the test reads it.
 fn called(callback: &str) {
     eprintln!("{callback} in {}", code());
@@ -146,6 +161,34 @@ fn called(callback: &str) {
 struct Plain(Actor);
 
 impl WebSocketHandler<Note> for Plain {
+    const HANDOFF: Handoff<Self, Note> = Handoff::serde();
+
+    async fn handle(&mut self, frame: Frame, socket: &Socket<Note>) -> Commands {
+        self.0.handle(frame, socket).await
+    }
+
+    async fn resumed(&mut self, resumed: Resumed<'_>, socket: &Socket<Note>) -> Commands {
+        self.0.resumed(resumed, socket).await
+    }
+}
+
+/// An actor whose state can't be read before the test lets go `held`: it holds up a move.
+#[derive(Serialize)]
+struct Held(Actor);
+
+impl<'de> Deserialize<'de> for Held {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        eprintln!("a move is held up");
+        tokio::task::block_in_place(|| {
+            while !std::fs::exists("held").unwrap() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        Actor::deserialize(deserializer).map(Self)
+    }
+}
+
+impl WebSocketHandler<Note> for Held {
     const HANDOFF: Handoff<Self, Note> = Handoff::serde();
 
     async fn handle(&mut self, frame: Frame, socket: &Socket<Note>) -> Commands {
@@ -233,15 +276,15 @@ fn routes() -> Routes<Shared> {
             },
         )
         .post(
-            "/say_after/{ms}/{channel}",
-            async |pubsub: PubSub, Path((ms, channel)): Path<(u64, String)>, text: String| {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
+            "/say_when/{go}/{channel}",
+            async |pubsub: PubSub, Path((go, channel)): Path<(String, String)>, text: String| {
+                let_go(&go).await;
                 pubsub.broadcast(channel, "said", text).missed.to_string()
             },
         )
-        .get("/slow/{ms}", async |Path(ms): Path<u64>| {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            "slept"
+        .get("/wait/{go}", async |Path(go): Path<String>| {
+            let_go(&go).await;
+            "waited"
         })
         .get("/write/{ms}/{key}/{value}", write)
         .get("/read/{key}", async |session: Session, Path(key): Path<String>| {
@@ -263,7 +306,9 @@ fn routes() -> Routes<Shared> {
         .ws("/actor", Actor::init)
         .ws("/compressed", Actor::compressed)
         .ws("/lossy", Actor::lossy)
+        .ws("/impatient", Actor::impatient)
         .ws("/limited", Actor::limited)
+        .ws("/held", async |shared: State<Shared>| Held(Actor::init(shared).await))
         .ws("/plain", async |shared: State<Shared>| Plain(Actor::init(shared).await))
         .ws("/settled", async || Settled)
         .ws("/split/{name}", async |Path(name): Path<String>| Split {
@@ -307,7 +352,10 @@ async fn start(start: nova::Start) -> nova::Result<Shared> {
 fn main() -> nova::Result<()> {
     match code().as_str() {
         "panics" => panic!("it can't start"),
-        "hangs" => std::thread::sleep(Duration::from_mins(1)),
+        "hangs" => {
+            eprintln!("it hangs");
+            std::thread::sleep(Duration::from_mins(1));
+        }
         _ => {}
     }
     let app = nova::App::new(routes).start(start);

@@ -6,8 +6,8 @@ use nova::{Cluster, Received, Unsent};
 use nova_tests::Process;
 
 use crate::kit::{
-    BACK, Broker, Link, Listener, PATIENCE, Sender, Wire, is_up, node, node_with, nodes, project, settle, until,
-    until_down, until_up, with_nats,
+    Broker, Link, Listener, PATIENCE, Sender, Wire, is_up, node, node_with, nodes, project, settle, until, until_down,
+    until_up, with_nats,
 };
 
 /// A node in a process of its own.
@@ -74,7 +74,7 @@ fn a_broker_that_is_away_at_the_start_is_found_when_it_comes() {
         assert_eq!(members.ids, [here.id()], "nobody else has been heard of");
         broker.restart();
         for node in &nodes {
-            until_up(node, BACK).await;
+            until_up(node, PATIENCE).await;
         }
         settle(&nodes).await;
         assert_eq!(nodes[0].broadcast("c", "e", "1").cluster, Cluster::Queued);
@@ -103,7 +103,7 @@ fn a_broker_that_is_killed_and_restarted_under_load_costs_what_is_counted() {
         let short = short.stop().await;
         broker.restart();
         for node in &nodes {
-            until_up(node, BACK).await;
+            until_up(node, PATIENCE).await;
         }
         sender.send_more(200).await;
         let sent = sender.stop().await;
@@ -149,15 +149,13 @@ fn two_of_three_brokers_may_die() {
         for broker in &mut brokers {
             broker.kill();
         }
-        let begun = Instant::now();
         for node in &nodes {
             let on_survivor = || {
                 let link = node.link().unwrap();
                 link.is_up && link.broker == Some(survivor.url())
             };
-            until(node, "at the last broker", BACK, on_survivor).await;
+            until(node, "at the last broker", PATIENCE, on_survivor).await;
         }
-        assert!(begun.elapsed() < BACK);
         sender.send_more(200).await;
         let sent = sender.stop().await;
         for (node, listener) in nodes.iter().zip(&listeners) {
@@ -185,7 +183,8 @@ fn a_node_that_is_killed_is_missed_and_nothing_else_is() {
         sender.send_more(100).await;
         process.signal("KILL");
         process.end();
-        let asked = nodes[0].members("d", Duration::from_millis(300)).await;
+        // Long enough for the other to answer, and not so long that this one is given up.
+        let asked = nodes[0].members("d", Duration::from_secs(3)).await;
         assert_eq!((asked.ids.len(), asked.unanswered), (1, vec!["doomed".to_owned()]));
         until(&nodes[0], "without it", PATIENCE, || {
             nodes[0].link().unwrap().nodes == ["node-2"]
@@ -233,7 +232,7 @@ fn a_node_that_is_stopped_for_a_while_catches_up_or_counts() {
         .await;
         assert_eq!(sending.member_count("c"), 0);
         process.signal("CONT");
-        until(&sending, "with it", BACK * 2, || sending.member_count("c") == 1).await;
+        until(&sending, "with it", PATIENCE, || sending.member_count("c") == 1).await;
         sender.send_more(100).await;
         let sent = sender.stop().await;
         accounts_for(&mut process, sent.sent).await;
@@ -274,7 +273,7 @@ fn what_waits_for_a_wire_that_is_cut_is_bounded() {
             (0, 1, sent - 1)
         );
         link.set(Wire::Whole);
-        until_up(&here, BACK).await;
+        until_up(&here, PATIENCE).await;
         let count = listener.accounts_for(&there, sent).await;
         assert!(count.missed > 0, "{count:?}");
         assert!(is_up(&there));
@@ -288,8 +287,12 @@ fn a_program_that_sends_at_once_waits_for_the_link() {
         let there = node("there", &broker.url());
         assert!(there.linked(PATIENCE).await);
         let mut subscription = there.subscribe("c");
-        let here = node("here", &broker.url());
+        // On a wire that is not there yet: the link can't be up sooner than it is asked for.
+        let link = Link::to(broker.port()).await;
+        link.set(Wire::Cut);
+        let here = node("here", &link.url());
         assert_eq!(here.broadcast("c", "e", "0").cluster, Cluster::NotSent(Unsent::Down));
+        link.set(Wire::Whole);
         assert!(here.linked(PATIENCE).await);
         assert_eq!(here.broadcast("c", "e", "1").cluster, Cluster::Queued);
         let message = tokio::time::timeout(PATIENCE, subscription.recv()).await.unwrap();

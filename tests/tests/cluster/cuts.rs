@@ -6,7 +6,7 @@ use nova::{Cluster, PubSub};
 use tokio::time::sleep;
 
 use crate::kit::{
-    BACK, Broker, Link, Listener, PATIENCE, Sender, Wire, node, nodes, settle, until, until_down, until_up, with_nats,
+    Broker, Link, Listener, PATIENCE, Sender, Wire, node, nodes, settle, until, until_down, until_up, with_nats,
 };
 
 /// For how long wires are cut.
@@ -49,7 +49,7 @@ async fn survives(wire: Wire) {
     until_down(&pair.far).await;
     sleep(cut()).await;
     pair.link.set(Wire::Whole);
-    until_up(&pair.far, BACK).await;
+    until_up(&pair.far, PATIENCE).await;
     for sender in &senders {
         sender.send_more(100).await;
     }
@@ -136,7 +136,7 @@ fn a_connection_that_is_closed_is_made_again() {
         for times in 1..=5 {
             sender.send_more(50).await;
             pair.link.close();
-            until(&pair.far, "connected again", BACK, || {
+            until(&pair.far, "connected again", PATIENCE, || {
                 let link = pair.far.link().unwrap();
                 link.is_up && link.connections == times + 1
             })

@@ -1,15 +1,16 @@
 //! A node that is replaced while others broadcast: its connections move, and miss nothing.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nova::PubSub;
 use nova_tests::http::Connection;
 use nova_tests::websocket::TEXT;
 use nova_tests::{Process, Received, WebSocket};
 
-use crate::kit::{Broker, node, until, with_nats};
+use crate::kit::{Broker, PATIENCE, node, until, with_nats};
 
 /// A node in processes that follow each other.
 struct Upgraded {
@@ -71,6 +72,33 @@ fn kill(signal: &str, number: &str) {
     let _ = Command::new("kill").arg(format!("-{signal}")).arg(number).status();
 }
 
+const CLIENTS: usize = 20;
+/// How far the sender is ahead of who has read least: fewer than may wait for one.
+const AHEAD: u64 = 300;
+
+/// Ends the sending also where the test fails.
+struct End<'flag>(&'flag AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Broadcasts numbers until it is over, and gives how many.
+fn send(sender: &PubSub, is_over: &AtomicBool, slowest: impl Fn() -> u64) -> u64 {
+    let mut number = 0;
+    while !is_over.load(Ordering::SeqCst) {
+        if number < slowest() + AHEAD {
+            sender.broadcast("news", "number", number.to_string());
+            number += 1;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    sender.broadcast("news", "number", "end");
+    number
+}
+
 #[test]
 fn what_other_nodes_broadcast_while_connections_move_reaches_each_once_and_in_order() {
     with_nats(|| async {
@@ -78,7 +106,7 @@ fn what_other_nodes_broadcast_while_connections_move_reaches_each_once_and_in_or
         let sender = node("sender", &broker.url());
         let mut upgraded = Upgraded::start(&broker.url());
         let address = upgraded.first.address();
-        let mut clients: Vec<_> = (0..20)
+        let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let mut client = WebSocket::upgraded(Connection::open(address), "/actor", &[], []);
                 let how = ["join", "forward"][number % 2];
@@ -87,34 +115,40 @@ fn what_other_nodes_broadcast_while_connections_move_reaches_each_once_and_in_or
                 client
             })
             .collect();
-        until(&sender, "joined", Duration::from_secs(10), || {
-            sender.member_count("news") == 20
-        })
-        .await;
+        until(&sender, "joined", PATIENCE, || sender.member_count("news") == CLIENTS).await;
 
-        let ends = Arc::new(AtomicBool::new(false));
-        let sending = {
-            let (sender, ends) = (sender.clone(), Arc::clone(&ends));
-            std::thread::spawn(move || {
-                let mut number = 0_u64;
-                while !ends.load(Ordering::SeqCst) {
-                    sender.broadcast("news", "number", number.to_string());
-                    number += 1;
-                    std::thread::sleep(Duration::from_micros(200));
-                }
-                number
-            })
-        };
-        let moved: Vec<_> = (0..4).map(|_| upgraded.upgrade()).collect();
-        assert_eq!(moved, [20; 4]);
-        std::thread::sleep(Duration::from_millis(300));
-        ends.store(true, Ordering::SeqCst);
-        let sent = sending.join().unwrap();
-        for client in &mut clients {
-            for number in 0..sent {
-                assert_eq!(client.receive(), Received::Text(number.to_string()));
+        let (is_over, read) = (AtomicBool::new(false), [const { AtomicU64::new(0) }; CLIENTS]);
+        let slowest = || read.iter().map(|read| read.load(Ordering::SeqCst)).min().unwrap();
+        thread::scope(|scope| {
+            let end = End(&is_over);
+            let sending = scope.spawn(|| send(&sender, &is_over, slowest));
+            for (mut client, read) in clients.into_iter().zip(&read) {
+                scope.spawn(move || {
+                    for number in 0_u64.. {
+                        let text = client.receive_text();
+                        if text == "end" {
+                            break;
+                        }
+                        assert_eq!(text, number.to_string());
+                        read.store(number + 1, Ordering::SeqCst);
+                    }
+                });
             }
-        }
+            for _ in 0..4 {
+                assert_eq!(upgraded.upgrade(), CLIENTS);
+            }
+            let (goal, deadline) = (slowest() + 2 * AHEAD, Instant::now() + PATIENCE);
+            while slowest() < goal {
+                assert!(Instant::now() < deadline, "nothing comes any more");
+                thread::sleep(Duration::from_millis(5));
+            }
+            drop(end);
+            let sent = sending.join().unwrap();
+            while slowest() < sent {
+                assert!(Instant::now() < deadline, "of {sent} {} have come", slowest());
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
         sender.close().await;
     });
 }

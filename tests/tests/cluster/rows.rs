@@ -1,6 +1,8 @@
 //! What pub/sub guarantees, by the same tests for one node and for two.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nova::{Cluster, Message, Payload, PubSub, Received, Subscription};
@@ -246,13 +248,17 @@ async fn a_membership_ends_with_its_owner(places: Places) {
 async fn messages_of_one_sender_to_one_channel_arrive_in_order(places: Places) {
     const EACH: u32 = 2_000;
     const CHANNELS: [&str; 2] = ["a", "b"];
+    /// How many may be on their way to a member, for which fewer wait than it may miss some of.
+    const AHEAD: u32 = 400;
     let members = CHANNELS.map(|channel| [&places.here, &places.there].map(|place| place.subscribe(channel)));
     places.settle().await;
     let mut tasks = JoinSet::new();
-    for mut member in members.into_iter().flatten() {
+    let read = Arc::new([const { AtomicU32::new(0) }; 2 * CHANNELS.len()]);
+    for (nth, mut member) in members.into_iter().flatten().enumerate() {
+        let read = Arc::clone(&read);
         tasks.spawn(async move {
             let mut last = HashMap::new();
-            for _ in 0..EACH * 2 {
+            for count in 1..=EACH * 2 {
                 let message = next(&mut member).await;
                 let number: u32 = message.payload.as_text().unwrap().parse().unwrap();
                 let before = last.insert(message.event.to_string(), number);
@@ -260,16 +266,22 @@ async fn messages_of_one_sender_to_one_channel_arrive_in_order(places: Places) {
                     before.map_or(number == 0, |before| number == before + 1),
                     "{before:?}, {number}"
                 );
+                read[nth].store(count, Ordering::Release);
             }
         });
     }
     for (place, name) in [(places.here.clone(), "here"), (places.there.clone(), "there")] {
+        let read = Arc::clone(&read);
         tasks.spawn(async move {
             for number in 0..EACH {
                 for channel in CHANNELS {
                     place.broadcast(channel, name, number.to_string());
                 }
-                if number % 50 == 0 {
+                // The other sends as many.
+                while read
+                    .iter()
+                    .any(|read| read.load(Ordering::Acquire) + AHEAD < 2 * number)
+                {
                     sleep(Duration::from_millis(1)).await;
                 }
             }

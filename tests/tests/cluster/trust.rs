@@ -1,7 +1,6 @@
 //! Who may come in, what is too much, and what connections and readers see of it.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use nova::prelude::*;
 use nova::{App, Cluster, PubSub, Received, Subscription, Unsent};
@@ -286,9 +285,7 @@ fn connections_of_two_applications_share_a_channel_and_learn_of_gaps() {
         drop(sockets);
         drop(servers);
         until(&third, "alone", PATIENCE, || third.member_count("c") == 0).await;
-        tokio::time::timeout(Duration::from_secs(5), third.close())
-            .await
-            .unwrap();
+        tokio::time::timeout(PATIENCE, third.close()).await.unwrap();
         assert!(!third.link().unwrap().is_up);
     });
 }

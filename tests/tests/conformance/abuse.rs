@@ -128,10 +128,12 @@ fn handshakes_that_never_end_are_ended() {
     let server = server("");
     abuse(&server, |rounds| {
         let request = upgrade("/", &[]);
-        let mut crowd: Vec<_> = (0..CROWD).map(|_| server.connect()).collect();
-        for (nth, connection) in crowd.iter_mut().enumerate() {
+        let begun = |nth: usize| {
+            let mut connection = server.connect();
             connection.send(&request[..nth % request.len()]);
-        }
+            connection
+        };
+        let mut crowd: Vec<_> = (0..CROWD).map(begun).collect();
         rounds.another();
         for connection in &mut crowd {
             // With a word or without one; the first of them have said nothing at all.
@@ -147,10 +149,11 @@ fn frames_that_never_end_are_idle() {
     let server = server("");
     abuse(&server, |rounds| {
         let half = frame(TEXT, payload(100).iter().map(|byte| byte % 128).collect::<Vec<_>>());
-        let mut crowd: Vec<_> = (0..CROWD).map(|_| WebSocket::open(&server, "/impatient")).collect();
-        for (nth, socket) in crowd.iter_mut().enumerate() {
-            socket.send_bytes(&half[..=nth % (half.len() - 1)]);
-        }
+        let begun = |nth: usize| {
+            let part = half[..=nth % (half.len() - 1)].to_vec();
+            WebSocket::open_with(&server, "/impatient", &[], [part])
+        };
+        let mut crowd: Vec<_> = (0..CROWD).map(begun).collect();
         rounds.another();
         for socket in &mut crowd {
             assert_eq!(socket.rest(), [Received::close(1000)]);

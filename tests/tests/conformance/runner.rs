@@ -49,7 +49,8 @@ pub(crate) fn echo_server() -> Server {
 }
 
 fn serve(project: Project) -> Server {
-    let config = format!("[websocket]\nmax_fragments = {FRAGMENTS}\n");
+    // A head that comes byte by byte may take its time.
+    let config = format!("[server]\nheader_timeout = 3600\n[websocket]\nmax_fragments = {FRAGMENTS}\n");
     project.file("nova.toml", &config).serve(|| {
         App::new(|| {
             let group = Group::new("/").ws("/", async || Accept::new(Echo).max_message_size(LIMIT));

@@ -89,7 +89,7 @@ fn a_connection_without_a_request_does_not_hold_it() {
 
 #[test]
 fn the_deadline_ends_what_does_not_end() {
-    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_TIMEOUT", "1")]);
+    let (mut process, _directory) = start_with(&[("NOVA_SERVER_SHUTDOWN_TIMEOUT", "5")]);
     let address = process.address();
     let _running = begin(&process, address);
     let mut half = Connection::open(address);
@@ -105,7 +105,7 @@ fn the_deadline_ends_what_does_not_end() {
     // Half a request is none that is waited for.
     let line = process.lines().await_note("did not end within");
     assert!(
-        line.contains("WARN") && line.contains(" 3 connections did not end within 1s"),
+        line.contains("WARN") && line.contains(" 3 connections did not end within 5s"),
         "{line}"
     );
 }

@@ -285,7 +285,8 @@ fn a_task_goes_on_until_the_last_request_is_answered() {
 
 #[test]
 fn a_task_that_never_yields_does_not_hold_the_end() {
-    let (mut process, _directory) = start_with(&[("NOVA_TEST_START", "blocks")]);
+    // It has one thread for itself, also where there is one processor only.
+    let (mut process, _directory) = start_with(&[("NOVA_TEST_START", "blocks"), ("TOKIO_WORKER_THREADS", "2")]);
     process.lines().await_note("the task has begun");
     process.signal("TERM");
     process

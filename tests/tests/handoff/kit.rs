@@ -164,6 +164,22 @@ impl Stage {
         new
     }
 
+    /// The same where callbacks are busy with `go`: they are let go when everything is to stop.
+    pub(crate) fn replace_all_busy(&self, old: &mut Application) -> Application {
+        let mut new = self.taker("new");
+        order(old, &mut new);
+        old.await_hold();
+        self.let_go("go");
+        new.await_ready();
+        assert_eq!(old.moved().closed, [], "{:#?}", old.process.lines().take());
+        new
+    }
+
+    /// Lets go whatever waits for this.
+    pub(crate) fn let_go(&self, name: &str) {
+        fs::write(self.directory.path().join(name), "").unwrap();
+    }
+
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address())
     }
@@ -216,9 +232,19 @@ impl Application {
         String::from_utf8(notice[..length].to_vec()).unwrap()
     }
 
-    /// Waits until it holds everything: it accepts nothing.
+    /// Waits until it holds everything, and has asked every connection to stop.
     pub(crate) fn await_hold(&self) {
         self.process.lines().await_note("handing over");
+    }
+
+    /// Waits until a callback of its handlers is busy.
+    pub(crate) fn await_busy(&self) {
+        self.process.lines().await_note("it is busy");
+    }
+
+    /// Waits until it is given one that holds up the move.
+    pub(crate) fn await_held_up(&self) {
+        self.process.lines().await_note("a move is held up");
     }
 
     /// Says something on its line, with a descriptor.

@@ -93,13 +93,15 @@ fn a_handler_that_is_busy_for_more_than_a_second_is_left_behind_when_it_has_ende
     let stage = Stage::new();
     let mut old = stage.old();
     let mut busy = stage.open("/actor");
-    busy.text("slow 1800");
+    busy.text("busy go");
+    old.await_busy();
     // What comes behind that is not handled any more.
     busy.text("never");
     let mut moving = stage.open("/actor");
     let (_new, moved) = stage.replace(&mut old);
     assert_eq!((moved.moved, closed(&moved, "busy")), (1, 1), "{moved:?}");
     assert_eq!(ask(&mut moving, "a"), "new 1 a");
+    stage.let_go("go");
     assert_eq!(busy.receive_text(), "done");
     assert_eq!(busy.receive().without_hint(), RESTART);
     old.end();
@@ -111,11 +113,13 @@ fn one_that_was_busy_in_an_attempt_that_failed_moves_in_the_next() {
     let mut old = stage.old();
     let mut busy = stage.open("/actor");
     let mut sockets: Vec<_> = (0..5).map(|_| stage.open("/actor")).collect();
-    busy.text("slow 1500");
+    busy.text("busy go");
+    old.await_busy();
     let mut fake = crate::fakes::Fake::taker(old.giving());
     fake.hear_up_to("end");
     drop(fake);
     old.kept();
+    stage.let_go("go");
     let mut new = stage.taker("new");
     order(&mut old, &mut new);
     let moved = old.moved();

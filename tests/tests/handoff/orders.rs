@@ -41,11 +41,11 @@ fn a_newer_order_after_one_that_succeeds_moves_nothing() {
     let stage = Stage::new();
     let (old, mut socket, _new) = in_the_middle(&stage);
     let second = Fake::hello(old.giving());
+    stage.let_go("held");
     assert_eq!(old.moved().moved, 1);
     assert_eq!(old.kept(), "this process is ending");
     drop(second);
-    assert_eq!(socket.receive_text(), "done");
-    assert_eq!(ask(&mut socket, "b"), "new 2 b");
+    assert_eq!(ask(&mut socket, "b"), "new 1 b");
     old.end();
 }
 
@@ -54,10 +54,10 @@ fn one_that_is_told_to_end_while_it_gives_has_given_or_closes_everything() {
     let stage = Stage::new();
     let (old, mut socket, new) = in_the_middle(&stage);
     old.process.signal("TERM");
+    stage.let_go("held");
     assert_eq!(old.moved().moved, 1);
     new.await_ready();
-    assert_eq!(socket.receive_text(), "done");
-    assert_eq!(ask(&mut socket, "b"), "new 2 b");
+    assert_eq!(ask(&mut socket, "b"), "new 1 b");
     old.end();
 
     let new_one = new;
@@ -75,9 +75,9 @@ fn one_whose_supervisor_goes_away_while_it_gives_has_given_or_closes_everything(
     let stage = Stage::new();
     let (mut old, mut socket, mut new) = in_the_middle(&stage);
     old.close_line();
+    stage.let_go("held");
     new.await_ready();
-    assert_eq!(socket.receive_text(), "done");
-    assert_eq!(ask(&mut socket, "b"), "new 2 b");
+    assert_eq!(ask(&mut socket, "b"), "new 1 b");
     old.end();
 
     let mut fake = Fake::taker(new.giving());
@@ -88,13 +88,12 @@ fn one_whose_supervisor_goes_away_while_it_gives_has_given_or_closes_everything(
     new.end();
 }
 
-/// A move that waits for a callback of its one connection: the old process, the connection and the new process.
+/// A move that waits until `held` is let go: the old process, its one connection and the new process.
 fn in_the_middle(stage: &Stage) -> (Application, WebSocket, Application) {
     let mut old = stage.old();
-    let mut socket = stage.open("/actor");
+    let socket = stage.open("/held");
     let mut new = stage.taker("new");
-    socket.text("slow 500");
     order(&mut old, &mut new);
-    old.await_hold();
+    new.await_held_up();
     (old, socket, new)
 }

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
-use nova_tests::WebSocket;
 use nova_tests::http::Connection;
+use nova_tests::kernel::queues;
 use nova_tests::websocket::upgrade;
+use nova_tests::{PATIENCE, WebSocket};
 
 use crate::kit::{Stage, ask, order};
 
@@ -15,6 +17,15 @@ struct End<'a>(&'a AtomicBool);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Waits for a condition.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::yield_now();
     }
 }
 
@@ -86,9 +97,9 @@ fn no_request_is_refused_and_none_fails_through_ten_moves() {
             std::mem::replace(&mut old, new).end();
             assert!(ask(&mut socket, "a").ends_with(&format!(" {round} a")));
             for (counter, before) in answered.iter().zip(before) {
-                while counter.load(Ordering::Acquire) < before + 3 {
-                    thread::yield_now();
-                }
+                until("somebody is not answered", || {
+                    counter.load(Ordering::Acquire) >= before + 3
+                });
             }
         }
         drop(end);
@@ -100,15 +111,16 @@ fn a_running_request_is_finished_by_the_old_process() {
     let stage = Stage::new();
     let mut old = stage.old();
     let mut running = stage.connect();
-    running.send("GET /slow/1500 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    running.send("GET /wait/go HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let mut idle = stage.connect();
     assert_eq!(idle.request("GET", "/code", &[], "").text(), "old");
     let _new = stage.replace_all(&mut old);
     assert_eq!(stage.get("/code").text(), "new");
+    stage.let_go("go");
     let response = running.response("GET");
     assert_eq!(
         (response.text(), response.header("connection")),
-        ("slept", Some("close"))
+        ("waited", Some("close"))
     );
     assert!(running.is_ended() && idle.is_ended());
     old.end();
@@ -121,9 +133,10 @@ fn a_broadcast_of_a_request_that_runs_on_reaches_those_that_have_moved_twice() {
     let mut member = stage.open("/actor");
     crate::kit::tell(&mut member, "join room");
     let mut running = stage.connect();
-    running.send("POST /say_after/1500/room HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nlater");
+    running.send("POST /say_when/go/room HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nlater");
     let mut new = stage.replace_all(&mut old);
     let newest = stage.replace_all(&mut new);
+    stage.let_go("go");
     assert_eq!(running.response("POST").status, 200);
     assert_eq!(member.receive_text(), "later");
     old.end();
@@ -140,17 +153,23 @@ fn a_handshake_that_comes_while_everything_is_held_is_answered_when_that_is_over
     for connection in &mut held {
         assert_eq!(connection.request("GET", "/code", &[], "").text(), "old");
     }
-    let mut busy = stage.open("/actor");
-    busy.text("slow 500");
+    let mut moving = stage.open("/held");
     let mut new = stage.taker("new");
     order(&mut old, &mut new);
-    old.await_hold();
+    new.await_held_up();
     for connection in &mut held {
         connection.send(upgrade("/actor", &[]));
     }
     // One that is not accepted yet.
     let mut late = Connection::open(stage.address());
     late.send(upgrade("/actor", &[]));
+    for connection in &held {
+        let (here, there) = (connection.address(), stage.address());
+        until("it is not read", || {
+            queues(here, there).send + queues(there, here).receive == 0
+        });
+    }
+    stage.let_go("held");
     old.moved();
     for mut connection in held {
         let response = connection.response("GET");
@@ -162,7 +181,7 @@ fn a_handshake_that_comes_while_everything_is_held_is_answered_when_that_is_over
         503 => assert_eq!(response.header("retry-after"), Some("0")),
         _ => assert_eq!(ask(&mut WebSocket::accepted(late, response), "a"), "new 1 a"),
     }
-    assert_eq!(busy.receive_text(), "done");
+    assert_eq!(ask(&mut moving, "a"), "new 1 a");
 }
 
 /// The next event of a stream that has data.

@@ -245,8 +245,8 @@ fn an_upgrade_that_hangs_is_replaced_by_a_newer_one_and_its_process_is_ended() {
     service.order("hangs");
     service.await_log("has started as process");
     assert_eq!(service.children(), 1);
-    // What it reads is what was on disk when it was started.
-    thread::sleep(Duration::from_millis(200));
+    // It has read what was on disk when it was started.
+    service.await_log("it hangs");
     let old = service.process;
     service.upgrade("new");
     service.await_log("has not begun, and is given up");

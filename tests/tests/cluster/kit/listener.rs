@@ -83,6 +83,8 @@ impl Count {
                 self.missed += gap.count.unwrap_or(0);
                 self.unknown += u64::from(gap.count.is_none());
             }
+            // They have come to the node, and this has not read them in time.
+            Received::Missed(number) => self.received += number,
             other => panic!("{other:?}"),
         }
     }

@@ -10,13 +10,8 @@ use nova_tests::{Project, broker};
 use tokio::time::sleep;
 
 pub(crate) use listener::{Listener, Sender};
-pub(crate) use nova_tests::Broker;
+pub(crate) use nova_tests::{Broker, PATIENCE};
 pub(crate) use wire::{Link, Wire};
-
-/// How long a link may take to be back when the broker is.
-pub(crate) const BACK: Duration = Duration::from_secs(5);
-/// How long anything else may take that is expected.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test that needs a broker, if there is one to be had.
 pub(crate) fn with_nats<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
