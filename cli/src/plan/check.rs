@@ -216,10 +216,20 @@ impl Checked {
                 self.report(Verb::Unchanged, path, None);
                 return Ok(());
             }
+            if keeps {
+                let text = piece.line();
+                self.report(Verb::Keep, path, Some(Note { sign: '!', text }));
+                return Ok(());
+            }
+            // To write it by hand into another file changes nothing here.
+            let reason = match piece {
+                Piece::Import(_) | Piece::Route(_) => "there is no such file; --no-route is for a table elsewhere",
+                Piece::Module(_) | Piece::Setup(_) => "there is no such file",
+            };
             return Err(Problem::NoPlace {
                 path: path.to_owned(),
                 direction,
-                reason: "there is no such file".to_owned(),
+                reason: reason.to_owned(),
                 paste: Some(piece.line()),
             });
         };

@@ -159,7 +159,8 @@ impl Checked {
                         help = Some("choose another name, or make room for this one first".to_owned());
                     }
                     if let Some((.., lines)) = pastes.iter_mut().find(|(pasted, ..)| *pasted == path) {
-                        lines.extend(paste);
+                        // One import is for all routes.
+                        lines.extend(paste.filter(|line| !lines.contains(line)));
                     } else {
                         // What would have gone in goes with it.
                         let mut lines = self.additions(&path);

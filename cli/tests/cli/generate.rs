@@ -187,6 +187,31 @@ fn a_file_that_the_user_has_changed_is_kept() {
 }
 
 #[test]
+fn a_table_in_another_file_is_the_users_to_write_to() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write("myapp/src/web/routes.rs", &sandbox.read("myapp/src/routes.rs"));
+    std::fs::remove_file(sandbox.path("myapp/src/routes.rs")).unwrap();
+    let before = sandbox.tree();
+    let run = sandbox.app("gen controller posts index show").failed(
+        1,
+        "no place for this in src/routes.rs: there is no such file; --no-route",
+    );
+    let help = "in src/routes.rs\n           \
+                use crate::controllers::posts;\n           \
+                .get(\"/posts\", posts::index)\n           \
+                .get(\"/posts/{id}\", posts::show)\n";
+    assert!(run.stderr.ends_with(help), "{}", run.stderr);
+    assert_eq!(sandbox.tree(), before);
+    let run = sandbox.app("gen controller posts index show --skip").succeeded();
+    let kept = "Kept src/routes.rs            ! use crate::controllers::posts;\n";
+    assert!(run.stderr.contains(kept), "{}", run.stderr);
+    sandbox.app("destroy controller posts").succeeded();
+    sandbox.app("gen controller posts index show --no-route").succeeded();
+    sandbox.app("destroy controller posts").succeeded();
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
 fn a_table_that_was_reshaped_is_not_guessed_at() {
     let sandbox = Sandbox::with_project();
     sandbox.write("myapp/src/routes.rs", "pub fn routes() -> Routes {\n    table()\n}\n");
