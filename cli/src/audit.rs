@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::project::Project;
 use crate::routes::{Route, layout, read};
 use crate::{args, describe, terminal};
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Audit) -> Result<ExitCode> {
-    let project = describe::project()?;
-    let described = match describe::ask(&project, "routes")? {
+    let project = Project::here()?;
+    let described = match describe::ask(&project, describe::ROUTES)? {
         Ok(described) => described,
         Err(interrupted) => return Ok(interrupted),
     };

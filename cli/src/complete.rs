@@ -2,8 +2,6 @@
 //!
 //! So what a project has is known too: its own kinds, its packages, what there is to destroy.
 
-use std::path::Path;
-
 use clap::{Arg, Command, CommandFactory as _};
 
 use crate::args::{Cli, Shell};
@@ -130,49 +128,20 @@ fn names(command: &Command, typed: &[&str]) -> Vec<(String, String)> {
 }
 
 fn kinds() -> Vec<Kind> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let root = Project::find(&here).map(|project| project.root).unwrap_or_default();
+    let root = Project::here().map(|project| project.root).unwrap_or_default();
     Kind::all(&root).unwrap_or_default()
 }
 
 /// What is where a kind writes its files.
 fn generated(kind: &str) -> Vec<(String, String)> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let Ok(project) = Project::find(&here) else {
+    let Ok(project) = Project::here() else {
         return Vec::new();
     };
     let Ok(kind) = Kind::find(kind, &project.root) else {
         return Vec::new();
     };
-    let variables = ["{{path}}", "{{name}}"];
-    let place = kind.sources.iter().find_map(|source| {
-        let variable = variables
-            .iter()
-            .find(|variable| source.destination.contains(**variable))?;
-        let (folder, ending) = source.destination.split_once(*variable)?;
-        Some((folder.to_owned(), ending.to_owned()))
-    });
-    let mut names = Vec::new();
-    if let Some((folder, ending)) = place {
-        collect(&project.root.join(folder), "", &ending, 0, &mut names);
-    }
-    names.sort();
+    let names = kind.written(&project.root);
     names.into_iter().map(|name| (name, String::new())).collect()
-}
-
-fn collect(folder: &Path, above: &str, ending: &str, depth: usize, names: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if entry.path().is_dir() {
-            if depth < 8 {
-                collect(&entry.path(), &format!("{above}{name}/"), ending, depth + 1, names);
-            }
-        } else if let Some(name) = name.strip_suffix(ending).filter(|name| *name != "mod") {
-            names.push(format!("{above}{name}"));
-        }
-    }
 }
 
 /// The first line of a help text.

@@ -17,13 +17,27 @@ use crate::{serve, settings, terminal};
 /// How long the application may take to say what it is asked.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the application of a project says of itself when it is asked for `what`, or the exit code where a signal came first.
-pub(crate) fn ask(project: &Project, what: &'static str) -> Result<Result<String, ExitCode>> {
+/// What an application can be asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(crate) what: &'static str,
+    /// What is said to one that has no answer.
+    pub(crate) help: Option<&'static str>,
+}
+
+/// The table of routes.
+pub(crate) const ROUTES: Question = Question {
+    what: "routes",
+    help: None,
+};
+
+/// What the application of a project says of itself, or the exit code where a signal came first.
+pub(crate) fn ask(project: &Project, question: Question) -> Result<Result<String, ExitCode>> {
     let asked = serve::runtime()?.block_on(async {
         let mut signals = Signals::listen()?;
         let work = async {
             let executable = build(project).await?;
-            describe(&executable.path, project, what).await
+            describe(&executable.path, project, question).await
         };
         // The children are not in the terminal's group, so they don't see ctrl-c; dropping the work ends them.
         tokio::select! {
@@ -33,12 +47,6 @@ pub(crate) fn ask(project: &Project, what: &'static str) -> Result<Result<String
     });
     terminal::end_passing();
     asked
-}
-
-/// The project here.
-pub(crate) fn project() -> Result<Project> {
-    let here = std::env::current_dir().map_err(|error| Error::failed(format!("no current directory: {error}")))?;
-    Project::find(&here)
 }
 
 fn interrupted(signal: Signal) -> ExitCode {
@@ -67,11 +75,11 @@ async fn build(project: &Project) -> Result<build::Executable> {
 }
 
 /// Runs the program until it has said what it is asked.
-async fn describe(program: &Path, project: &Project, what: &str) -> Result<String> {
+async fn describe(program: &Path, project: &Project, question: Question) -> Result<String> {
     let name = &project.name;
     let mut child = Command::new(program)
         .current_dir(&project.root)
-        .env("NOVA_DESCRIBE", what)
+        .env("NOVA_DESCRIBE", question.what)
         // As cargo has them, where it runs a program.
         .env("CARGO_PKG_NAME", name)
         .envs(project.version.as_ref().map(|version| ("CARGO_PKG_VERSION", version)))
@@ -94,7 +102,7 @@ async fn describe(program: &Path, project: &Project, what: &str) -> Result<Strin
     drop(group);
     match ended {
         Ok(Ok(status)) if status.success() => Ok(String::from_utf8_lossy(&output).into_owned()),
-        Ok(Ok(status)) => Err(no_answer(name, status)),
+        Ok(Ok(status)) => Err(no_answer(name, status, question.help)),
         Ok(Err(error)) => Err(Error::failed(format!("{name} can't be read: {error}"))),
         Err(_) => Err(Error::failed(format!(
             "{name} did not describe itself within {} s",
@@ -104,6 +112,10 @@ async fn describe(program: &Path, project: &Project, what: &str) -> Result<Strin
     }
 }
 
-fn no_answer(name: &str, status: ExitStatus) -> Error {
-    Error::failed(format!("{name} did not describe itself: it ended with {status}"))
+fn no_answer(name: &str, status: ExitStatus, help: Option<&str>) -> Error {
+    let error = Error::failed(format!("{name} did not describe itself: it ended with {status}"));
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
 }

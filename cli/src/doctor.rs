@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use crate::edit::{Edit, Import, Module, Piece, Route, Setup};
-use crate::error::{Error, Result};
 use crate::generate::kind::{DIRECTORY, Kind};
 use crate::plan;
 use crate::project::Project;
@@ -72,11 +71,9 @@ impl Verdict {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &args::Doctor) -> Result<ExitCode> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+pub(crate) fn run(args: &args::Doctor) -> ExitCode {
     let mut findings = vec![cargo()];
-    match Project::find(&here) {
+    match Project::here() {
         Ok(project) => findings.extend(project_findings(&project)),
         Err(error) => findings.push(Finding {
             help: error.help_text().map(str::to_owned),
@@ -88,7 +85,7 @@ pub(crate) fn run(args: &args::Doctor) -> Result<ExitCode> {
         print(finding, args.json);
     }
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-    Ok(ExitCode::from(u8::from(failed)))
+    ExitCode::from(u8::from(failed))
 }
 
 fn print(finding: &Finding, as_json: bool) {
@@ -140,6 +137,13 @@ fn cargo() -> Finding {
     let Ok(output) = output else {
         return Finding::new("cargo", Verdict::Fail, "cargo is not in the path").help("install Rust with rustup");
     };
+    if !output.status.success() {
+        // As rustup's, where no toolchain has been chosen.
+        let text = String::from_utf8_lossy(&output.stderr);
+        let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return Finding::new("cargo", Verdict::Fail, format!("cargo does not run: {reason}"))
+            .help("rustup default stable");
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.split_whitespace().nth(1).unwrap_or_default();
     let number = |text: &str| -> Vec<u64> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
@@ -186,6 +190,14 @@ fn renamed(project: &Project) -> Option<Finding> {
 
 /// Whether `nova gen` finds its places, and where.
 fn edits(project: &Project) -> Vec<Finding> {
+    if let Some(library) = project.library_elsewhere() {
+        let message = format!(
+            "{} is not in src, where gen and destroy look for modules",
+            library.display()
+        );
+        let help = "move its files there, and take `path` out of [lib] in Cargo.toml";
+        return vec![Finding::new("edits", Verdict::Warn, message).help(help)];
+    }
     let name = "nova_doctor_looks";
     let holder = Import {
         modules: vec!["controllers".to_owned()],

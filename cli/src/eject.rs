@@ -13,9 +13,7 @@ use crate::work::{self, Work};
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Eject) -> Result<()> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
-    let root = Project::find(&here)?.root;
+    let root = Project::here()?.root;
     let chosen: Vec<_> = KINDS
         .iter()
         .filter(|kind| args.kind.as_ref().is_none_or(|chosen| chosen == kind.name))

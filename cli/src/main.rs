@@ -73,7 +73,7 @@ fn run(cli: args::Cli) -> error::Result<ExitCode> {
             serve::run(args::Serve::default())
         }
         args::Command::Init(args) => new::init(&args).map(|()| ExitCode::SUCCESS),
-        args::Command::Doctor(args) => doctor::run(&args),
+        args::Command::Doctor(args) => Ok(doctor::run(&args)),
         args::Command::Eject(args) => eject::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Upgrade(args) => upgrade::run(&args).map(|()| ExitCode::SUCCESS),
         args::Command::Completions(args) => {

@@ -14,7 +14,7 @@ use crate::plan::{Conflicts, Part, Plan};
 use crate::project::{Database, Project};
 use crate::template::{ACCOUNTS, For, PROJECT};
 use crate::work::{self, Work};
-use crate::{args, dependency, disk, generate, migrations, terminal, workspace};
+use crate::{args, dependency, disk, generate, migrations, project, terminal, workspace};
 
 /// Crates that a project depends on, and so can't be called.
 const DEPENDENCIES: &[&str] = &["argon2", "nova", "nova_framework", "serde", "sqlx", "tokio"];
@@ -89,11 +89,21 @@ pub(crate) fn run(args: &args::New) -> Result<PathBuf> {
 
 /// Runs `nova init`.
 pub(crate) fn init(args: &args::Init) -> Result<()> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let here = project::here()?;
     let manifest: Option<toml::Table> = disk::text(&here.join("Cargo.toml"))
         .ok()
         .and_then(|text| text.parse().ok());
+    // Dependencies there are an error to cargo, for every member.
+    if manifest
+        .as_ref()
+        .is_some_and(|manifest| manifest.contains_key("workspace") && !manifest.contains_key("package"))
+    {
+        return Err(
+            Error::failed("the Cargo.toml here is a workspace's, and has no package")
+                .detail("nothing was written")
+                .help("nova new crates/myapp, and list it among the members"),
+        );
+    }
     let package = manifest
         .as_ref()
         .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());

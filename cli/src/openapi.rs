@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::project::Project;
 use crate::{args, describe, disk, terminal};
 
 /// A document, in the order in which people expect its parts.
@@ -23,12 +24,15 @@ struct Document {
     rest: Map<String, Value>,
 }
 
+const DOCUMENT: describe::Question = describe::Question {
+    what: "openapi",
+    help: Some("has it the feature? in Cargo.toml: nova = { …, features = [\"openapi\"] }"),
+};
+
 /// Runs the command.
 pub(crate) fn run(args: &args::Openapi) -> Result<ExitCode> {
-    let project = describe::project()?;
-    let described = describe::ask(&project, "openapi")
-        .map_err(|error| error.help("has it the feature? in Cargo.toml: nova = { …, features = [\"openapi\"] }"))?;
-    let described = match described {
+    let project = Project::here()?;
+    let described = match describe::ask(&project, DOCUMENT)? {
         Ok(described) => described,
         Err(interrupted) => return Ok(interrupted),
     };

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -22,7 +22,7 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// What its library is called in Rust.
     pub(crate) library: String,
-    /// The file at the library's root, where the manifest says it. Modules are in `src` all the same.
+    /// The file at the library's root, where the manifest says it.
     pub(crate) library_root: Option<PathBuf>,
     /// `package.version`, unless the workspace says it.
     pub(crate) version: Option<String>,
@@ -40,6 +40,11 @@ pub(crate) enum Database {
 }
 
 impl Project {
+    /// The project of the current directory.
+    pub(crate) fn here() -> Result<Self> {
+        Self::find(&here()?)
+    }
+
     /// The nearest project at `directory` or above it; at the root of a workspace with one, that one.
     pub(crate) fn find(directory: &Path) -> Result<Self> {
         let mut broken = None;
@@ -92,6 +97,12 @@ impl Project {
                 Some(Err(error.detail("nothing was written")))
             }
         }
+    }
+
+    /// The file at the library's root, where its modules are not in `src`, where all is generated.
+    pub(crate) fn library_elsewhere(&self) -> Option<&Path> {
+        let root = self.library_root.as_deref()?;
+        (root.parent() != Some(Path::new("src"))).then_some(root)
     }
 
     /// The file at the root of the crate that modules are declared in.
@@ -166,15 +177,21 @@ impl Project {
             root: root.to_path_buf(),
             name: name.to_owned(),
             library: library("name").unwrap_or(name).replace('-', "_"),
-            library_root: library("path")
-                .map(PathBuf::from)
-                .filter(|path| path.parent() == Some(Path::new("src"))),
+            library_root: library("path").map(|path| {
+                let parts = Path::new(path).components();
+                parts.filter(|part| *part != Component::CurDir).collect()
+            }),
             version: package.get("version").and_then(toml::Value::as_str).map(str::to_owned),
             dependencies: dependencies.keys().map(|name| name.replace('-', "_")).collect(),
             // By the name of its package the library has its own.
             renamed: (!["nova", RUNTIME_PACKAGE].contains(&runtime.as_str())).then(|| runtime.replace('-', "_")),
         })
     }
+}
+
+/// The current directory.
+pub(crate) fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))
 }
 
 /// The line and the column, both from 1, at which a span begins.
@@ -208,8 +225,7 @@ pub(crate) fn members(directory: &Path) -> Vec<Project> {
 
 /// The directory of a package of the workspace here.
 pub(crate) fn of_package(name: &str) -> Result<PathBuf> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
+    let here = here()?;
     let mut projects = members(&here);
     // A package may stand alone.
     projects.extend(here.ancestors().filter_map(|above| Project::at(above)?.ok()));

@@ -30,9 +30,7 @@ pub(crate) enum Requirement {
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Upgrade) -> Result<()> {
-    let here = std::env::current_dir()
-        .map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))?;
-    let root = Project::find(&here)?.root;
+    let root = Project::here()?.root;
     let own = release(env!("CARGO_PKG_VERSION"));
     let mut told = (String::new(), None);
     let done = work::carry_out(&root, args.show, Conflicts::Replace, || {

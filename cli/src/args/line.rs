@@ -21,6 +21,10 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Cli> {
     if let Command::Gen(args) = &mut cli.command
         && let Some(Kind::Own(words)) = &args.kind
     {
+        // Behind `--list` too, also those of kinds that are known.
+        if let Some(word) = words.first().filter(|_| args.list) {
+            return Err(refusal::one_too_many(word, "nova gen --list", "nova gen"));
+        }
         // Behind a kind that only the project knows, clap takes all words as they are.
         let line = words.iter().enumerate().map(|(index, word)| match index {
             0 => format!("nova gen {word}"),

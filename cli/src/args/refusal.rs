@@ -30,6 +30,12 @@ pub(super) fn of(found: &clap::Error, typed: &[OsString]) -> Error {
     }
 }
 
+/// That a word behind `line` is one too many, where the parser takes it for one that it does not know.
+pub(super) fn one_too_many(word: &str, line: &str, command: &str) -> Error {
+    let error = Error::usage(format!("`{word}` is one word too many for `{line}`"));
+    error.help(format!("{line}\n{command} --help says more"))
+}
+
 fn message(found: &clap::Error, command: &str) -> String {
     let argument = texts(found, ContextKind::InvalidArg);
     let value = text(found, ContextKind::InvalidValue).unwrap_or_default();

@@ -170,6 +170,24 @@ impl Kind {
         Ok(kind)
     }
 
+    /// The names under which there is something where the kind writes its files.
+    pub(crate) fn written(&self, root: &Path) -> Vec<String> {
+        let variables = ["{{path}}", "{{name}}"];
+        let place = self.sources.iter().find_map(|source| {
+            let variable = variables
+                .iter()
+                .find(|variable| source.destination.contains(**variable))?;
+            let (folder, ending) = source.destination.split_once(*variable)?;
+            Some((folder.to_owned(), ending.to_owned()))
+        });
+        let mut names = Vec::new();
+        if let Some((folder, ending)) = place {
+            collect_names(&root.join(folder), "", &ending, 0, &mut names);
+        }
+        names.sort();
+        names
+    }
+
     /// What the project has in the kind's folder.
     fn read(&mut self, root: &Path) -> Result<()> {
         let folder = Path::new(DIRECTORY).join(&self.name);
@@ -292,6 +310,21 @@ fn collect(folder: &Path, inside: &Path, depth: usize, files: &mut Vec<PathBuf>)
             }
         } else {
             files.push(inside);
+        }
+    }
+}
+
+fn collect_names(folder: &Path, above: &str, ending: &str, depth: usize, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if entry.path().is_dir() {
+            if depth < 8 {
+                collect_names(&entry.path(), &format!("{above}{name}/"), ending, depth + 1, names);
+            }
+        } else if let Some(name) = name.strip_suffix(ending).filter(|name| *name != "mod") {
+            names.push(format!("{above}{name}"));
         }
     }
 }

@@ -8,13 +8,13 @@ mod parts;
 mod resource;
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::args;
 use crate::error::{Error, Result};
-use crate::name::{NamePath, Role};
+use crate::name::{NamePath, Role, nearest};
 use crate::plan::{Part, Plan};
 use crate::project::Project;
 use crate::work::{self, Note, Work};
@@ -69,7 +69,7 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         args::Kind::Own(typed) => {
             let none = || Error::usage("no kind was given");
             let kind = typed.first().ok_or_else(none)?;
-            let root = Project::find(&here()?)?.root;
+            let root = Project::here()?.root;
             // That there is no such kind goes before what is wrong behind it.
             Kind::find(kind, &root)?;
             own = args.own.ok_or_else(none)??;
@@ -81,10 +81,10 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         Asked::Resource(args) => (&args.name, &args.wire, args.write),
         Asked::Named(args) => (&args.name, &args.wire, args.write),
     };
-    let root = Project::find(&here()?)?.root;
+    let root = Project::here()?.root;
     let mut told = None;
     let done = work::carry_out(&root, write.show, work::conflicts(write), || {
-        let project = Project::find(&root)?;
+        let project = with_sources(&root)?;
         let kind = Kind::find(kind, &root)?;
         let mut notes = Vec::new();
         let name = named(typed, &kind, "gen", &project, &mut notes)?;
@@ -122,10 +122,10 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
 
 /// Runs `nova destroy`.
 pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
-    let root = Project::find(&here()?)?.root;
+    let root = Project::here()?.root;
     let mut told = String::new();
     let done = work::carry_out(&root, args.write.show, work::conflicts(args.write), || {
-        let project = Project::find(&root)?;
+        let project = with_sources(&root)?;
         let kind = Kind::find(&args.kind, &root)?;
         let mut notes = Vec::new();
         let name = named(&args.name, &kind, "destroy", &project, &mut notes)?;
@@ -133,6 +133,7 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         parts::refuse_others(&generated.parts, &name, &project)?;
         told = format!("{} `{}` removed", kind.name, name.path());
         notes.extend(tables::that_stays(&generated.parts, &project));
+        notes.extend(mistyped(&generated.parts, &kind, &name, &project));
         Ok(Work {
             plan: Plan::adding(&project.root, generated.parts).invert(),
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),
@@ -141,6 +142,21 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
     })?;
     done.finish(&told, None);
     Ok(())
+}
+
+/// That there is nothing of this name, and something of one like it.
+fn mistyped(parts: &[Part], kind: &Kind, name: &NamePath, project: &Project) -> Option<Note> {
+    let is_there = |part: &Part| matches!(part, Part::File { path, .. } if project.root.join(path).exists());
+    if parts.iter().any(is_there) {
+        return None;
+    }
+    let names = kind.written(&project.root);
+    let near = nearest(&name.path(), names.iter().map(String::as_str))?;
+    let name = name.path();
+    Some((
+        "Missing",
+        format!("there is no {} `{name}`; did you mean `{near}`?", kind.name),
+    ))
 }
 
 /// Generates the WebSocket handler of a chat in a project that is to be: what it would add.
@@ -162,7 +178,7 @@ pub(crate) fn chat(project: &Project) -> Result<Vec<Part>> {
 
 /// Prints every kind, and where its templates are.
 fn list(json: bool) -> Result<()> {
-    let root = Project::find(&here()?).map(|project| project.root);
+    let root = Project::here().map(|project| project.root);
     // Outside a project there are the built-in ones.
     let kinds = Kind::all(&root.unwrap_or_default())?;
     let width = kinds
@@ -269,8 +285,19 @@ fn dependencies(project: &Project) -> Vec<(String, String)> {
         .collect()
 }
 
-fn here() -> Result<PathBuf> {
-    std::env::current_dir().map_err(|error| Error::failed(format!("the current directory can't be used: {error}")))
+/// The project there, whose modules are where all is generated.
+fn with_sources(root: &Path) -> Result<Project> {
+    let project = Project::find(root)?;
+    match project.library_elsewhere() {
+        None => Ok(project),
+        Some(library) => Err(Error::failed(format!(
+            "modules go to src, and the library of {} is {}",
+            project.name,
+            library.display()
+        ))
+        .detail("nothing was written")
+        .help("move its files to src, and take `path` out of [lib] in Cargo.toml")),
+    }
 }
 
 fn visit(project: &Project, path: &str, how: &str) -> String {

@@ -61,7 +61,6 @@ const MEANT: &[&str] = &[
     "FIND",
     "INSERT",
     "LIST",
-    "MOST",
     "Mutex",
     "MutexGuard",
     "Option",
@@ -167,9 +166,13 @@ pub(super) fn generate(
     if let Some(database) = database {
         data.extend(sql(*database, &table, &fields));
         let pascal = name.name.pascal();
-        let longest =
+        let list =
+            format!("pub async fn list(db: &Db, before: Option<i64>, limit: u16) -> sqlx::Result<Vec<{pascal}>> {{");
+        let update =
             format!("pub async fn update(db: &Db, id: i64, draft: Draft) -> sqlx::Result<Option<{pascal}>> {{");
-        data.insert("wide".to_owned(), json!(longest.len() > WIDEST_LINE));
+        for (key, line) in [("wide_list", list), ("wide_update", update)] {
+            data.insert(key.to_owned(), json!(line.len() > WIDEST_LINE));
+        }
         if connects {
             let application = json!("nova::App::new(routes).start(connect).into_test().await");
             data.insert("application".to_owned(), application);

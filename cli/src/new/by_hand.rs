@@ -36,7 +36,10 @@ pub(super) fn lines(root: &Path, data: &Data) -> Result<Vec<String>> {
             "nova.toml" => sections(&text, &new),
             ".gitignore" => lacking(&text, new.lines().filter(|line| line.contains(".db"))),
             "src/main.rs" if text.contains("app()") => Vec::new(),
-            "src/main.rs" => vec![format!("{}::app().run()", data.krate)],
+            "src/main.rs" => vec![format!(
+                "fn main() -> nova::Result<()> {{ {}::app().run() }}",
+                data.krate
+            )],
             "src/routes.rs" => routes(&text, &new, data),
             "src/lib.rs" => [modules(&text, &new), application(&text, data)].concat(),
             _ => modules(&text, &new),
@@ -114,18 +117,30 @@ fn application(text: &str, data: &Data) -> Vec<String> {
 }
 
 fn routes(text: &str, new: &str, data: &Data) -> Vec<String> {
+    let groups: Vec<String> = new
+        .split(".group(")
+        .filter(|group| handlers(group).any(|handler| !text.contains(handler)))
+        .filter_map(|group| {
+            let lines: String = group.lines().map(str::trim).collect();
+            let (group, _) = lines.split_once(",)")?;
+            Some(format!(".group({group})"))
+        })
+        .collect();
     let mut lines = Vec::new();
-    if data.auth {
-        let (public, _) = new.split_once("Group::new(\"/account\")").unwrap_or((new, ""));
-        let calls = public.lines().map(|line| line.trim().trim_end_matches(','));
-        let names = |line: &&str| line.contains("account") || line.contains("member");
-        lines.extend(lacking(text, calls.filter(names)));
-        if !text.contains("account::show") {
-            lines.push(".group(Group::new(\"/account\").security(member::check).get(\"/\", account::show))".to_owned());
-        }
+    if !groups.is_empty() {
+        let imports = new.lines().filter(|line| line.starts_with("use crate::"));
+        let of_accounts = |line: &&str| line.contains("::account;") || line.contains("::member;");
+        lines.extend(lacking(text, imports.filter(of_accounts)));
+        lines.extend(groups);
     }
     if data.db && !text.contains("Routes<") {
         lines.push("pub fn routes() -> Routes<crate::db::Db>".to_owned());
     }
     lines
+}
+
+/// The functions of accounts that a group leads to.
+fn handlers(group: &str) -> impl Iterator<Item = &str> {
+    let words = group.split(|c: char| !c.is_alphanumeric() && c != ':' && c != '_');
+    words.filter(|word| word.starts_with("account::"))
 }

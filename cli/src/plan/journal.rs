@@ -66,6 +66,10 @@ impl Journal {
         if unfinished.symlink_metadata().is_ok() {
             absent(fs::remove_file(unfinished))?;
         }
+        // Nor is there one in a directory that nobody may look into: that it can't be written to is told later.
+        if directory.join(FILE).symlink_metadata().is_err() {
+            return Ok(None);
+        }
         match disk::text(&directory.join(FILE)) {
             Ok(text) => {
                 let journal: Self = serde_json::from_str(&text).map_err(io::Error::other)?;

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 pub(crate) use route::{Route, read};
 
 use crate::error::Result;
+use crate::project::Project;
 use crate::{args, describe, terminal};
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Routes) -> Result<ExitCode> {
-    let project = describe::project()?;
-    let described = match describe::ask(&project, "routes")? {
+    let project = Project::here()?;
+    let described = match describe::ask(&project, describe::ROUTES)? {
         Ok(described) => described,
         Err(interrupted) => return Ok(interrupted),
     };

@@ -40,8 +40,7 @@ mod watch;
 
 /// Runs the command. Its exit code is 128 and the number of the signal that ended it.
 pub(crate) fn run(args: crate::args::Serve) -> Result<ExitCode> {
-    let here = std::env::current_dir().map_err(|error| Error::failed(format!("no current directory: {error}")))?;
-    let project = Project::find(&here)?;
+    let project = Project::here()?;
     let typed = settings::Partial {
         host: args.host,
         port: args.port,

@@ -29,6 +29,18 @@ fn init_keeps_every_file() {
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
     assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
+    let main = "fn main() {}\n";
+    sandbox.write("program/src/main.rs", main);
+    let run = sandbox.nova_in("program", ["init", "--no-git"]).succeeded();
+    let said = "in src/main.rs:\n    fn main() -> nova::Result<()> { program::app().run() }\n";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert_eq!(sandbox.read("program/src/main.rs"), main);
+    sandbox.write("all/Cargo.toml", "[workspace]\nmembers = []\n");
+    let before = sandbox.tree();
+    sandbox
+        .nova_in("all", ["init", "--no-git"])
+        .failed(1, "is a workspace's, and has no package");
+    assert!(sandbox.tree() == before);
     std::fs::create_dir(sandbox.path("1abc")).unwrap();
     sandbox.nova_in("1abc", ["init"]).failed(2, "begins with a digit");
     sandbox
@@ -92,9 +104,9 @@ fn init_tells_all_that_comes_into_files_that_are_there() {
                 &[
                     "use crate::controllers::account;",
                     "use crate::security::member;",
-                    ".post(\"/register\", account::create)",
-                    ".post(\"/login\", account::enter)",
-                    ".post(\"/logout\", account::leave)",
+                    ".group(Group::new(\"/register\").public(\"they have no account yet\").post(\"/\", account::create))",
+                    ".group(Group::new(\"/login\").public(\"they have no session yet\").post(\"/\", account::enter))",
+                    ".group(Group::new(\"/logout\").public(\"it ends their own session\").post(\"/\", account::leave))",
                     ".group(Group::new(\"/account\").security(member::check).get(\"/\", account::show))",
                 ],
             ),
@@ -237,6 +249,18 @@ fn doctor_says_what_is_there_and_what_is_not() {
         "{}",
         run.stdout
     );
+    let sandbox = Sandbox::with_project();
+    sandbox.write(
+        "bin/cargo",
+        "#!/bin/sh\necho 'error: no default toolchain' >&2\nexit 1\n",
+    );
+    let cargo = sandbox.path("bin/cargo");
+    std::fs::set_permissions(&cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nova"));
+    command.arg("doctor").current_dir(sandbox.path("myapp"));
+    let output = command.env("PATH", sandbox.path("bin")).output().unwrap();
+    let said = "fail  cargo does not run: no default toolchain\n      rustup default stable\n";
+    assert!(String::from_utf8_lossy(&output.stdout).contains(said));
     let outside = Sandbox::new().nova(["doctor"]);
     assert_eq!(outside.code, Some(1));
     assert!(

@@ -50,6 +50,19 @@ fn a_route_to_another_module_of_the_same_name_is_somebodys() {
 }
 
 #[test]
+fn a_name_that_is_mistyped_is_told() {
+    let sandbox = Sandbox::with_project();
+    sandbox.app("gen controller admin/posts").succeeded();
+    let before = sandbox.tree();
+    let run = sandbox.app("destroy controller admin/psts").succeeded();
+    let said = "Missing there is no controller `admin/psts`; did you mean `admin/posts`?\n";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert!(sandbox.tree() == before);
+    let run = sandbox.app("destroy controller admin/posts").succeeded();
+    assert!(!run.stderr.contains("Missing"), "{}", run.stderr);
+}
+
+#[test]
 fn what_a_link_points_to_is_not_destroyed() {
     let sandbox = Sandbox::with_project();
     let before = sandbox.tree();

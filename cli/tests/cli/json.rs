@@ -66,6 +66,16 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("new fn", "`fn` can't be a project name", "nova new my_fn"),
     ("gen", "`--list` is missing", "nova gen --list"),
     (
+        "gen --list extra",
+        "`extra` is one word too many for `nova gen --list`",
+        "nova gen --list\nnova gen --help",
+    ),
+    (
+        "gen --list controller posts",
+        "`controller` is one word too many for `nova gen --list`",
+        "nova gen --list\nnova gen --help",
+    ),
+    (
         "gen contoller posts",
         "there is no kind `contoller`",
         "did you mean `controller`?",

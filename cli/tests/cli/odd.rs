@@ -81,7 +81,7 @@ fn where_modules_are_declared_elsewhere() {
     let another_root = project(|sandbox, root| {
         fs::rename(root.join("src/lib.rs"), root.join("src/the_library.rs")).unwrap();
         let manifest = sandbox.read("myapp/Cargo.toml");
-        let library = "\n[lib]\nname = \"other\"\npath = \"src/the_library.rs\"\n";
+        let library = "\n[lib]\nname = \"other\"\npath = \"./src/the_library.rs\"\n";
         sandbox.write("myapp/Cargo.toml", &(manifest + library));
     });
     all_comes_and_goes(&another_root, "myapp");
@@ -165,6 +165,37 @@ fn what_is_inside_a_macro_or_a_condition_is_not_guessed_at() {
             .failed(1, "error: no place for this in src/routes.rs")
             .failed(1, reason)
             .failed(1, "write this by hand");
+        assert!(sandbox.tree() == before);
+    }
+}
+
+/// What is generated has its places in `src`: where the library is elsewhere nothing is half right.
+#[test]
+fn a_library_outside_of_src_is_told_of() {
+    for place in ["app/lib.rs", "lib.rs", "src/inside/lib.rs", "src/../app/lib.rs"] {
+        let sandbox = Sandbox::with_project();
+        let manifest = sandbox.read("myapp/Cargo.toml");
+        sandbox.write("myapp/Cargo.toml", &format!("{manifest}\n[lib]\npath = \"{place}\"\n"));
+        let before = sandbox.tree();
+        let said = format!("modules go to src, and the library of myapp is {place}");
+        for command in [
+            "gen controller posts",
+            "gen resource article --force",
+            "gen security bearer --no-route --skip",
+            "gen test signup --dry-run",
+            "destroy controller home",
+        ] {
+            let run = sandbox.app(command);
+            run.failed(1, &said).failed(1, "take `path` out of [lib] in Cargo.toml");
+        }
+        let doctor = sandbox.app("doctor");
+        assert!(
+            doctor
+                .stdout
+                .contains(&format!("warn  {place} is not in src, where gen")),
+            "{}",
+            doctor.stdout
+        );
         assert!(sandbox.tree() == before);
     }
 }

@@ -158,6 +158,14 @@ fn a_tree_that_can_not_be_written_to_stays_as_it_is() {
             .failed(1, "nothing was written");
         assert!(sandbox.tree() == before, "{args}");
     }
+    // Nor is a directory that nobody may look into one in which a command was killed.
+    let closed = sandbox.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let run = as_a_user(&sandbox, "myapp", "man ../closed/man1").unwrap();
+    let run = run.failed(1, "Permission denied").failed(1, "nothing was written");
+    assert!(!run.stderr.contains("killed"), "{}", run.stderr);
+    fs::remove_dir(&closed).unwrap();
     // To look is not to write.
     for args in ["gen controller news --dry-run", "gen controller posts"] {
         as_a_user(&sandbox, "myapp", args).unwrap().succeeded();

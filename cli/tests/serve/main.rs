@@ -120,14 +120,16 @@ fn routes_are_printed_as_a_table_or_as_they_came() {
     );
 
     project.write("src/body.rs", "");
-    let failed = project.output(&["routes"]);
-    assert_eq!(failed.status.code(), Some(1));
-    assert!(
-        stderr(&failed).ends_with("error: myapp was not built: 1 error\n"),
-        "{}",
-        stderr(&failed)
-    );
-    assert!(failed.stdout.is_empty());
+    for command in ["routes", "openapi"] {
+        let failed = project.output(&[command]);
+        assert_eq!(failed.status.code(), Some(1));
+        assert!(
+            stderr(&failed).ends_with("error: myapp was not built: 1 error\n"),
+            "{}",
+            stderr(&failed)
+        );
+        assert!(failed.stdout.is_empty());
+    }
 }
 
 #[test]

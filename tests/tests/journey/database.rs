@@ -6,6 +6,7 @@ use std::process::Command;
 use nova_tests::guide::Page;
 use nova_tests::{Postgres, postgres};
 
+use crate::kit::command::{prepare, target};
 use crate::kit::http::{Request, Response};
 use crate::kit::{Project, Run, Serve};
 
@@ -20,6 +21,83 @@ fn posting(path: &str, kind: &str, body: &str) -> Request {
 
 fn post(serve: &Serve, path: &str, kind: &str, body: &str) -> Response {
     posting(path, kind, body).send(serve.address()).unwrap()
+}
+
+/// Where the header says that the next page is.
+fn next(page: &Response) -> Option<String> {
+    let link = page.header("link")?.strip_prefix('<')?;
+    link.strip_suffix(">; rel=\"next\"").map(str::to_owned)
+}
+
+/// What is on each page of a list, from the first to the last.
+fn pages(serve: &Serve, first: &str) -> Vec<Vec<i64>> {
+    let mut pages = Vec::new();
+    let mut at = Some(first.to_owned());
+    while let Some(path) = at {
+        let page = serve.get(&path);
+        let records: Vec<serde_json::Value> = serde_json::from_str(page.text()).unwrap();
+        pages.push(records.iter().map(|record| record["id"].as_i64().unwrap()).collect());
+        at = next(&page);
+    }
+    pages
+}
+
+/// In a list with this article alone, and of 250: the newest first.
+fn whoever_follows_the_links_sees_each_record_once(serve: &Serve, article: &str) {
+    let many: Vec<_> = (0..249).map(|_| article).collect();
+    assert_eq!(
+        post(serve, "/totals", JSON, &format!("[{}]", many.join(","))).status,
+        204
+    );
+    let of = |pages: Vec<Vec<i64>>| (pages.iter().map(Vec::len).collect::<Vec<_>>(), pages.concat());
+    let all: Vec<i64> = (1..=250).rev().collect();
+    assert_eq!(of(pages(serve, "/articles")), (vec![100, 100, 50], all.clone()));
+    assert_eq!(of(pages(serve, "/articles?limit=65535")).0, [100, 100, 50]);
+    assert_eq!(of(pages(serve, "/articles?limit=50")), (vec![50; 5], all));
+    assert_eq!(of(pages(serve, "/articles?before=3&limit=1")), (vec![1, 1], vec![2, 1]));
+    assert_eq!(of(pages(serve, "/articles?before=1")), (vec![0], vec![]));
+    for wrong in [
+        "before=",
+        "before=x",
+        "before=1&before=2",
+        "limit=0",
+        "limit=-1",
+        "limit=65536",
+    ] {
+        assert_eq!(serve.get(&format!("/articles?{wrong}")).status, 400, "{wrong}");
+    }
+    assert!(!serve.get("/shop/item").text().contains("Older"));
+    let item = "order=newest&group=none&user=1&price=1.5";
+    assert_eq!(post(serve, "/shop/item", FORM, item).status, 303);
+    let newest = serve.get("/shop/item?limit=1");
+    assert!(newest.text().contains("newest") && !newest.text().contains(">last<"));
+    let (_, older) = newest.text().split_once("<p><a href=\"").unwrap();
+    let (older, _) = older.split_once("\" rel=\"next\">Older</a>").unwrap();
+    let older = serve.get(&older.replace("&amp;", "&").replace("&#x3D;", "="));
+    assert!(older.text().contains(">last<") && !older.text().contains("Older"));
+}
+
+/// The program starts. What is generated then has the table as it was left, or says that it needs another.
+fn what_is_destroyed_leaves_its_table(project: &Project, serve: &mut Serve) {
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(post(serve, "/tag", JSON, r#"{"name":"kept"}"#).status, 201);
+    project.nova("destroy resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").status, 404);
+    for (fields, says) in [
+        ("name colour", "no column named colour"),
+        ("", "Reloaded "),
+        ("title", "no column named title"),
+    ] {
+        project.nova(&format!("gen resource tag {fields}")).succeeded();
+        serve.says(says);
+        project.nova("destroy resource tag").succeeded();
+        serve.has_reloaded();
+    }
+    project.nova("gen resource tag").succeeded();
+    serve.has_reloaded();
+    assert_eq!(serve.get("/tag").text(), r#"[{"id":1,"name":"kept"}]"#);
 }
 
 #[test]
@@ -71,8 +149,10 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     assert_eq!(both.iter().filter(|status| **status == 303).count(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|status| **status == 422).count(), 3, "{both:?}");
 
+    whoever_follows_the_links_sees_each_record_once(&serve, article);
+
     // A migration is a reason to build, be it new or changed.
-    let more = "migrations/99990101000000_more.sql";
+    let more = "migrations/20260101000000_more.sql";
     project.write(more, "INSERT INTO nowhere VALUES (1);\n");
     serve.says("no such table: nowhere");
     assert_eq!(serve.get("/articles/1").status, 200, "the program before goes on");
@@ -83,13 +163,7 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     serve.has_reloaded();
     assert!(serve.get("/articles").text().contains("By hand"));
 
-    // What is destroyed leaves its table, and the program starts.
-    project.nova("gen resource tag").succeeded();
-    serve.has_reloaded();
-    assert_eq!(serve.get("/tag").text(), "[]");
-    project.nova("destroy resource tag").succeeded();
-    serve.has_reloaded();
-    assert_eq!(serve.get("/tag").status, 404);
+    what_is_destroyed_leaves_its_table(&project, &mut serve);
     drop(serve);
 
     let serve = project.serve();
@@ -100,6 +174,31 @@ fn what_is_kept_in_sqlite_outlives_the_program() {
     assert_eq!(wrong.header("location"), Some("/login"));
     let entered = post(&serve, "/login", FORM, account);
     assert_eq!(entered.header("location"), Some("/account"));
+}
+
+/// As under a supervisor that starts several, or at the first upgrade.
+#[test]
+fn programs_that_start_at_once_on_an_empty_sqlite_file_all_start() {
+    let project = Project::new_with("starters", &["--db", "sqlite", "--api"]);
+    for name in ["article", "memo", "word"] {
+        project.nova(&format!("gen resource {name}")).succeeded();
+    }
+    project.cargo("build").succeeded();
+    for round in 0..5 {
+        let url = format!("sqlite://round{round}.db");
+        let start = |_| {
+            let mut command = Command::new(target().join("debug/starters"));
+            prepare(&mut command, project.root());
+            command.env("NOVA_DATABASE_URL", &url).env("NOVA_SERVER_PORT", "0");
+            Serve::start(command)
+        };
+        let mut all: Vec<Serve> = (0..4).map(start).collect();
+        all.iter_mut().for_each(Serve::listens);
+        assert_eq!(post(&all[0], "/article", JSON, r#"{"name":"One"}"#).status, 201);
+        for one in &all {
+            assert_eq!(one.get("/article").text(), r#"[{"id":1,"name":"One"}]"#);
+        }
+    }
 }
 
 #[test]
@@ -134,6 +233,15 @@ fn what_is_kept_in_postgres_outlives_the_program() {
     let odd = r#"{"title":"a\u0000b","pages":7,"price":1}"#;
     assert_eq!(post(&serve, "/articles", JSON, odd).status, 422);
     drop(serve);
+    // As of a resource that was destroyed and generated again.
+    let there = std::fs::read_dir(project.root().join("migrations")).unwrap();
+    let mut there = there.map(|entry| entry.unwrap().path());
+    let migration = there.find(|path| path.to_string_lossy().ends_with("_create_article.sql"));
+    std::fs::rename(
+        migration.unwrap(),
+        project.root().join("migrations/29990101000000_create_article.sql"),
+    )
+    .unwrap();
     let serve = project.serve_with(&variables);
     let found = serve.get("/articles/1");
     assert_eq!(
