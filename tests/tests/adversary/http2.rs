@@ -74,8 +74,10 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
+/// Whether the connection has ended with an error, and not because nothing comes.
 fn is_over(frames: &[Frame]) -> bool {
-    frames.iter().any(|(kind, ..)| *kind == GOAWAY)
+    let is_error = |(kind, _, payload): &Frame| *kind == GOAWAY && payload.get(4..8) != Some(&[0; 4]);
+    frames.iter().any(is_error)
 }
 
 #[test]
