@@ -222,3 +222,5 @@ pub use axum;
 pub use axum::http;
 /// JSON values.
 pub use serde_json;
+/// Lines in the log.
+pub use tracing;
