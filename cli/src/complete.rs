@@ -129,7 +129,7 @@ fn names(command: &Command, typed: &[&str]) -> Vec<(String, String)> {
 
 fn kinds() -> Vec<Kind> {
     let root = Project::here().map(|project| project.root).unwrap_or_default();
-    Kind::all(&root).unwrap_or_default()
+    Kind::each(&root).flatten().collect()
 }
 
 /// What is where a kind writes its files.

@@ -156,12 +156,17 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         package,
     };
     let conflicts = if keeps { Conflicts::Keep } else { Conflicts::Refuse };
-    let done = work::carry_out(absolute, make.show, conflicts, || {
+    let mut left = Vec::new();
+    let mut done = work::carry_out(absolute, make.show, conflicts, || {
         if !keeps {
             refuse_occupied(absolute, shown)?;
         }
+        let mut parts = parts(absolute, &data)?;
+        if keeps {
+            left = by_hand::of_files_that_are_there(absolute, &mut parts);
+        }
         Ok(Work {
-            plan: Plan::adding(absolute, parts(absolute, &data)?).shown_below(shown),
+            plan: Plan::adding(absolute, parts).shown_below(shown),
             about: json!({ "command": if keeps { "init" } else { "new" }, "name": data.package, "path": absolute }),
             notes: Vec::new(),
         })
@@ -191,8 +196,8 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
     }
     let finished = format!("{}, {} files", data.package, done.checked.created());
     let by_hand = match then {
-        Then::Merge if !make.show.json && !make.show.diff => by_hand::lines(absolute, &data)?,
-        _ => Vec::new(),
+        Then::Merge => by_hand::lines(absolute, &data, left)?,
+        Then::Enter | Then::Serve => Vec::new(),
     };
     let next = match then {
         Then::Merge if by_hand.is_empty() => Some("  nova serve".to_owned()),
@@ -207,10 +212,13 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
             Some(format!("{enter}  nova serve"))
         }
     };
+    if then == Then::Merge {
+        done.tell("by_hand", by_hand::json(&by_hand));
+    }
     done.finish(&finished, next.as_deref());
     // Also where nothing was written: until it is there, it is to be read again.
-    if !by_hand.is_empty() {
-        let by_hand = by_hand.join("\n");
+    if !by_hand.is_empty() && !make.show.json && !make.show.diff {
+        let by_hand = by_hand::shown(&by_hand);
         terminal::plain(format!(
             "\nnext: your files are as they were; by hand come\n\n{by_hand}\n\nthen: nova serve"
         ));

@@ -100,6 +100,11 @@ impl Done {
         self.show.writes() && !self.checked.is_done()
     }
 
+    /// Says something more to programs.
+    pub(crate) fn tell(&mut self, member: &str, what: Value) {
+        self.about[member] = what;
+    }
+
     /// Says something more that was done.
     pub(crate) fn also(&self, verb: &str, what: &str) {
         if !self.show.json && !self.show.diff {

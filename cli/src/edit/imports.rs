@@ -66,7 +66,8 @@ impl Import {
 
     pub(super) fn remove(&self, source: &Source<'_>) -> Edit {
         let own: Vec<Segment> = self.path().split("::").map(segment).collect();
-        let item = uses(source).find(|item| item.attrs.is_empty() && segments(&item.tree) == own);
+        let is_own = |tree| segments(tree) == own || self.is_renamed(tree);
+        let item = uses(source).find(|item| item.attrs.is_empty() && is_own(&item.tree));
         match item.and_then(|item| without_lines(source, item).or_else(|| without_words(source, item))) {
             Some(text) => Edit::Changed(text),
             None if self.is_conditional(source) => {
@@ -75,6 +76,19 @@ impl Import {
             None if matches!(self.meaning(source), Meaning::Imported(_)) => self.remove_from_group(source),
             None => Edit::Unchanged,
         }
+    }
+
+    /// Whether a tree is this import alone, under another name.
+    fn is_renamed(&self, tree: &UseTree) -> bool {
+        let mut leaves = Vec::new();
+        collect(tree, &mut Vec::new(), &mut leaves);
+        let path = |leaf: &Leaf| leaf.path.join("::") == self.path();
+        let braces = |tree: &UseTree| matches!(tree, UseTree::Group(_));
+        let mut inside = tree;
+        while let UseTree::Path(next) = inside {
+            inside = &next.tree;
+        }
+        leaves.len() == 1 && path(&leaves[0]) && leaves[0].bound.is_some() && !braces(inside)
     }
 
     /// Takes the name out of the braces that it was merged into, with the comma that follows it or goes before it. Braces
@@ -237,6 +251,11 @@ fn member<'a>(tree: &'a UseTree, path: &mut Vec<String>, own: &[String]) -> Opti
             let is_last = match tree {
                 UseTree::Name(name) => {
                     path.len() + 1 == own.len() && path[..] == own[..path.len()] && own.ends_with(&[plain(&name.ident)])
+                }
+                UseTree::Rename(rename) => {
+                    path.len() + 1 == own.len()
+                        && path[..] == own[..path.len()]
+                        && own.ends_with(&[plain(&rename.ident)])
                 }
                 UseTree::Path(_) => {
                     let mut leaves = Vec::new();

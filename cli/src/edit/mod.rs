@@ -6,6 +6,7 @@
 mod chains;
 mod imports;
 mod lines;
+mod mentions;
 mod modules;
 mod order;
 mod read;
@@ -15,6 +16,7 @@ mod source;
 mod tokens;
 
 pub(crate) use imports::Import;
+pub(crate) use mentions::line_naming;
 pub(crate) use modules::Module;
 pub(crate) use read::{alias, fields_of, gives, public_functions};
 pub(crate) use routes::{Route, RouteTo, routes_to};
@@ -93,6 +95,14 @@ impl Piece {
             Self::Import(import) => import.line(),
             Self::Route(route) => route.line(),
             Self::Setup(setup) => setup.line(),
+        }
+    }
+
+    /// The same as it stands in this text, or will.
+    pub(crate) fn line_in(&self, text: &str) -> String {
+        match (self, Source::parse(text)) {
+            (Self::Route(route), Ok(source)) => route.line_in(&source),
+            _ => self.line(),
         }
     }
 

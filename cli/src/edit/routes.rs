@@ -1,7 +1,7 @@
 //! The route in the table: `.get("/posts", posts::index)` in the one root group of `fn routes`.
 
 use syn::visit::Visit as _;
-use syn::{Expr, ExprCall, ExprMethodCall, Item, ItemFn, ReturnType, Type};
+use syn::{Expr, ExprCall, ExprMethodCall, FnArg, Item, ItemFn, ReturnType, Type};
 
 use super::Edit;
 use super::chains::{Chain, Finder, WIDEST_ARGUMENTS, WIDEST_LINE, deeper, literal, width};
@@ -49,6 +49,11 @@ impl Route {
         self.call(&self.holder.name)
     }
 
+    /// The same as it stands, or will, in this file, which may name the holder otherwise.
+    pub(super) fn line_in(&self, source: &Source<'_>) -> String {
+        self.call(&self.reached(source))
+    }
+
     pub(super) fn is_in(&self, source: &Source<'_>) -> bool {
         declared(&source.file).iter().any(|declared| self.is(declared, source))
     }
@@ -69,9 +74,10 @@ impl Route {
         };
         // Another group may have the path already, below its prefix; one of a host is beside the others.
         let beside = |other: &&Chain<'_>| other.calls.iter().all(|call| call.method != "host");
+        let added = added(source);
         let rest = chains.iter().filter(|other| !std::ptr::eq(*other, chain));
         let mut routes = std::iter::once(chain)
-            .chain(rest.filter(beside))
+            .chain(rest.chain(&added).filter(beside))
             .filter_map(|group| Some((group, prefix(group.root)?)))
             .flat_map(|(group, prefix)| group.calls.iter().filter_map(move |call| declaration(call, &prefix)));
         let ours = method(self.verb);
@@ -254,14 +260,41 @@ fn tables<'a>(source: &'a Source<'_>) -> Result<Vec<Chain<'a>>, &'static str> {
     Ok(finder.chains)
 }
 
+/// The groups that other functions bring to the table: those that give one, and those that take a table and add to it.
+/// What a function makes as a table of its own may be mounted below any prefix.
+fn added<'a>(source: &'a Source<'_>) -> Vec<Chain<'a>> {
+    let mut finder = Finder::of("Group");
+    for item in &source.file.items {
+        let Item::Fn(function) = item else {
+            continue;
+        };
+        let takes_routes = function.sig.inputs.iter().any(|input| match input {
+            FnArg::Typed(input) => is_a(&input.ty, "Routes"),
+            FnArg::Receiver(_) => false,
+        });
+        if takes_routes || gives(function, "Group") {
+            finder.visit_block(&function.block);
+        }
+    }
+    finder.chains
+}
+
 /// Whether a function gives a table: by what it is declared to return.
 fn gives_routes(function: &ItemFn) -> bool {
+    gives(function, "Routes")
+}
+
+fn gives(function: &ItemFn, name: &str) -> bool {
     match &function.sig.output {
-        ReturnType::Type(_, output) => match &**output {
-            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Routes"),
-            _ => false,
-        },
+        ReturnType::Type(_, output) => is_a(output, name),
         ReturnType::Default => false,
+    }
+}
+
+fn is_a(of: &Type, name: &str) -> bool {
+    match of {
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
+        _ => false,
     }
 }
 

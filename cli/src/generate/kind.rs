@@ -97,26 +97,24 @@ enum Body {
 }
 
 impl Kind {
-    /// Every kind: the built-in ones, then those of the project.
+    /// Every kind: the built-in ones, then those of the project. The first that is broken is the error.
     pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
-        let mut kinds: Vec<Self> = KINDS
-            .iter()
-            .map(|built_in| Self::built_in(built_in, root))
-            .collect::<Result<_>>()?;
-        let Ok(entries) = std::fs::read_dir(root.join(DIRECTORY)) else {
-            return Ok(kinds);
-        };
-        let mut names: Vec<String> = entries
+        Self::each(root).collect()
+    }
+
+    /// The same, one by one: a broken one is in the way of no other.
+    pub(crate) fn each(root: &Path) -> impl Iterator<Item = Result<Self>> {
+        let mut names: Vec<String> = std::fs::read_dir(root.join(DIRECTORY))
+            .into_iter()
+            .flatten()
             .flatten()
             .filter(|entry| entry.path().is_dir())
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|name| !name.starts_with('.') && KINDS.iter().all(|kind| kind.name != name))
             .collect();
         names.sort();
-        for name in names {
-            kinds.push(Self::own(&name, root)?);
-        }
-        Ok(kinds)
+        let built_in = KINDS.iter().map(|built_in| Self::built_in(built_in, root));
+        built_in.chain(names.into_iter().map(|name| Self::own(&name, root)))
     }
 
     /// The kind of this name.
@@ -214,12 +212,17 @@ impl Kind {
                 let bytes = disk::bytes(&root.join(&file)).map_err(failed)?;
                 (inside, Body::Raw(bytes.into()))
             };
-            self.sources.retain(|source| source.destination != destination);
-            self.sources.push(Source {
+            let source = Source {
                 destination: destination.to_owned(),
                 body,
                 file: Some(file),
-            });
+            };
+            // It stands where the built-in one stood: the first is the one by which things are known.
+            let own = self.sources.iter_mut().find(|own| own.destination == destination);
+            match own {
+                Some(own) => *own = source,
+                None => self.sources.push(source),
+            }
         }
         Ok(())
     }
@@ -358,10 +361,7 @@ fn broken_at(file: Option<&Path>, kind: &str, destination: &str, broken: &templa
 
 /// That there is no such kind, and which may have been meant.
 fn unknown(name: &str, root: &Path) -> Error {
-    let names: Vec<String> = match Kind::all(root) {
-        Ok(kinds) => kinds.into_iter().map(|kind| kind.name).collect(),
-        Err(_) => KINDS.iter().map(|kind| kind.name.to_owned()).collect(),
-    };
+    let names: Vec<String> = Kind::each(root).flatten().map(|kind| kind.name).collect();
     let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
     let error = Error::usage(format!("there is no kind `{shown}`")).detail("nothing was written");
     match crate::name::nearest(name, names.iter().map(String::as_str)) {

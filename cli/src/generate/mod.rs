@@ -4,6 +4,7 @@ mod controller;
 mod generic;
 mod infer;
 pub(crate) mod kind;
+mod named;
 mod parts;
 mod resource;
 mod tables;
@@ -109,8 +110,12 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         parts::refuse_rivals(&generated.parts, &project)?;
         tables::refuse_of_another(&generated.parts, &name, &project)?;
         told = Some((generated.what, generated.next));
+        let plan = Plan::adding(&project.root, generated.parts.clone());
+        if let Ok(checked) = plan.check(work::conflicts(write)) {
+            notes.extend(named::already(&generated.parts, &checked, &project));
+        }
         Ok(Work {
-            plan: Plan::adding(&project.root, generated.parts),
+            plan,
             about: json!({ "command": "gen", "kind": kind.name, "name": name.path() }),
             notes,
         })
@@ -134,8 +139,12 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         told = format!("{} `{}` removed", kind.name, name.path());
         notes.extend(tables::that_stays(&generated.parts, &project));
         notes.extend(mistyped(&generated.parts, &kind, &name, &project));
+        let plan = Plan::adding(&project.root, generated.parts.clone()).invert();
+        if let Ok(checked) = plan.check(work::conflicts(args.write)) {
+            notes.extend(named::still(&generated.parts, &checked, &project));
+        }
         Ok(Work {
-            plan: Plan::adding(&project.root, generated.parts).invert(),
+            plan,
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),
             notes,
         })
@@ -180,7 +189,14 @@ pub(crate) fn chat(project: &Project) -> Result<Vec<Part>> {
 fn list(json: bool) -> Result<()> {
     let root = Project::here().map(|project| project.root);
     // Outside a project there are the built-in ones.
-    let kinds = Kind::all(&root.unwrap_or_default())?;
+    let root = root.unwrap_or_default();
+    let (mut kinds, mut broken) = (Vec::new(), Vec::new());
+    for kind in Kind::each(&root) {
+        match kind {
+            Ok(kind) => kinds.push(kind),
+            Err(error) => broken.push(error),
+        }
+    }
     let width = kinds
         .iter()
         .map(|kind| kind.name.chars().count())
@@ -198,7 +214,15 @@ fn list(json: bool) -> Result<()> {
         let place = place.map_or_else(String::new, |place| terminal::dim(&format!("  {place}")));
         terminal::answer(format!("{:width$}  {about}{place}", kind.name).trim_end());
     }
-    Ok(())
+    let Some((first, others)) = broken.split_first() else {
+        return Ok(());
+    };
+    let error = Error::failed(first.message());
+    let error = others.iter().fold(error, |error, other| error.detail(other.message()));
+    Err(match first.help_text() {
+        Some(help) => error.help(help),
+        None => error.help("nova doctor reads the templates too"),
+    })
 }
 
 /// Parses the name of something, and notes when it is used in another spelling.

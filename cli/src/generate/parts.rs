@@ -124,7 +124,7 @@ fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
 }
 
 /// `src/ws/chat.rs` is the module `chat` in `ws`. What is not a module of the library has none.
-fn modules(path: &Path) -> Vec<String> {
+pub(super) fn modules(path: &Path) -> Vec<String> {
     let inside = path
         .strip_prefix("src")
         .ok()

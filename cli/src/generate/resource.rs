@@ -208,7 +208,11 @@ pub(super) fn generate(
     }
     Ok(Generated {
         parts: all,
-        what: format!("resource `{}` at {url}", name.path()),
+        what: if wiring.routed {
+            format!("resource `{}` at {url}", name.path())
+        } else {
+            format!("resource `{}`, which no route leads to", name.path())
+        },
         next: wiring.routed.then(|| super::visit(project, &url, "")),
     })
 }

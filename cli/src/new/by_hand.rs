@@ -1,16 +1,69 @@
 //! What `nova init` leaves to be written by hand: what a new project has in files that were there already.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::Data;
 use crate::disk;
+use crate::edit::Piece;
 use crate::error::Result;
+use crate::plan::Part;
 use crate::project::RUNTIME_PACKAGE;
 use crate::template::PROJECT;
 
-/// The lines, below the file that each belongs to; none where every file has them.
-pub(super) fn lines(root: &Path, data: &Data) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
+/// What is missing in a file.
+pub(super) struct Missing {
+    path: PathBuf,
+    lines: Vec<String>,
+}
+
+/// For a person: the lines, below the file that each belongs to.
+pub(super) fn shown(missing: &[Missing]) -> String {
+    let mut shown = Vec::new();
+    for Missing { path, lines } in missing {
+        shown.push(format!("in {}:", path.display()));
+        shown.extend(lines.iter().map(|line| format!("    {line}")));
+    }
+    shown.join("\n")
+}
+
+/// For a program.
+pub(super) fn json(missing: &[Missing]) -> Value {
+    let files = missing
+        .iter()
+        .map(|Missing { path, lines }| json!({ "path": path, "lines": lines }));
+    files.collect()
+}
+
+/// Takes out of a plan what would come into files that are there, which stay as they are, and gives it.
+pub(super) fn of_files_that_are_there(root: &Path, parts: &mut Vec<Part>) -> Vec<(PathBuf, Piece)> {
+    let mut left = Vec::new();
+    let is_there = |path: &Path| root.join(path).exists();
+    let all = std::mem::take(parts).into_iter();
+    parts.extend(all.filter_map(|part| match part {
+        Part::Piece { path, piece, .. } if is_there(&path) => {
+            left.push((path, piece));
+            None
+        }
+        Part::SharedModule {
+            path,
+            content,
+            declared_in,
+            declaration,
+            ..
+        } if is_there(&declared_in) => {
+            left.push((declared_in, declaration));
+            (!is_there(&path)).then(|| Part::file(path, content))
+        }
+        part => Some(part),
+    }));
+    left
+}
+
+/// What the files that are there lack; none where every file has all. `left` is what a generator would have put into them.
+pub(super) fn lines(root: &Path, data: &Data, left: Vec<(PathBuf, Piece)>) -> Result<Vec<Missing>> {
+    let mut all = Vec::new();
     for path in [
         "Cargo.toml",
         "nova.toml",
@@ -45,11 +98,27 @@ pub(super) fn lines(root: &Path, data: &Data) -> Result<Vec<String>> {
             _ => modules(&text, &new),
         };
         if !missing.is_empty() {
-            lines.push(format!("in {path}:"));
-            lines.extend(missing.iter().map(|line| format!("    {line}")));
+            all.push(Missing {
+                path: path.into(),
+                lines: missing,
+            });
         }
     }
-    Ok(lines)
+    for (path, piece) in left {
+        let text = disk::text(&root.join(&path)).unwrap_or_default();
+        if piece.is_in(&text).unwrap_or(false) {
+            continue;
+        }
+        let line = piece.line_in(&text);
+        match all.iter_mut().find(|missing| missing.path == path) {
+            Some(missing) => missing.lines.push(line),
+            None => all.push(Missing {
+                path,
+                lines: vec![line],
+            }),
+        }
+    }
+    Ok(all)
 }
 
 /// The lines that a text does not have.

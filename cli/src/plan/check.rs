@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Change, Conflicts, Content, Direction, Lock, Part, Plan, diff, read, write};
+use crate::disk;
 use crate::edit::{Edit, Piece};
 use crate::error::{Error, Result};
 
@@ -139,6 +140,25 @@ impl Checked {
         self.files.values().all(|file| file.before == file.after)
     }
 
+    /// Whether a file that is there goes.
+    pub(crate) fn deletes(&self, path: &Path) -> bool {
+        let file = self.files.get(path);
+        file.is_some_and(|file| file.before.is_some() && file.after.is_none())
+    }
+
+    /// Whether a file would be another.
+    pub(crate) fn changes(&self, path: &Path) -> bool {
+        self.files.get(path).is_some_and(|file| file.before != file.after)
+    }
+
+    /// The text that a file would hold, also one that the plan does not touch.
+    pub(crate) fn text(&self, path: &Path) -> Option<String> {
+        match self.files.get(path) {
+            Some(file) => file.after.as_ref()?.text().map(str::to_owned),
+            None => disk::text(&self.root.join(path)).ok(),
+        }
+    }
+
     /// How many files are written anew.
     pub(crate) fn created(&self) -> usize {
         self.files
@@ -245,12 +265,8 @@ impl Checked {
             let path = path.display();
             Problem::Unusable(format!("{path}:{}:{}: {}", error.line, error.column, error.message))
         })?;
-        let note = |sign| {
-            Some(Note {
-                sign,
-                text: piece.line(),
-            })
-        };
+        let line = piece.line_in(text);
+        let note = |sign| Some(Note { sign, text: line });
         match edit {
             Edit::Unchanged => self.report(Verb::Unchanged, path, None),
             Edit::Changed(text) => {

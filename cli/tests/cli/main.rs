@@ -12,6 +12,7 @@ mod help;
 mod in_the_way;
 mod json;
 mod kinds;
+mod lived_in;
 mod new;
 mod odd;
 mod output;

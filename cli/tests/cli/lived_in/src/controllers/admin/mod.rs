@@ -1,0 +1,3 @@
+//! What the office alone may do.
+
+pub mod tariffs;

@@ -1,0 +1,3 @@
+//! WebSocket handlers: one value for each connection.
+
+pub mod board;
