@@ -49,12 +49,13 @@ impl Route {
         self.call(&self.holder.name)
     }
 
-    pub(super) fn is_in(&self, source: &Source<'_>) -> bool {
-        declared(&source.file).iter().any(|declared| self.is(declared, source))
+    pub(super) fn count(&self, source: &Source<'_>) -> usize {
+        let declared = declared(&source.file);
+        declared.iter().filter(|declared| self.is(declared, source)).count()
     }
 
     pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
-        if self.is_in(source) {
+        if self.count(source) > 0 {
             return Edit::Unchanged;
         }
         let reached = self.reached(source);

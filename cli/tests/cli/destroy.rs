@@ -136,7 +136,9 @@ fn every_route_to_it_goes_with_a_controller() {
         let text = text.replacen("home::index)", &route, 1);
         let (last, moved) = (
             "            .assets(\"/assets\", \"assets\"),\n    )\n",
-            "    .group(Group::new(\"/api\").get(\"/posts\", posts::index))\n",
+            "    .group(Group::new(\"/api\").get(\"/posts\", posts::index))\n    \
+             .group(Group::new(\"/\").host(\"a.example\").get(\"/posts\", posts::index))\n    \
+             .group(Group::new(\"/\").host(\"b.example\").get(\"/posts\", posts::index))\n",
         );
         assert!(text.contains(last), "{text}");
         sandbox.write(table, &text.replace(last, &format!("{last}{moved}")));
