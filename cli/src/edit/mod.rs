@@ -69,6 +69,8 @@ impl Piece {
         let source = Source::parse(text)?;
         let edit = match self {
             Self::Module(module) => module.remove(&source),
+            // Routes of others still go by it.
+            Self::Import(import) if !routes::all_to(import, &source).is_empty() => Edit::Unchanged,
             Self::Import(import) => import.remove(&source),
             Self::Route(route) => route.remove(&source),
             Self::Setup(setup) => setup.remove(&source),

@@ -301,12 +301,17 @@ pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<RouteTo> {
         modules,
         name: name.to_owned(),
     };
+    all_to(&holder, &source)
+}
+
+/// The same in a file that has been read.
+pub(super) fn all_to(holder: &Import, source: &Source<'_>) -> Vec<RouteTo> {
     let declared = declared(&source.file);
     let found = declared.iter().filter_map(|declared| {
         let (reached, function) = reached(declared.handler?)?;
         let verb = Route::verb(&declared.call.method.to_string())?;
         let path = declared.path.clone();
-        leads_to(&holder, &reached, &source).then_some(RouteTo { verb, path, function })
+        leads_to(holder, &reached, source).then_some(RouteTo { verb, path, function })
     });
     found.collect()
 }

@@ -107,7 +107,7 @@ pub(super) fn belonging(parts: Vec<Part>, owner: &Path) -> impl Iterator<Item = 
 }
 
 /// The file whose module some code names: of `controllers::posts::index` that of `controllers::posts`.
-fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
+pub(super) fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
     let is_in_a_name = |c: char| c.is_alphanumeric() || c == '_';
     let names: Vec<&str> = code
         .split(|c| !is_in_a_name(c))

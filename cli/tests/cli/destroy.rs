@@ -153,3 +153,20 @@ fn every_route_to_it_goes_with_a_controller() {
         sandbox.write(table, &before);
     }
 }
+
+/// A module of the user's that holds the functions of several is not one that goes.
+#[test]
+fn routes_to_a_module_that_stays_are_left() {
+    let sandbox = Sandbox::with_project();
+    let folder = "myapp/.nova/templates/act";
+    sandbox.write(&format!("{folder}/views/acts/{{{{path}}}}.hbs.hbs"), "{{title}}\n");
+    sandbox.write(
+        &format!("{folder}/kind.toml"),
+        "[[route]]\nverb = \"get\"\npath = \"{{url}}\"\nhandler = \"controllers::acts::{{name}}\"\n",
+    );
+    sandbox.app("gen act one").succeeded();
+    let before = sandbox.tree();
+    sandbox.app("gen act two").succeeded();
+    sandbox.app("destroy act two").succeeded();
+    assert!(sandbox.tree() == before, "{}", sandbox.read("myapp/src/routes.rs"));
+}
