@@ -29,6 +29,16 @@ fn init_keeps_every_file() {
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
     assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
+    let named = "[package]\nname = \"my-thing\"\n[lib]\nname = \"core_of_it\"\npath = \"./src/lib.rs\"\n";
+    sandbox.write("named/Cargo.toml", named);
+    sandbox.nova_in("named", ["init", "--no-git"]).succeeded();
+    assert!(sandbox.read("named/src/main.rs").contains("use core_of_it::app;"));
+    sandbox.write("elsewhere/Cargo.toml", &named.replace("./src/", "app/"));
+    let before = sandbox.tree();
+    sandbox
+        .nova_in("elsewhere", ["init", "--no-git"])
+        .failed(1, "library is src/lib.rs, and the one here is app/lib.rs");
+    assert!(sandbox.tree() == before);
     let main = "fn main() {}\n";
     sandbox.write("program/src/main.rs", main);
     let run = sandbox.nova_in("program", ["init", "--no-git"]).succeeded();
