@@ -166,8 +166,14 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         if !keeps {
             refuse_occupied(absolute, shown)?;
         }
+        let parts = parts(absolute, &data)?;
+        if let Some((path, rival)) = generate::rival(&parts, absolute) {
+            let error = Error::failed(format!("{} is a module of that name already", rival.display()));
+            let help = format!("move it to {}, where a project has it", path.display());
+            return Err(error.detail("nothing was written").help(help));
+        }
         Ok(Work {
-            plan: Plan::adding(absolute, parts(absolute, &data)?).shown_below(shown),
+            plan: Plan::adding(absolute, parts).shown_below(shown),
             about: json!({ "command": if keeps { "init" } else { "new" }, "name": data.package, "path": absolute }),
             notes: Vec::new(),
         })
