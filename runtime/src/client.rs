@@ -30,7 +30,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// `x-forwarded-proto`: `https` or another; a proxy has to set that itself, or it passes on what the client says. The header
 /// `forwarded` (RFC 7239) is not read: a proxy that does not know it passes on what the client says, too.
 ///
-/// [`RateLimit`](crate::middleware) tells clients apart by it. `ConnectInfo` stays the peer.
+/// `nova::middleware::RateLimit` tells clients apart by it. `ConnectInfo` stays the peer.
 ///
 /// ```
 /// use nova::Client;

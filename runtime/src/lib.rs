@@ -4,19 +4,20 @@
 //! ```no_run
 //! use nova::prelude::*;
 //!
-//! struct Chat { room: String }
+//! struct Chat { channel: String }
 //!
 //! impl Chat {
 //!     async fn init(socket: Socket, Path(room): Path<String>) -> Result<Self, Rejection> {
-//!         socket.join(&room);
-//!         Ok(Self { room })
+//!         let channel = format!("chat:{room}");
+//!         socket.join(&channel);
+//!         Ok(Self { channel })
 //!     }
 //! }
 //!
 //! impl WebSocketHandler for Chat {
 //!     async fn handle(&mut self, frame: Frame, socket: &Socket) -> Commands {
 //!         if let Frame::Text(text) = frame {
-//!             socket.broadcast(&self.room, "message", text);
+//!             socket.broadcast(&self.channel, "message", text);
 //!         }
 //!         Commands::none()
 //!     }
@@ -221,3 +222,5 @@ pub use axum;
 pub use axum::http;
 /// JSON values.
 pub use serde_json;
+/// Lines in the log.
+pub use tracing;

@@ -240,7 +240,7 @@ fn the_guide_shows_what_there_is() {
     let dashboard = studio.open("/__nova/", 1120, 440);
     dashboard.sees("document.querySelector('tbody')?.innerText.includes('/chat/{room}')");
     dashboard.evaluate("document.querySelector('tbody button').click()");
-    dashboard.sees("document.querySelector('#tail h2').innerText === 'lobby'");
+    dashboard.sees("document.querySelector('#tail h2').innerText === 'chat:lobby'");
     dashboard.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: '5' }))");
     dashboard.sees("document.querySelector('tbody')?.innerText.includes('server.port')");
     dashboard.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: '1' }))");

@@ -136,13 +136,14 @@ fn everything_that_is_generated_answers() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let (mut pages, mut sockets) = (0, 0);
+    let (mut pages, mut rooms) = (0, Vec::new());
     for route in &routes {
         let path = route["path"].as_str().unwrap();
         let handler = route["handler"].as_str().unwrap_or_default();
         if route["kind"] == "websocket" {
-            client.echoes(&path.replace("{room}", "lobby"));
-            sockets += 1;
+            let room = path.replace("{room}", "lobby");
+            client.echoes(&room);
+            rooms.push(room);
         } else if route["kind"] == "http" && route["methods"][0] == "GET" && handler.starts_with("controllers::") {
             let response = client.send(&Request::get(&path.replace("{id}", "1").replace("{text}", "1")));
             // A resource has no record yet.
@@ -156,7 +157,20 @@ fn everything_that_is_generated_answers() {
             pages += 1;
         }
     }
-    assert!(pages > 40 && sockets > 10, "{pages} {sockets}\n{}", table.stdout);
+    assert!(
+        pages > 40 && rooms.len() > 10,
+        "{pages} {}\n{}",
+        rooms.len(),
+        table.stdout
+    );
+    // Each of them has rooms of its own: what is said in the others does not come before what it says itself.
+    let mut sockets: Vec<_> = rooms.iter().map(|room| (room, serve.websocket(room))).collect();
+    for (room, socket) in &mut sockets {
+        socket.send(Message::text(room.as_str())).unwrap();
+    }
+    for (room, socket) in &mut sockets {
+        assert_eq!(socket.read().unwrap(), Message::text(room.as_str()));
+    }
 
     the_controller_answers(&client);
     the_records_are_kept(&client);

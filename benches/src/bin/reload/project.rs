@@ -105,11 +105,11 @@ fn counting(handler: &str) -> Result<String> {
             "use nova::prelude::*;\n",
             "use nova::prelude::*;\n\nuse crate::controllers::home::EDIT;\n",
         ),
-        ("    room: String,\n", "    room: String,\n    seen: u64,\n"),
-        ("Self { room }", "Self { room, seen: 0 }"),
+        ("    channel: String,\n", "    channel: String,\n    seen: u64,\n"),
+        ("Self { channel }", "Self { channel, seen: 0 }"),
         (
-            "socket.broadcast(&self.room, \"message\", text);",
-            "self.seen += 1;\n            let _ = (&self.room, socket);\n            return Commands::send(format!(\"{} \
+            "socket.broadcast(&self.channel, \"message\", text);",
+            "self.seen += 1;\n            let _ = (&self.channel, socket);\n            return Commands::send(format!(\"{} \
              {text} {EDIT}\", self.seen));",
         ),
     ];
