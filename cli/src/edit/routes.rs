@@ -105,11 +105,7 @@ impl Route {
         };
         let dot = source.range(&found.call.dot_token).start;
         let end = source.range(found.call).end;
-        let start = match source.indentation(dot) {
-            Some(_) => source.previous_line_end(source.line_start(dot)),
-            None => dot,
-        };
-        Edit::Changed(source.without(start..end))
+        Edit::Changed(source.without(source.with_its_line(dot..end)))
     }
 
     /// Behind the last route of the chain, and before what else may stand there, such as assets.

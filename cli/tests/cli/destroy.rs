@@ -170,3 +170,28 @@ fn routes_to_a_module_that_stays_are_left() {
     sandbox.app("destroy act two").succeeded();
     assert!(sandbox.tree() == before, "{}", sandbox.read("myapp/src/routes.rs"));
 }
+
+/// What stands behind a route on its line does not come into the comment above it.
+#[test]
+fn a_comment_above_a_route_swallows_nothing() {
+    let table = "myapp/src/routes.rs";
+    for (behind, left) in [
+        (
+            " .get(\"/about\", home::index)",
+            "\n             .get(\"/about\", home::index)",
+        ),
+        (" // Theirs.", " // Theirs."),
+        ("", ""),
+    ] {
+        let sandbox = Sandbox::with_project();
+        let before = sandbox.read(table);
+        sandbox.app("gen controller posts").succeeded();
+        let route = ".get(\"/posts\", posts::index)";
+        let with = format!("// Posts.\n            {route}{behind}");
+        sandbox.write(table, &sandbox.read(table).replace(route, &with));
+        sandbox.app("destroy controller posts").succeeded();
+        let assets = "            .assets(";
+        let expected = before.replace(assets, &format!("            // Posts.{left}\n{assets}"));
+        assert_eq!(sandbox.read(table), expected);
+    }
+}
