@@ -104,10 +104,16 @@ pub(crate) fn init(args: &args::Init) -> Result<()> {
                 .help("nova new crates/myapp, and list it among the members"),
         );
     }
-    let package = manifest
-        .as_ref()
-        .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
-    let chosen = args.make.name.as_deref().or(package);
+    let said = |section: &str, key: &str| manifest.as_ref()?.get(section)?.get(key)?.as_str();
+    let is_usual = |path: &str| Path::new(".").join(path) == Path::new("./src/lib.rs");
+    if let Some(path) = said("lib", "path").filter(|path| !is_usual(path)) {
+        return Err(
+            Error::failed(format!("a project's library is src/lib.rs, and the one here is {path}"))
+                .detail("nothing was written")
+                .help("move it there, and take `path` out of [lib] in Cargo.toml"),
+        );
+    }
+    let chosen = args.make.name.as_deref().or(said("package", "name"));
     let (typed, name) = name(chosen, Path::new("."), &here, "nova init --name ")?;
     create(&args.make, Path::new(""), &here, &typed, &name, Then::Merge)
 }
@@ -134,7 +140,7 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         name.snake()
     };
     let data = Data {
-        krate: name.snake(),
+        krate: library(absolute).unwrap_or_else(|| name.snake()),
         title: package.clone(),
         runtime: dependency::runtime(make.nova_path.as_deref(), make.nats)?,
         own_workspace: around.as_ref().is_some_and(|around| !around.lists),
@@ -240,6 +246,13 @@ fn sqlx(database: Database) -> &'static str {
     }
 }
 
+/// What the library is called by a manifest that is there.
+fn library(directory: &Path) -> Option<String> {
+    let manifest: toml::Table = disk::text(&directory.join("Cargo.toml")).ok()?.parse().ok()?;
+    let name = manifest.get("lib")?.get("name")?.as_str()?;
+    Some(name.replace('-', "_"))
+}
+
 /// The project's name, and how the user spelled it.
 fn name(chosen: Option<&str>, path: &Path, directory: &Path, command: &str) -> Result<(String, Name)> {
     let taken = |names: &[&str], reason: &str| -> Vec<(String, String)> {
@@ -329,6 +342,11 @@ fn parts(root: &Path, data: &Data) -> Result<Vec<Part>> {
             renamed: None,
         };
         parts.extend(generate::chat(&project)?);
+    }
+    if let Some((path, rival)) = generate::rival(&parts, root) {
+        let error = Error::failed(format!("{} is a module of that name already", rival.display()));
+        let help = format!("move it to {}, where a project has it", path.display());
+        return Err(error.detail("nothing was written").help(help));
     }
     Ok(parts)
 }

@@ -71,6 +71,8 @@ impl Piece {
         let source = Source::parse(text)?;
         let edit = match self {
             Self::Module(module) => module.remove(&source),
+            // Routes of others still go by it.
+            Self::Import(import) if !routes::all_to(import, &source).is_empty() => Edit::Unchanged,
             Self::Import(import) => import.remove(&source),
             Self::Route(route) => route.remove(&source),
             Self::Setup(setup) => setup.remove(&source),
@@ -80,11 +82,16 @@ impl Piece {
 
     /// Whether a file has the piece, in whatever shape.
     pub(crate) fn is_in(&self, text: &str) -> Result<bool, ParseError> {
+        self.count(text).map(|count| count > 0)
+    }
+
+    /// How often a file has the piece. Only a route can be there twice, as on two hosts.
+    fn count(&self, text: &str) -> Result<usize, ParseError> {
         Source::parse(text).map(|source| match self {
-            Self::Module(module) => module.is_in(&source),
-            Self::Import(import) => import.is_in(&source),
-            Self::Route(route) => route.is_in(&source),
-            Self::Setup(setup) => setup.is_in(&source),
+            Self::Module(module) => module.is_in(&source).into(),
+            Self::Import(import) => import.is_in(&source).into(),
+            Self::Route(route) => route.count(&source),
+            Self::Setup(setup) => setup.is_in(&source).into(),
         })
     }
 
@@ -106,17 +113,20 @@ impl Piece {
         }
     }
 
-    /// No edit is believed before its result parses and holds the piece, or no longer does, and all other tokens are as they
-    /// were.
+    /// No edit is believed before its result parses and holds the piece once more, or once less, and all other tokens are as
+    /// they were.
     fn verified(&self, before: &str, edit: Edit, expected: bool) -> Edit {
         let Edit::Changed(after) = &edit else {
             return edit;
         };
-        let held = self.is_in(after).is_ok_and(|held| held == expected);
         let (longer, shorter) = if expected {
             (after.as_str(), before)
         } else {
             (before, after.as_str())
+        };
+        let held = match (self.count(longer), self.count(shorter)) {
+            (Ok(more), Ok(less)) => more == less + 1,
+            _ => false,
         };
         let only_that = match (tokens::tokens(longer), tokens::tokens(shorter)) {
             (Some(longer), Some(shorter)) => {

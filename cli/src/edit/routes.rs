@@ -54,12 +54,13 @@ impl Route {
         self.call(&self.reached(source))
     }
 
-    pub(super) fn is_in(&self, source: &Source<'_>) -> bool {
-        declared(&source.file).iter().any(|declared| self.is(declared, source))
+    pub(super) fn count(&self, source: &Source<'_>) -> usize {
+        let declared = declared(&source.file);
+        declared.iter().filter(|declared| self.is(declared, source)).count()
     }
 
     pub(super) fn insert(&self, source: &Source<'_>) -> Edit {
-        if self.is_in(source) {
+        if self.count(source) > 0 {
             return Edit::Unchanged;
         }
         let reached = self.reached(source);
@@ -110,11 +111,7 @@ impl Route {
         };
         let dot = source.range(&found.call.dot_token).start;
         let end = source.range(found.call).end;
-        let start = match source.indentation(dot) {
-            Some(_) => source.previous_line_end(source.line_start(dot)),
-            None => dot,
-        };
-        Edit::Changed(source.without(start..end))
+        Edit::Changed(source.without(source.with_its_line(dot..end)))
     }
 
     /// Behind the last route of the chain, and before what else may stand there, such as assets.
@@ -333,12 +330,17 @@ pub(crate) fn routes_to(text: &str, holder: &str) -> Vec<RouteTo> {
         modules,
         name: name.to_owned(),
     };
+    all_to(&holder, &source)
+}
+
+/// The same in a file that has been read.
+pub(super) fn all_to(holder: &Import, source: &Source<'_>) -> Vec<RouteTo> {
     let declared = declared(&source.file);
     let found = declared.iter().filter_map(|declared| {
         let (reached, function) = reached(declared.handler?)?;
         let verb = Route::verb(&declared.call.method.to_string())?;
         let path = declared.path.clone();
-        leads_to(&holder, &reached, &source).then_some(RouteTo { verb, path, function })
+        leads_to(holder, &reached, source).then_some(RouteTo { verb, path, function })
     });
     found.collect()
 }

@@ -71,12 +71,8 @@ impl Setup {
             return Edit::Unchanged;
         };
         let dot = source.range(&call.dot_token).start;
-        let end = source.range(call).end;
-        let start = match source.indentation(dot) {
-            Some(_) => source.previous_line_end(source.line_start(dot)),
-            None => dot,
-        };
-        let text = source.without(start..end);
+        let gone = source.with_its_line(dot..source.range(call).end);
+        let text = source.without(gone.clone());
         if let [one, other] = chain.calls[..]
             && let rest = if std::ptr::eq(one, call) { other } else { one }
             && let Some(rest) = Self::of(rest, source)
@@ -87,7 +83,7 @@ impl Setup {
         // What rustfmt would have on one line again.
         let first = source.range(chain.root);
         let last = chain.calls.last().map_or(first.end, |call| source.range(*call).end);
-        let rest = &text[first.start..last - (end - start)];
+        let rest = &text[first.start..last - gone.len()];
         let pieces: Vec<&str> = rest.lines().map(str::trim).collect();
         let joined = pieces.concat();
         let line = &text[source.line_start(first.start)..first.start];
@@ -98,7 +94,7 @@ impl Setup {
             && !rest.contains("/*")
             && pieces.len() == chain.calls.len()
             && pieces[1..].iter().all(|piece| piece.starts_with('.'));
-        if start != dot && fits && is_plain {
+        if gone.start != dot && fits && is_plain {
             let head = &text[..first.start];
             let tail = &text[first.start + rest.len()..];
             return Edit::Changed([head, &joined, tail].concat());

@@ -6,6 +6,8 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident};
 
+use super::tokens::tokens;
+
 /// Text that parses, and what it parses to.
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
@@ -148,6 +150,16 @@ impl<'a> Source<'a> {
     /// The text without `range`.
     pub(super) fn without(&self, range: Range<usize>) -> String {
         [&self.text[..range.start], &self.text[range.end..]].concat()
+    }
+
+    /// A call with the line that it begins, unless what follows on that line would be swallowed by a comment above it.
+    pub(super) fn with_its_line(&self, call: Range<usize>) -> Range<usize> {
+        if self.indentation(call.start).is_none() {
+            return call;
+        }
+        let whole = self.previous_line_end(self.line_start(call.start))..call.end;
+        let left = |range: &Range<usize>| tokens(&self.without(range.clone()));
+        if left(&whole) == left(&call) { whole } else { call }
     }
 
     /// The offset of the first byte that is Rust.

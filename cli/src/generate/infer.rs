@@ -17,7 +17,9 @@ use crate::project::Project;
 /// What was generated under this name, and the routes that lead to it, wherever they have been moved to.
 pub(super) fn generated(kind: &Kind, name: &NamePath, project: &Project) -> Result<Generated> {
     let mut generated = nearest(kind, name, project)?;
-    let Some(holder) = holder(kind, name, project) else {
+    // What holds the functions of others too, as a module that is no file of this one, keeps the routes to those.
+    let goes = |holder: &String| parts::named(holder, &generated.parts).is_some();
+    let Some(holder) = holder(kind, name, project).filter(goes) else {
         return Ok(generated);
     };
     for RouteTo { verb, path, function } in routes(&holder, project) {

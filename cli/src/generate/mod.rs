@@ -11,6 +11,7 @@ mod tables;
 
 use std::path::Path;
 
+pub(crate) use parts::rival;
 use serde_json::json;
 
 use crate::args;

@@ -107,7 +107,7 @@ pub(super) fn belonging(parts: Vec<Part>, owner: &Path) -> impl Iterator<Item = 
 }
 
 /// The file whose module some code names: of `controllers::posts::index` that of `controllers::posts`.
-fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
+pub(super) fn named<'a>(code: &str, parts: &'a [Part]) -> Option<&'a Path> {
     let is_in_a_name = |c: char| c.is_alphanumeric() || c == '_';
     let names: Vec<&str> = code
         .split(|c| !is_in_a_name(c))
@@ -153,7 +153,7 @@ pub(super) fn modules(path: &Path) -> Vec<String> {
 
 /// A module that is there twice is none: `a.rs` beside `a/mod.rs`.
 pub(super) fn refuse_rivals(parts: &[Part], project: &Project) -> Result<()> {
-    match rival(parts, project) {
+    match rival(parts, &project.root) {
         None => Ok(()),
         Some((path, rival)) => Err(Error::failed(format!("{} is that module already", rival.display()))
             .detail("nothing was written")
@@ -194,7 +194,7 @@ fn my(path: &str) -> String {
 
 /// What was generated is never in `a/mod.rs`: the declaration of such a module, and its routes, are somebody's.
 pub(super) fn refuse_others(parts: &[Part], name: &NamePath, project: &Project) -> Result<()> {
-    match rival(parts, project) {
+    match rival(parts, &project.root) {
         None => Ok(()),
         Some((_, rival)) => Err(
             Error::failed(format!("{} is that module, and was not generated", rival.display()))
@@ -208,13 +208,17 @@ pub(super) fn refuse_others(parts: &[Part], name: &NamePath, project: &Project) 
 }
 
 /// A file of these parts, and the one that has its module already.
-fn rival<'a>(parts: &'a [Part], project: &Project) -> Option<(&'a Path, PathBuf)> {
+pub(crate) fn rival<'a>(parts: &'a [Part], root: &Path) -> Option<(&'a Path, PathBuf)> {
     parts.iter().find_map(|part| {
         let Part::File { path, .. } = part else {
             return None;
         };
-        let rival = path.with_extension("").join("mod.rs");
-        let is_there = path.extension().is_some_and(|rs| rs == "rs") && project.root.join(&rival).is_file();
+        let rival = if path.ends_with("mod.rs") {
+            path.parent()?.with_extension("rs")
+        } else {
+            path.with_extension("").join("mod.rs")
+        };
+        let is_there = path.extension().is_some_and(|rs| rs == "rs") && root.join(&rival).is_file();
         is_there.then_some((path.as_path(), rival))
     })
 }

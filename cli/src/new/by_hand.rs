@@ -202,8 +202,15 @@ fn routes(text: &str, new: &str, data: &Data) -> Vec<String> {
         lines.extend(lacking(text, imports.filter(of_accounts)));
         lines.extend(groups);
     }
-    if data.db && !text.contains("Routes<") {
-        lines.push("pub fn routes() -> Routes<crate::db::Db>".to_owned());
+    let table = if data.db {
+        "nova::Routes<crate::db::Db>"
+    } else {
+        "nova::Routes"
+    };
+    if !text.contains("fn routes") {
+        lines.push(format!("pub fn routes() -> {table} {{ nova::Routes::new() }}"));
+    } else if data.db && !text.contains("Routes<") {
+        lines.push(format!("pub fn routes() -> {table}"));
     }
     lines
 }

@@ -29,6 +29,10 @@ fn init_keeps_every_file() {
     sandbox.write("crate/Cargo.toml", "[package]\nname = \"my-thing\"\n");
     sandbox.nova_in("crate", ["init", "--no-git"]).succeeded();
     assert!(sandbox.read("crate/src/main.rs").contains("use my_thing::app;"));
+    sandbox.write("table/src/routes.rs", "");
+    let run = sandbox.nova_in("table", ["init", "--no-git"]).succeeded();
+    let said = "in src/routes.rs:\n    pub fn routes() -> nova::Routes { nova::Routes::new() }\n";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
     let main = "fn main() {}\n";
     sandbox.write("program/src/main.rs", main);
     let run = sandbox.nova_in("program", ["init", "--no-git"]).succeeded();
@@ -46,6 +50,38 @@ fn init_keeps_every_file() {
     sandbox
         .nova_in("1abc", ["init", "--name", "abc", "--no-git"])
         .succeeded();
+}
+
+#[test]
+fn init_goes_by_what_the_manifest_says_of_the_library() {
+    let sandbox = Sandbox::new();
+    let named = "[package]\nname = \"my-thing\"\n[lib]\nname = \"core_of_it\"\npath = \"./src/lib.rs\"\n";
+    sandbox.write("named/Cargo.toml", named);
+    sandbox.nova_in("named", ["init", "--no-git"]).succeeded();
+    assert!(sandbox.read("named/src/main.rs").contains("use core_of_it::app;"));
+    sandbox.write("elsewhere/Cargo.toml", &named.replace("./src/", "app/"));
+    let before = sandbox.tree();
+    sandbox
+        .nova_in("elsewhere", ["init", "--no-git"])
+        .failed(1, "library is src/lib.rs, and the one here is app/lib.rs");
+    assert!(sandbox.tree() == before);
+}
+
+/// A module that is there twice is none: the crate would not compile any more.
+#[test]
+fn init_doubles_no_module() {
+    for (there, wanted) in [
+        ("src/controllers.rs", "src/controllers/mod.rs"),
+        ("src/routes/mod.rs", "src/routes.rs"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write(&format!("site/{there}"), "");
+        let before = sandbox.tree();
+        let run = sandbox.nova_in("site", ["init", "--no-git"]);
+        let run = run.failed(1, &format!("{there} is a module of that name already"));
+        assert!(run.stderr.contains(&format!("move it to {wanted}")), "{}", run.stderr);
+        assert!(sandbox.tree() == before);
+    }
 }
 
 /// It is told until it is there.

@@ -136,7 +136,9 @@ fn every_route_to_it_goes_with_a_controller() {
         let text = text.replacen("home::index)", &route, 1);
         let (last, moved) = (
             "            .assets(\"/assets\", \"assets\"),\n    )\n",
-            "    .group(Group::new(\"/api\").get(\"/posts\", posts::index))\n",
+            "    .group(Group::new(\"/api\").get(\"/posts\", posts::index))\n    \
+             .group(Group::new(\"/\").host(\"a.example\").get(\"/posts\", posts::index))\n    \
+             .group(Group::new(\"/\").host(\"b.example\").get(\"/posts\", posts::index))\n",
         );
         assert!(text.contains(last), "{text}");
         sandbox.write(table, &text.replace(last, &format!("{last}{moved}")));
@@ -149,5 +151,47 @@ fn every_route_to_it_goes_with_a_controller() {
         let text = sandbox.read(table);
         assert!(!text.contains("posts"), "{text}");
         sandbox.write(table, &before);
+    }
+}
+
+/// A module of the user's that holds the functions of several is not one that goes.
+#[test]
+fn routes_to_a_module_that_stays_are_left() {
+    let sandbox = Sandbox::with_project();
+    let folder = "myapp/.nova/templates/act";
+    sandbox.write(&format!("{folder}/views/acts/{{{{path}}}}.hbs.hbs"), "{{title}}\n");
+    sandbox.write(
+        &format!("{folder}/kind.toml"),
+        "[[route]]\nverb = \"get\"\npath = \"{{url}}\"\nhandler = \"controllers::acts::{{name}}\"\n",
+    );
+    sandbox.app("gen act one").succeeded();
+    let before = sandbox.tree();
+    sandbox.app("gen act two").succeeded();
+    sandbox.app("destroy act two").succeeded();
+    assert!(sandbox.tree() == before, "{}", sandbox.read("myapp/src/routes.rs"));
+}
+
+/// What stands behind a route on its line does not come into the comment above it.
+#[test]
+fn a_comment_above_a_route_swallows_nothing() {
+    let table = "myapp/src/routes.rs";
+    for (behind, left) in [
+        (
+            " .get(\"/about\", home::index)",
+            "\n             .get(\"/about\", home::index)",
+        ),
+        (" // Theirs.", " // Theirs."),
+        ("", ""),
+    ] {
+        let sandbox = Sandbox::with_project();
+        let before = sandbox.read(table);
+        sandbox.app("gen controller posts").succeeded();
+        let route = ".get(\"/posts\", posts::index)";
+        let with = format!("// Posts.\n            {route}{behind}");
+        sandbox.write(table, &sandbox.read(table).replace(route, &with));
+        sandbox.app("destroy controller posts").succeeded();
+        let assets = "            .assets(";
+        let expected = before.replace(assets, &format!("            // Posts.{left}\n{assets}"));
+        assert_eq!(sandbox.read(table), expected);
     }
 }

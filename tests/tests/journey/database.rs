@@ -89,6 +89,7 @@ fn what_is_destroyed_leaves_its_table(project: &Project, serve: &mut Serve) {
         ("name colour", "no column named colour"),
         ("", "Reloaded "),
         ("title", "no column named title"),
+        ("name:int", "NOT NULL constraint failed: tag.name"),
     ] {
         project.nova(&format!("gen resource tag {fields}")).succeeded();
         serve.says(says);
@@ -249,4 +250,29 @@ fn what_is_kept_in_postgres_outlives_the_program() {
         r#"{"id":1,"title":"One","pages":7,"out":true,"price":1.5}"#
     );
     assert_eq!(serve.get("/articles/2").status, 404);
+    // One with a field of another type does not take up the table.
+    for (fields, code, says) in [
+        ("order user text", 0, ""),
+        ("order user text:int", 3, "violates not-null constraint"),
+        ("order user", 3, "violates not-null constraint"),
+        (
+            "order user text more",
+            3,
+            "column \"more\" of relation \"memo\" does not exist",
+        ),
+    ] {
+        project.nova("destroy resource memo").succeeded();
+        project
+            .nova(&format!("gen resource memo {fields} --no-route"))
+            .succeeded();
+        let mut there = std::fs::read_dir(project.root().join("migrations")).unwrap();
+        let migration = there.find_map(|entry| {
+            let path = entry.unwrap().path();
+            path.to_string_lossy().ends_with("_create_memo.sql").then_some(path)
+        });
+        let psql = ["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", &url, "--file"];
+        let run = Run::of(Command::new("psql").args(psql).arg(migration.unwrap()));
+        assert_eq!(run.code, Some(code), "{fields}: {}", run.stderr);
+        assert!(run.stderr.contains(says), "{fields}: {}", run.stderr);
+    }
 }
