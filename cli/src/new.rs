@@ -35,6 +35,8 @@ struct Data {
     own_workspace: bool,
     /// or is a member of one, whose profiles are the ones that count.
     member: bool,
+    /// Where it is below the root of that workspace, as `apps/one/`; empty where it is in none.
+    below: String,
     /// Whether it is in a repository of another directory, where nobody looks for its workflows.
     inside_repository: bool,
     /// Whether it reaches other nodes over NATS,
@@ -65,6 +67,8 @@ impl Data {
             For::AuthPages => self.auth && !self.api,
             For::AuthApi => self.auth && self.api,
             For::Docker => self.docker,
+            For::DockerAlone => self.docker && self.below.is_empty(),
+            For::DockerMember => self.docker && !self.below.is_empty(),
             For::Database => self.db,
             For::Sqlite => self.sqlite,
             For::Postgres => self.postgres,
@@ -145,6 +149,7 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
         runtime: dependency::runtime(make.nova_path.as_deref(), make.nats)?,
         own_workspace: around.as_ref().is_some_and(|around| !around.lists),
         member: around.as_ref().is_some_and(|around| around.lists),
+        below: workspace::below(absolute).unwrap_or_default(),
         inside_repository: !has_git(absolute) && absolute.ancestors().any(has_git),
         nats: make.nats,
         api: make.api,

@@ -45,8 +45,10 @@ pub(crate) enum For {
     Auth,
     AuthPages,
     AuthApi,
-    /// to be run in containers,
+    /// to be run in containers, which are built of their own directory, or of the whole workspace that they are in,
     Docker,
+    DockerAlone,
+    DockerMember,
     /// with a database, of one kind or the other.
     Database,
     Sqlite,
@@ -60,7 +62,12 @@ pub(crate) const PROJECT: &[(&str, For, Template)] = &[
     (".gitignore", For::Every, rendered!("project/gitignore")),
     (".github/workflows/ci.yml", For::Repository, rendered!("project/ci.yml")),
     ("Dockerfile", For::Docker, rendered!("project/Dockerfile")),
-    (".dockerignore", For::Docker, rendered!("project/dockerignore")),
+    (".dockerignore", For::DockerAlone, rendered!("project/dockerignore")),
+    (
+        "Dockerfile.dockerignore",
+        For::DockerMember,
+        rendered!("project/dockerignore"),
+    ),
     ("nova.toml", For::Every, rendered!("project/nova.toml")),
     ("build.rs", For::Database, raw!("project/build.rs")),
     (

@@ -27,6 +27,16 @@ pub(crate) fn around(directory: &Path) -> Option<Around> {
     })
 }
 
+/// Where a member of a workspace is below its root, as `apps/one/`. One that has a workspace of its own is in none.
+pub(crate) fn below(directory: &Path) -> Option<String> {
+    let own = disk::text(&directory.join("Cargo.toml")).unwrap_or_default();
+    let own: toml::Table = own.parse().unwrap_or_default();
+    let around = around(directory).filter(|around| around.lists && !own.contains_key("workspace"))?;
+    let inside = directory.strip_prefix(around.manifest.parent()?).ok()?;
+    let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+    Some(format!("{}/", names?.join("/")))
+}
+
 /// The directories of the members of the workspace at `directory` or above it, its root among them.
 pub(crate) fn members(directory: &Path) -> Vec<PathBuf> {
     let workspace = directory.ancestors().find_map(|root| {

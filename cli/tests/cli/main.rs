@@ -13,6 +13,7 @@ mod in_the_way;
 mod json;
 mod kinds;
 mod lived_in;
+mod members;
 mod new;
 mod odd;
 mod output;
