@@ -248,20 +248,31 @@ fn edits(project: &Project) -> Vec<Finding> {
     .collect()
 }
 
-/// The project's own templates.
-fn templates(root: &Path) -> Option<Finding> {
+/// The project's own templates: one finding where all is well, and otherwise one for each that is broken.
+fn templates(root: &Path) -> Vec<Finding> {
     if !root.join(DIRECTORY).is_dir() {
-        return None;
+        return Vec::new();
     }
-    let checked = Kind::all(root).and_then(|kinds| {
-        kinds.iter().try_for_each(Kind::check)?;
-        Ok(kinds.iter().filter(|kind| kind.folder.is_some()).count())
-    });
-    Some(match checked {
-        Ok(1) => Finding::new("templates", Verdict::Ok, format!("{DIRECTORY} has one kind")),
-        Ok(own) => Finding::new("templates", Verdict::Ok, format!("{DIRECTORY} has {own} kinds")),
-        Err(error) => Finding::new("templates", Verdict::Fail, error.message()),
-    })
+    let (mut own, mut broken) = (0, Vec::new());
+    for kind in Kind::each(root) {
+        match kind.and_then(|kind| kind.check().map(|()| kind)) {
+            Ok(kind) => own += usize::from(kind.folder.is_some()),
+            Err(error) => broken.push(Finding::new("templates", Verdict::Fail, error.message())),
+        }
+    }
+    if broken.is_empty() {
+        let kinds = if own == 1 {
+            "one kind".to_owned()
+        } else {
+            format!("{own} kinds")
+        };
+        broken.push(Finding::new(
+            "templates",
+            Verdict::Ok,
+            format!("{DIRECTORY} has {kinds}"),
+        ));
+    }
+    broken
 }
 
 /// Whether the port is free.

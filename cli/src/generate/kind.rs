@@ -97,12 +97,7 @@ enum Body {
 }
 
 impl Kind {
-    /// Every kind: the built-in ones, then those of the project. The first that is broken is the error.
-    pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
-        Self::each(root).collect()
-    }
-
-    /// The same, one by one: a broken one is in the way of no other.
+    /// Every kind, one by one: the built-in ones, then those of the project. A broken one is in the way of no other.
     pub(crate) fn each(root: &Path) -> impl Iterator<Item = Result<Self>> {
         let mut names: Vec<String> = std::fs::read_dir(root.join(DIRECTORY))
             .into_iter()

@@ -268,3 +268,52 @@ fn what_is_no_text_is_copied_and_what_editors_leave_is_not() {
         ".nova/templates/page/views/x.hbs can't be read: it is not UTF-8 text",
     );
 }
+
+#[test]
+fn a_broken_kind_is_in_the_way_of_no_other() {
+    let sandbox = Sandbox::with_project();
+    sandbox.write(
+        "myapp/.nova/templates/job/src/jobs/{{path}}.rs.hbs",
+        "//! {{title}}, at night.\n",
+    );
+    sandbox.write("myapp/.nova/templates/empty/kind.toml", "about = \"x\"\n");
+    sandbox.write("myapp/.nova/templates/wrong/kind.toml", "about = \"x\"\nabuot = 1\n");
+    sandbox.write("myapp/.nova/templates/test/kind.toml", "about =\n");
+    let list = sandbox.app("gen --list");
+    assert_eq!(list.code, Some(1));
+    for error in [
+        "error: .nova/templates/test/kind.toml:1:8: ",
+        ".nova/templates/empty has no templates in it",
+        ".nova/templates/wrong/kind.toml:2:1: unknown field `abuot`",
+    ] {
+        assert!(list.stderr.contains(error), "{}", list.stderr);
+    }
+    let names = |text: &str| -> Vec<String> {
+        text.lines()
+            .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+            .collect()
+    };
+    let whole = [
+        "controller",
+        "resource",
+        "ws-handler",
+        "security",
+        "fallback",
+        "reply-handler",
+        "job",
+    ];
+    assert_eq!(names(&list.stdout), whole);
+    let json = sandbox.app("gen --list --json");
+    assert_eq!(
+        (json.code, json.stdout.lines().count()),
+        (Some(1), whole.len() + 1),
+        "{}",
+        json.stdout
+    );
+    let last: serde_json::Value = serde_json::from_str(json.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["error"]["exit"], 1);
+    // The others are generated, and completed, as ever.
+    sandbox.app("gen job backup").succeeded();
+    sandbox.app("gen jobs backup").failed(2, "did you mean `job`?");
+    assert!(sandbox.app("complete -- gen ").stdout.contains("job"));
+}

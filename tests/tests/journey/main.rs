@@ -16,6 +16,7 @@ mod database;
 mod ending;
 mod first_hour;
 mod generated;
+mod lived_in;
 mod looks;
 mod nodes;
 mod output;

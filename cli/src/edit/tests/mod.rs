@@ -230,6 +230,14 @@ fn an_import_leaves_the_braces_that_it_was_merged_into() {
             "use crate::{\n    controllers::home,\n    ws,\n};\n",
         ),
         ("use crate::{controllers::posts, ws};\n", "use crate::ws;\n"),
+        (
+            "use crate::controllers::{home, posts as news};\n",
+            "use crate::controllers::home;\n",
+        ),
+        (
+            "use crate::controllers::posts as news;\nuse crate::ws;\n",
+            "use crate::ws;\n",
+        ),
     ] {
         assert_eq!(
             posts.remove(before).unwrap(),

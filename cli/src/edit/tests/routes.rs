@@ -271,3 +271,49 @@ fn a_table_over_a_state_is_found_by_its_name_or_by_its_type() {
         );
     }
 }
+
+#[test]
+fn a_path_that_another_function_brings_to_the_table_is_taken() {
+    let table =
+        "fn routes() -> Routes { let table = Routes::new().group(Group::new(\"/\")); more(table).group(api()) }";
+    for beside in [
+        "fn more(table: Routes) -> Routes { table.group(Group::new(\"/posts\").get(\"/\", other)) }",
+        "fn api() -> Group<Db> { Group::new(\"/\").get(\"/posts\", other) }",
+    ] {
+        let text = format!("{table}\n{beside}\n");
+        assert!(
+            refused(&posts(), &text).contains("another handler is at GET /posts"),
+            "{text}"
+        );
+    }
+    for beside in [
+        // This one may be mounted anywhere,
+        "fn admin() -> Routes { Routes::new().group(Group::new(\"/\").get(\"/posts\", other)) }",
+        // and this one is at a host.
+        "fn api() -> Group { Group::new(\"/\").host(\"api.example\").get(\"/posts\", other) }",
+        "fn api() -> Group { Group::new(\"/\").post(\"/posts\", other) }",
+    ] {
+        let text = format!("{table}\n{beside}\n");
+        assert!(matches!(posts().insert(&text).unwrap(), Edit::Changed(_)), "{text}");
+    }
+}
+
+#[test]
+fn a_route_is_shown_as_it_is_written() {
+    let head = "fn routes() -> Routes { Routes::new().group(Group::new(\"/\")) }\n";
+    for (import, shown) in [
+        ("", ".get(\"/posts\", posts::index)"),
+        ("use crate::controllers::posts as p;\n", ".get(\"/posts\", p::index)"),
+        (
+            "use crate::api::posts;\n",
+            ".get(\"/posts\", crate::controllers::posts::index)",
+        ),
+    ] {
+        let text = format!("{import}{head}");
+        assert_eq!(posts().line_in(&text), shown);
+        let Edit::Changed(after) = posts().insert(&text).unwrap() else {
+            panic!("{text}");
+        };
+        assert!(after.contains(shown), "{after}");
+    }
+}

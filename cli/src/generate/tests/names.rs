@@ -172,7 +172,7 @@ proptest! {
         thread_local! {
             static PROJECT: (tempfile::TempDir, Project, Vec<Kind>) = {
                 let (directory, project) = project_with("\n", Some(Database::Postgres));
-                let kinds = Kind::all(&project.root).unwrap();
+                let kinds: Vec<Kind> = Kind::each(&project.root).collect::<Result<_, _>>().unwrap();
                 (directory, project, kinds)
             };
         }

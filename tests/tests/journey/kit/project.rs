@@ -55,6 +55,23 @@ impl Project {
         project
     }
 
+    /// The project in which somebody has worked for a month: the command's own tests have it as files.
+    pub(crate) fn lived_in() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap().join("harbour");
+        copy(&workspace().join("cli/tests/cli/lived_in"), &root);
+        let manifest = fs::read_to_string(root.join("Cargo.toml.in")).unwrap();
+        let runtime = workspace().join("runtime");
+        let manifest = manifest.replace("RUNTIME", runtime.to_str().unwrap());
+        fs::write(root.join("Cargo.toml"), manifest).unwrap();
+        fs::remove_file(root.join("Cargo.toml.in")).unwrap();
+        fs::copy(workspace().join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+        Self {
+            _directory: directory,
+            root,
+        }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -129,6 +146,19 @@ impl Project {
     /// Every file and directory, files with their bytes and the time of their last change.
     pub(crate) fn tree(&self) -> BTreeMap<PathBuf, Option<(Vec<u8>, std::time::SystemTime)>> {
         tree(&self.root)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
     }
 }
 
