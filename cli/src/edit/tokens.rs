@@ -34,6 +34,11 @@ fn flatten(stream: TokenStream, all: &mut Vec<String>) {
     }
 }
 
+/// How many calls of methods there are, and what else has a dot.
+pub(super) fn calls(tokens: &[String]) -> usize {
+    tokens.iter().filter(|token| *token == ".").count()
+}
+
 /// Whether the longer is the shorter with one run of tokens more.
 pub(super) fn differ_by_one_run(longer: &[String], shorter: &[String]) -> bool {
     let (start, end) = shared(longer, shorter);

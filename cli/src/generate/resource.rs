@@ -234,7 +234,6 @@ fn sql(database: Database, table: &str, fields: &[Field]) -> Vec<(String, Value)
     };
     let entries = [
         ("table", json!(table)),
-        ("sqlite", json!(database == Database::Sqlite)),
         ("id", json!(id)),
         ("columns", json!(wrapped(&columns, "RETURNING "))),
         ("names", json!(names)),

@@ -317,3 +317,17 @@ fn a_route_is_shown_as_it_is_written() {
         assert!(after.contains(shown), "{after}");
     }
 }
+
+#[test]
+fn an_edit_that_takes_another_call_with_it_is_not_believed() {
+    let before = "fn routes() -> Routes {\n    Routes::new().group(\n        Group::new(\"/\")\n            // Posts.\n            \
+                  .get(\"/posts\", posts::index) .get(\"/about\", about)\n    )\n}\n";
+    let before = &format!("use crate::controllers::posts;\n{before}");
+    let alone = before.replace(".get(\"/posts\", posts::index) ", "");
+    let believed = posts().verified(before, Edit::Changed(alone.clone()), false);
+    assert_eq!(believed, Edit::Changed(alone));
+    let swallowed = before.replace("\n            .get(\"/posts\", posts::index) ", " ");
+    assert!(swallowed.contains("// Posts. .get(\"/about\", about)\n"), "{swallowed}");
+    let refused = posts().verified(before, Edit::Changed(swallowed), false);
+    assert!(matches!(refused, Edit::NoPlace { .. }), "{refused:?}");
+}

@@ -264,8 +264,8 @@ proptest! {
             });
             let sql = sql.unwrap();
             let (head, rest) = sql.split_once("(\n").unwrap();
-            assert!(head.ends_with("CREATE TABLE IF NOT EXISTS \"shop_order\" "), "{sql}");
-            let columns: Vec<&str> = rest.split_once("\n);\n").unwrap().0.split(",\n").collect();
+            assert!(head.ends_with("CREATE TABLE \"shop_order\" "), "{sql}");
+            let columns: Vec<&str> = rest.strip_suffix("\n);\n").unwrap().split(",\n").collect();
             assert_eq!(columns.len(), typed.len() + 1, "{sql}");
             let mut names = std::collections::HashSet::new();
             for column in columns {
