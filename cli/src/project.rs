@@ -128,7 +128,8 @@ impl Project {
         with_table.cloned().unwrap_or(usual)
     }
 
-    /// The file with the application, `App::new(…)`: that of `fn app`, or `src/main.rs` where an older project has it.
+    /// The file with the application, `App::new(…)`: that of `fn app`, which may be in a module of its own that the root
+    /// publishes it of, or `src/main.rs` where an older project has it.
     pub(crate) fn application(&self) -> PathBuf {
         let program = PathBuf::from("src/main.rs");
         let root = self.crate_root();
@@ -136,11 +137,27 @@ impl Project {
             let bytes = disk::bytes(&self.root.join(place)).unwrap_or_default();
             edit::makes_application(&String::from_utf8_lossy(&bytes))
         };
-        if makes_it(&root) && (self.has_app() || !makes_it(&program)) {
-            root
-        } else {
-            program
+        if makes_it(&root) {
+            let is_there = self.has_app() || !makes_it(&program);
+            return if is_there { root } else { program };
         }
+        let module = self.has_app().then(|| self.module_with_app()).flatten();
+        module.unwrap_or(program)
+    }
+
+    /// The one file of `src`, beside the roots of its crates, with an `fn app` that makes the application.
+    fn module_with_app(&self) -> Option<PathBuf> {
+        let entries = std::fs::read_dir(self.root.join("src")).ok()?;
+        let files = entries.flatten().map(|entry| Path::new("src").join(entry.file_name()));
+        let mut found = files.filter(|place| {
+            let is_module = place.extension().is_some_and(|rs| rs == "rs") && !place.ends_with("main.rs");
+            is_module
+                && *place != self.crate_root()
+                && disk::text(&self.root.join(place))
+                    .is_ok_and(|text| edit::makes_application(&text) && edit::gives(&text, "app"))
+        });
+        let only = found.next()?;
+        found.next().is_none().then_some(only)
     }
 
     /// Whether the crate has a `pub fn app` that gives the whole application.

@@ -267,7 +267,7 @@ pub(super) fn routes(kind: &Kind, data: &Map<String, Value>, project: &Project, 
 pub(super) fn setups(kind: &Kind, data: &Map<String, Value>, project: &Project, files: &[Part]) -> Result<Vec<Part>> {
     let path = project.application();
     let mut data = data.clone();
-    if path == project.crate_root() {
+    if path == project.crate_root() || path != Path::new("src/main.rs") {
         // A crate does not know itself by its name.
         data.insert("crate".to_owned(), json!("crate"));
     }

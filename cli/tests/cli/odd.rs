@@ -86,6 +86,25 @@ fn where_modules_are_declared_elsewhere() {
     });
     all_comes_and_goes(&another_root, "myapp");
 
+    let application_apart = project(|sandbox, _| {
+        let library = sandbox.read("myapp/src/lib.rs");
+        let (modules, application) = library.split_once("/// The application, as").unwrap();
+        let modules = modules.replace("pub mod controllers;", "mod app;\npub mod controllers;");
+        sandbox.write(
+            "myapp/src/lib.rs",
+            &(modules.trim_end().to_owned() + "\npub use app::app;\n"),
+        );
+        let application = application.replace("(routes)", "(crate::routes)");
+        sandbox.write("myapp/src/app.rs", &format!("/// The application, as{application}"));
+    });
+    all_comes_and_goes(&application_apart, "myapp");
+    application_apart.app("gen fallback errors").succeeded();
+    let application = application_apart.read("myapp/src/app.rs");
+    assert!(
+        application.contains(".fallback(crate::fallbacks::errors::resolve)"),
+        "{application}"
+    );
+
     let flat = project(|_, root| {
         fs::rename(root.join("src/controllers/mod.rs"), root.join("src/controllers.rs")).unwrap();
         fs::create_dir(root.join("src/routes")).unwrap();
