@@ -86,7 +86,8 @@ fn places<'a>(
 fn collect(root: &Path, folder: &Path, depth: usize, sources: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
         let path = folder.join(entry.file_name());
-        if entry.path().is_dir() {
+        // Not through links, which may lead round in a circle.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if depth < DEEPEST {
                 collect(root, &path, depth + 1, sources);
             }
