@@ -101,11 +101,7 @@ pub(super) fn generate(
     let page = actions.iter().find(|action| action.reply == Answer::Page);
     Ok(Generated {
         parts: all,
-        what: if wiring.routed {
-            format!("controller `{}` at {at}", name.path())
-        } else {
-            format!("controller `{}`, which no route leads to", name.path())
-        },
+        what: wiring.told("controller", name, at),
         next: page
             .filter(|_| wiring.routed)
             .map(|page| super::visit(project, &page.path, "")),

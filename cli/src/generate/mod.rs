@@ -44,6 +44,18 @@ struct Wiring {
     app: bool,
 }
 
+impl Wiring {
+    /// What has been generated, and where it is, as `controller `posts` at /posts`.
+    fn told(&self, kind: &str, name: &NamePath, at: &str) -> String {
+        let name = name.path();
+        if self.routed {
+            format!("{kind} `{name}` at {at}")
+        } else {
+            format!("{kind} `{name}`, which no route leads to")
+        }
+    }
+}
+
 /// Something to generate, as it was typed.
 enum Asked<'a> {
     Controller(&'a args::GenController),

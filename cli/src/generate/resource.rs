@@ -208,11 +208,7 @@ pub(super) fn generate(
     }
     Ok(Generated {
         parts: all,
-        what: if wiring.routed {
-            format!("resource `{}` at {url}", name.path())
-        } else {
-            format!("resource `{}`, which no route leads to", name.path())
-        },
+        what: wiring.told("resource", name, &url),
         next: wiring.routed.then(|| super::visit(project, &url, "")),
     })
 }
