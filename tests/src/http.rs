@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::PATIENCE;
-use crate::stream::Stream;
+use crate::stream::{Stream, uninterrupted};
 
 /// A connection.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl Connection {
     /// Reads something, whatever it is: at most so many bytes, and none when the server has ended the connection.
     pub fn read_some(&mut self, most: usize) -> usize {
         let mut space = vec![0; most];
-        self.stream.read(&mut space).unwrap_or_default()
+        uninterrupted(|| self.stream.read(&mut space)).unwrap_or_default()
     }
 
     /// Whether something comes within a time: an answer, or the end.
@@ -156,8 +156,8 @@ impl Connection {
         if let Some(socket) = self.stream.get_ref().socket() {
             socket.set_read_timeout(Some(within)).unwrap();
         }
-        let answered = match self.stream.fill_buf() {
-            Ok(_) => true,
+        let answered = match uninterrupted(|| self.stream.fill_buf().map(drop)) {
+            Ok(()) => true,
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         };
         if let Some(socket) = self.stream.get_ref().socket() {

@@ -37,6 +37,40 @@ impl Stream for TcpStream {
     }
 }
 
+/// Makes a call until it is not cut short for nothing. The system makes most of them again by itself where a process was
+/// stopped for a moment, but none that has a time to end in (signal(7)).
+///
+/// # Errors
+/// Those of the call.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// A stream whose calls are [`uninterrupted`], for who takes each error for the end.
+#[derive(Debug)]
+pub struct Uninterrupted<S>(pub S);
+
+impl<S: Read> Read for Uninterrupted<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.read(buf))
+    }
+}
+
+impl<S: Write> Write for Uninterrupted<S> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        uninterrupted(|| self.0.flush())
+    }
+}
+
 /// Where clients run that are async.
 static CLIENTS: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();

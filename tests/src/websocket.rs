@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::Server;
 use crate::http::{Connection, Response};
-use crate::stream::Stream;
+use crate::stream::{Stream, uninterrupted};
 
 /// The key of RFC 6455 §1.3.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -288,7 +288,7 @@ impl WebSocket {
     fn take(&mut self, wanted: usize) -> Option<Vec<u8>> {
         let mut scratch = vec![0; 64 * 1024];
         while self.input.len() < wanted {
-            match self.stream.read(&mut scratch) {
+            match uninterrupted(|| self.stream.read(&mut scratch)) {
                 Ok(0) => {
                     assert!(self.input.is_empty(), "the stream ends within a frame");
                     return None;

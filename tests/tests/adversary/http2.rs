@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use nova_tests::PATIENCE;
+use nova_tests::stream::uninterrupted;
 
 use crate::kit::{get, goes_on, server};
 
@@ -45,7 +46,7 @@ fn attack(address: SocketAddr, bytes: Vec<u8>, is_enough: fn(&[Frame]) -> bool) 
     let sent = std::thread::spawn(move || drop(sending.write_all(&bytes)));
     let (mut answer, mut space) = (Vec::new(), vec![0; 65_536]);
     let mut said = Vec::new();
-    while let Ok(more @ 1..) = stream.read(&mut space) {
+    while let Ok(more @ 1..) = uninterrupted(|| stream.read(&mut space)) {
         answer.extend_from_slice(&space[..more]);
         said = frames(&answer);
         if is_enough(&said) {
@@ -211,7 +212,7 @@ fn streams_without_a_window_are_reset_and_hold_little() {
     let mut resets = 0;
     let mut space = vec![0; 65_536];
     while resets < STREAMS as usize {
-        match stream.read(&mut space) {
+        match uninterrupted(|| stream.read(&mut space)) {
             Ok(0) => break,
             Ok(more) => answer.extend_from_slice(&space[..more]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,

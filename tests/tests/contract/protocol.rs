@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 
 use nova_tests::http::Connection;
+use nova_tests::stream::uninterrupted;
 use nova_tests::{PATIENCE, Process};
 
 use crate::service::{service, start, start_with};
@@ -28,7 +29,7 @@ fn the_end_of_a_supervisor_ends_it_like_sigterm() {
 
 fn told(notify: &UnixDatagram) -> String {
     let mut buffer = [0; 256];
-    let length = notify.recv(&mut buffer).unwrap();
+    let length = uninterrupted(|| notify.recv(&mut buffer)).unwrap();
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
 

@@ -8,6 +8,7 @@ use nova::testing;
 use nova::{App, Start};
 use nova_tests::http::Connection;
 use nova_tests::process::await_refusal;
+use nova_tests::stream::uninterrupted;
 use nova_tests::{Journal, PATIENCE, Process, Project, WebSocket};
 
 use crate::service::{service, start_with};
@@ -239,7 +240,7 @@ fn readiness_is_told_when_it_is_done() {
     process.address();
     notify.set_nonblocking(false).unwrap();
     notify.set_read_timeout(Some(PATIENCE)).unwrap();
-    let length = notify.recv(&mut notice).unwrap();
+    let length = uninterrupted(|| notify.recv(&mut notice)).unwrap();
     assert_eq!(&notice[..length], b"READY=1");
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use nova_tests::http::{Connection, Response};
+use nova_tests::stream::uninterrupted;
 use nova_tests::{Journal, PATIENCE, Process, WebSocket};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -225,9 +226,7 @@ impl Application {
     /// What it says of itself next.
     pub(crate) fn notice(&self) -> String {
         let mut notice = [0; 256];
-        let length = self
-            .notify
-            .recv(&mut notice)
+        let length = uninterrupted(|| self.notify.recv(&mut notice))
             .unwrap_or_else(|error| panic!("nothing is said: {error}: {:#?}", self.process.lines().take()));
         String::from_utf8(notice[..length].to_vec()).unwrap()
     }

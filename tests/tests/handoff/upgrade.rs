@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nova_tests::http::Connection;
 use nova_tests::process::await_refusal;
+use nova_tests::stream::uninterrupted;
 use nova_tests::{PATIENCE, WebSocket};
 use tempfile::TempDir;
 
@@ -67,9 +68,7 @@ impl Service {
 
     fn notice(&self) -> String {
         let mut notice = [0; 256];
-        let length = self
-            .notify
-            .recv(&mut notice)
+        let length = uninterrupted(|| self.notify.recv(&mut notice))
             .unwrap_or_else(|error| panic!("nothing is said: {error}: {}", self.log()));
         String::from_utf8(notice[..length].to_vec()).unwrap()
     }

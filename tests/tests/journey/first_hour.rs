@@ -2,12 +2,12 @@
 //! edited while the application is served and somebody is connected.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
 
 use nova_tests::guide::{Block, Page};
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
 
+use crate::kit::serve::Client;
 use crate::kit::{Project, Serve};
 
 const CHAT: &str = "src/ws/chat.rs";
@@ -18,7 +18,7 @@ struct Reader {
     project: Option<Project>,
     /// From `nova serve` until the chat was edited: what is written later is built by the tests alone.
     serve: Option<Serve>,
-    socket: Option<WebSocket<TcpStream>>,
+    socket: Option<Client>,
     /// What was said to what was done last.
     said: String,
 }

@@ -1,20 +1,21 @@
 //! An application on two nodes, as `nova new --nats` begins it and its README says to try it.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use nova_tests::{Broker, broker};
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{Error, Message};
 
+use crate::kit::serve::Client;
 use crate::kit::{PATIENCE, Project};
 
 /// Says things on one node until one of them is heard on the other.
 #[track_caller]
-fn finds(one: &mut WebSocket<TcpStream>, other: &mut WebSocket<TcpStream>, text: &str) {
+fn finds(one: &mut Client, other: &mut Client, text: &str) {
     let deadline = Instant::now() + PATIENCE;
     other
         .get_ref()
+        .0
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
     while Instant::now() < deadline {

@@ -2,15 +2,17 @@
 
 use std::net::TcpStream;
 
+use nova_tests::stream::Uninterrupted;
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
 
 use super::PATIENCE;
+use super::serve::Client;
 
 /// The connection. Calls are answered one after another.
 #[derive(Debug)]
 pub(crate) struct DevTools {
-    socket: WebSocket<TcpStream>,
+    socket: Client,
     next: u64,
     /// What pages have complained about: the session and the text.
     complaints: Vec<(String, String)>,
@@ -22,7 +24,7 @@ impl DevTools {
         let address = url.strip_prefix("ws://").unwrap().split('/').next().unwrap();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (socket, _) = tungstenite::client(url, stream).unwrap();
+        let (socket, _) = tungstenite::client(url, Uninterrupted(stream)).unwrap();
         Self {
             socket,
             next: 0,

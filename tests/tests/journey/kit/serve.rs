@@ -6,11 +6,15 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
+use nova_tests::stream::Uninterrupted;
 use tungstenite::WebSocket;
 
 use super::PATIENCE;
 use super::http::{self, Response};
 use super::process::Leader;
+
+/// A WebSocket client.
+pub(crate) type Client = WebSocket<Uninterrupted<TcpStream>>;
 
 /// The command or the application as a child, with what it says on standard error. It ends when this is dropped.
 #[derive(Debug)]
@@ -111,10 +115,10 @@ impl Serve {
 
     /// A WebSocket to the application.
     #[track_caller]
-    pub(crate) fn websocket(&self, path: &str) -> WebSocket<TcpStream> {
+    pub(crate) fn websocket(&self, path: &str) -> Client {
         let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let url = format!("ws://{}{path}", self.address());
-        tungstenite::client(url, stream).unwrap().0
+        tungstenite::client(url, Uninterrupted(stream)).unwrap().0
     }
 }
