@@ -42,6 +42,7 @@ pub(crate) fn run(args: &args::Eject) -> Result<()> {
             plan: Plan::adding(&root, parts),
             about: json!({ "command": "eject", "kind": args.kind }),
             notes: Vec::new(),
+            look: None,
         })
     })?;
     done.finish(

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &args::Man) -> Result<()> {
             plan: Plan::adding(&directory, pages.into_iter().map(part).collect()).shown_below(&args.pages),
             about: json!({ "command": "man" }),
             notes: Vec::new(),
+            look: None,
         })
     })?;
     done.finish(&format!("{count} pages"), None);

@@ -180,6 +180,7 @@ fn create(make: &args::Make, shown: &Path, absolute: &Path, typed: &str, name: &
             plan: Plan::adding(absolute, parts).shown_below(shown),
             about: json!({ "command": if keeps { "init" } else { "new" }, "name": data.package, "path": absolute }),
             notes: Vec::new(),
+            look: None,
         })
     })?;
     if data.package != typed {

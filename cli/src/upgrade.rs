@@ -58,6 +58,7 @@ pub(crate) fn run(args: &args::Upgrade) -> Result<()> {
             plan: Plan::adding(&root, parts),
             about: json!({ "command": "upgrade", "version": own }),
             notes,
+            look: None,
         })
     })?;
     let (finished, next) = told;

@@ -13,14 +13,18 @@ use crate::terminal;
 pub(crate) type Note = (&'static str, String);
 
 /// What a command is going to do.
-#[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) plan: Plan,
     /// What was asked for, for programs: `{"command":"gen","kind":"controller","name":"posts"}`.
     pub(crate) about: Value,
     /// What to know before it is done.
     pub(crate) notes: Vec<Note>,
+    /// What to know besides, which the checked plan says.
+    pub(crate) look: Option<Box<Look>>,
 }
+
+/// Looks at a plan that has been checked.
+type Look = dyn FnOnce(&Checked) -> Vec<Note>;
 
 /// What a command has done, or shown.
 #[derive(Debug)]
@@ -60,7 +64,12 @@ pub(crate) fn carry_out(
         }
         None
     };
-    let Work { plan, about, notes } = make()?;
+    let Work {
+        plan,
+        about,
+        mut notes,
+        look,
+    } = make()?;
     let checked = match plan.check(conflicts) {
         Ok(checked) => checked,
         Err(refused) => {
@@ -70,6 +79,7 @@ pub(crate) fn carry_out(
             return Err(refused.error);
         }
     };
+    notes.extend(look.into_iter().flat_map(|look| look(&checked)));
     if let Some(lock) = &lock {
         checked.apply(lock)?;
     }

@@ -123,14 +123,13 @@ pub(crate) fn run(args: args::Gen) -> Result<()> {
         parts::refuse_rivals(&generated.parts, &project)?;
         tables::refuse_of_another(&generated.parts, &name, &project)?;
         told = Some((generated.what, generated.next));
-        let plan = Plan::adding(&project.root, generated.parts.clone());
-        if let Ok(checked) = plan.check(work::conflicts(write)) {
-            notes.extend(named::already(&generated.parts, &checked, &project));
-        }
         Ok(Work {
-            plan,
+            plan: Plan::adding(&project.root, generated.parts.clone()),
             about: json!({ "command": "gen", "kind": kind.name, "name": name.path() }),
             notes,
+            look: Some(Box::new(move |checked| {
+                named::already(&generated.parts, checked, &project)
+            })),
         })
     })?;
     let (what, next) = told.unwrap_or_default();
@@ -152,14 +151,13 @@ pub(crate) fn destroy(args: &args::Destroy) -> Result<()> {
         told = format!("{} `{}` removed", kind.name, name.path());
         notes.extend(tables::that_stays(&generated.parts, &project));
         notes.extend(mistyped(&generated.parts, &kind, &name, &project));
-        let plan = Plan::adding(&project.root, generated.parts.clone()).invert();
-        if let Ok(checked) = plan.check(work::conflicts(args.write)) {
-            notes.extend(named::still(&generated.parts, &checked, &project));
-        }
         Ok(Work {
-            plan,
+            plan: Plan::adding(&project.root, generated.parts.clone()).invert(),
             about: json!({ "command": "destroy", "kind": kind.name, "name": name.path() }),
             notes,
+            look: Some(Box::new(move |checked| {
+                named::still(&generated.parts, checked, &project)
+            })),
         })
     })?;
     done.finish(&told, None);
