@@ -253,26 +253,26 @@ fn templates(root: &Path) -> Vec<Finding> {
     if !root.join(DIRECTORY).is_dir() {
         return Vec::new();
     }
-    let (mut own, mut broken) = (0, Vec::new());
+    let (mut own, mut findings) = (0, Vec::new());
     for kind in Kind::each(root) {
         match kind.and_then(|kind| kind.check().map(|()| kind)) {
             Ok(kind) => own += usize::from(kind.folder.is_some()),
-            Err(error) => broken.push(Finding::new("templates", Verdict::Fail, error.message())),
+            Err(error) => findings.push(Finding::new("templates", Verdict::Fail, error.message())),
         }
     }
-    if broken.is_empty() {
+    if findings.is_empty() {
         let kinds = if own == 1 {
             "one kind".to_owned()
         } else {
             format!("{own} kinds")
         };
-        broken.push(Finding::new(
+        findings.push(Finding::new(
             "templates",
             Verdict::Ok,
             format!("{DIRECTORY} has {kinds}"),
         ));
     }
-    broken
+    findings
 }
 
 /// Whether the port is free.

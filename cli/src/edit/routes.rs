@@ -269,7 +269,7 @@ fn added<'a>(source: &'a Source<'_>) -> Vec<Chain<'a>> {
             FnArg::Typed(input) => is_a(&input.ty, "Routes"),
             FnArg::Receiver(_) => false,
         });
-        if takes_routes || gives(function, "Group") {
+        if takes_routes || returns(function, "Group") {
             finder.visit_block(&function.block);
         }
     }
@@ -278,10 +278,10 @@ fn added<'a>(source: &'a Source<'_>) -> Vec<Chain<'a>> {
 
 /// Whether a function gives a table: by what it is declared to return.
 fn gives_routes(function: &ItemFn) -> bool {
-    gives(function, "Routes")
+    returns(function, "Routes")
 }
 
-fn gives(function: &ItemFn, name: &str) -> bool {
+fn returns(function: &ItemFn, name: &str) -> bool {
     match &function.sig.output {
         ReturnType::Type(_, output) => is_a(output, name),
         ReturnType::Default => false,
